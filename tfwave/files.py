@@ -1,0 +1,75 @@
+"""Files that are either complete or absent, and JSON.
+
+A file is written under a temporary name in its own folder, flushed to the disk and renamed, so
+that a killed process or a full disk never leaves half a file under the final name.
+"""
+
+import json
+import os
+import tempfile
+
+_TEMPORARY_SUFFIX = ".partial"
+
+
+def atomic_write(path, data):
+    """Write a whole file or nothing.
+
+    Args:
+      path: the file to create or replace. Its folder is created when missing.
+      data: bytes, or a function that is given a binary file object to write to.
+
+    Raises:
+      OSError: the folder is not writable or the disk is full. The file that was there before is
+        untouched and no temporary file is left.
+    """
+    path = os.fspath(path)
+    folder = os.path.dirname(path) or "."
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        prefix="." + os.path.basename(path)[:64] + ".", suffix=_TEMPORARY_SUFFIX, dir=folder
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if callable(data):
+                data(file)
+            else:
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; results are meant to be read by others as usual.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+
+
+def _umask():
+    """Return the process's umask (there is no way to ask without setting it)."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def read_json(path):
+    """Read a JSON file.
+
+    Raises:
+      OSError: the file is missing or unreadable.
+      ValueError: the file is not JSON; the message names it.
+    """
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: not valid JSON ({error})") from None
+
+
+def write_json(path, value):
+    """Write a value as readable JSON: sorted keys, UTF-8, a newline at the end, atomically."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    atomic_write(path, text.encode("utf-8"))
