@@ -1,0 +1,170 @@
+"""A very small GAN with the verbs of the real models, and a script that trains it.
+
+`python tiny_training.py DIRECTORY [--steps N ...]` is what the tests start as another process.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwave.training.config import TrainingConfig
+from tfwave.training.distribution import open_strategy
+from tfwave.training.interrupts import Interrupted
+from tfwave.training.loop import train
+
+LENGTH = 32
+UPDATES = 2
+BATCH = 8
+
+
+class TinyGAN(keras.Model):
+    """Least-squares GAN on [batch, 32, 1]; every draw is a function of seed and step."""
+
+    def __init__(self, seed=0, broken_at=None):
+        super().__init__()
+        self.seed = seed
+        self.broken_at = broken_at
+        self.generator = keras.Sequential(
+            [keras.layers.Dense(LENGTH), keras.layers.Reshape([LENGTH, 1])], name="generator"
+        )
+        self.discriminator = keras.Sequential(
+            [
+                keras.layers.Conv1D(4, 5, strides=2, padding="same", activation="relu"),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1),
+            ],
+            name="discriminator",
+        )
+        self.generator.build([None, 4])
+        self.discriminator.build([None, LENGTH, 1])
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def compile(self):
+        super().compile(run_eagerly=False, jit_compile=False)
+        self.generator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5, beta_2=0.9)
+        self.discriminator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5, beta_2=0.9)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def train_step(self, reals):
+        replica = tf.distribute.get_replica_context()
+        count, index = replica.num_replicas_in_sync, replica.replica_id_in_sync_group
+        batch = reals.shape[1]
+
+        def latents(purpose):
+            seed = tf.stack([self.seed * 100 + purpose, tf.cast(self.step, tf.int32)])
+            whole = tf.random.stateless_uniform([batch * count, 4], seed, -1.0, 1.0)
+            return whole[index * batch : (index + 1) * batch]
+
+        for update in range(UPDATES):
+            with tf.GradientTape() as tape:
+                real = self.discriminator(reals[update])
+                fake = self.discriminator(self.generator(latents(update)))
+                d_loss = tf.reduce_mean((real - 1.0) ** 2) + tf.reduce_mean(fake**2)
+                scaled = d_loss / count
+            variables = self.discriminator.trainable_variables
+            gradients = tape.gradient(scaled, variables)
+            self.discriminator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        with tf.GradientTape() as tape:
+            g_loss = tf.reduce_mean((self.discriminator(self.generator(latents(99))) - 1.0) ** 2)
+            scaled = g_loss / count
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        if self.broken_at is not None:
+            broken = tf.cast(self.step, tf.int32) + 1 >= self.broken_at
+            g_loss = tf.where(broken, np.nan, g_loss)
+        self.step.assign_add(1)
+        return {"D_loss": d_loss, "G_loss": g_loss}
+
+    def summaries(self, step, reals):
+        with tf.name_scope("clips"):
+            tf.summary.audio("real", reals, 16000, step=step)
+
+
+def make_model(seed=0, broken_at=None):
+    model = TinyGAN(seed, broken_at)
+    model.compile()
+    return model
+
+
+def batches(start_step, shard_index, shard_count, bad_step=None):
+    """Element s is a pure function of s; shard k of n holds its rows of the global batch."""
+
+    def element(step):
+        seed = tf.stack([7, tf.cast(step, tf.int32)])
+        clips = tf.random.stateless_normal([UPDATES, BATCH, LENGTH, 1], seed)
+        if bad_step is not None:
+            bad = tf.one_hot(1, UPDATES)[:, None, None, None] * tf.cast(step == bad_step, tf.float32)
+            clips = tf.where(bad > 0, np.nan, clips)
+        rows = BATCH // shard_count
+        clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
+        return tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])
+
+    return tf.data.Dataset.counter(start=start_step).map(element)
+
+
+def score(model):
+    """A number that goes up and down with the weights."""
+    return float(tf.reduce_mean(tf.math.sin(100.0 * model.generator(tf.ones([2, 4])))))
+
+
+def weights(model):
+    """Every variable of a run, as arrays."""
+    owners = [model, model.generator_optimizer, model.discriminator_optimizer]
+    return [np.asarray(tf.convert_to_tensor(v)) for owner in owners for v in list(owner.variables)]
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory")
+    parser.add_argument("--strategy", default="one")
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--weights", default="")
+    parser.add_argument("--config", default="{}")
+    options = parser.parse_args(arguments)
+    strategy = open_strategy(options.strategy)
+    config = TrainingConfig(**{"batch_size": BATCH, **json.loads(options.config)})
+
+    def slow_batches(*where):
+        import time
+
+        def wait(clips):
+            time.sleep(options.delay)
+            return clips
+
+        dataset = batches(*where)
+        if not options.delay:
+            return dataset
+        shape = [UPDATES, BATCH // where[2], LENGTH, 1]
+        return dataset.map(
+            lambda clips: tf.ensure_shape(tf.numpy_function(wait, [clips], tf.float32), shape)
+        )
+
+    try:
+        result = train(
+            options.directory, make_model, slow_batches, config, {"seed": 0},
+            strategy=strategy, score_fn=score,
+        )
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.exit_code
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.weights:
+        np.savez(options.weights, *weights(result.model))
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""A run's directory: one configuration, one process."""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+
+from tfwave import files
+
+_CONFIG = "config.json"
+_LOCK = "lock"
+_ABSENT = object()
+
+
+class DirectoryError(OSError):
+    """A run's directory cannot be used; the message is one sentence that names it."""
+
+
+@contextlib.contextmanager
+def open_directory(directory, description):
+    """Claim a directory for one run of one configuration.
+
+    Args:
+      directory: folder, created when missing.
+      description: JSON-able dict of everything that the weights depend on. It is written to
+        config.json; a directory with another one is refused.
+
+    Raises:
+      DirectoryError: it is not writable or in use by another process.
+      ValueError: it belongs to another configuration; the message names the first field that
+        differs and both values.
+    """
+    directory = os.fspath(directory)
+    try:
+        os.makedirs(directory, exist_ok=True)
+        lock = open(os.path.join(directory, _LOCK), "a+", encoding="utf-8")
+    except OSError as error:
+        raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
+    with lock:
+        _lock(directory, lock)
+        _claim(directory, description)
+        yield directory
+
+
+def read_description(directory):
+    """Read the description that a run was started with.
+
+    Raises:
+      DirectoryError: the directory holds no run.
+    """
+    path = os.path.join(os.fspath(directory), _CONFIG)
+    try:
+        return files.read_json(path)
+    except FileNotFoundError:
+        raise DirectoryError(
+            f"{directory}: not the directory of a run (it has no {_CONFIG})"
+        ) from None
+
+
+def first_difference(old, new, path=""):
+    """Find the first field, by name, in which two JSON values differ.
+
+    Returns:
+      (path such as 'model.kernel_len', value in old, value in new), each value as JSON text or
+      'absent'; None when they are equal.
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(set(old) | set(new)):
+            name = f"{path}.{key}" if path else key
+            found = first_difference(old.get(key, _ABSENT), new.get(key, _ABSENT), name)
+            if found:
+                return found
+        return None
+    if old is not _ABSENT and new is not _ABSENT and old == new:
+        return None
+    return path or "configuration", _show(old), _show(new)
+
+
+def _show(value):
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _lock(directory, lock):
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read().strip() or "another process"
+        raise DirectoryError(f"{directory}: in use by {owner}") from None
+    except OSError:
+        # Some network file systems have no locks; training there still works.
+        return
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+    lock.flush()
+
+
+def _claim(directory, description):
+    # Compared after a round trip, because JSON has no tuples and only text keys.
+    new = json.loads(json.dumps(description))
+    path = os.path.join(directory, _CONFIG)
+    try:
+        old = files.read_json(path)
+    except FileNotFoundError:
+        try:
+            files.write_json(path, new)
+        except OSError as error:
+            raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
+        return
+    found = first_difference(old, new)
+    if found:
+        raise ValueError(
+            f"{directory}: belongs to another configuration: {found[0]} is {found[1]} there and "
+            f"{found[2]} here; choose another directory or remove that one"
+        )

@@ -1,0 +1,70 @@
+"""The logged metrics of a run as one JSON object per line, for reports."""
+
+import json
+import math
+import os
+
+from tfwave import files
+
+_NAME = "metrics.jsonl"
+
+
+def read_rows(directory):
+    """Read a run's logged metrics.
+
+    Returns:
+      A list of dicts in the order of their `step`, each with the metric names as further keys.
+      A value that was not finite is None. Empty when nothing was logged.
+    """
+    try:
+        with open(os.path.join(os.fspath(directory), _NAME), encoding="utf-8") as file:
+            lines = file.readlines()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            # The line that a killed process was writing; its step is trained again.
+            break
+    return rows
+
+
+class RowWriter:
+    """Appends rows; rows beyond the step that a run continues from are dropped first.
+
+    Args:
+      directory: the run's directory.
+      step: the step that the run continues from, 0 for a new run.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+
+    def __init__(self, directory, step):
+        path = os.path.join(os.fspath(directory), _NAME)
+        kept = [row for row in read_rows(directory) if row["step"] <= step]
+        files.atomic_write(path, "".join(map(_line, kept)).encode("utf-8"))
+        self._file = open(path, "a", encoding="utf-8")
+
+    def append(self, step, values):
+        """Write one row; `values` maps names to numbers."""
+        self._file.write(_line({"step": step, **values}))
+        self._file.flush()
+
+    def sync(self):
+        """Force the rows to the disk, so that no checkpoint is newer than them."""
+        os.fsync(self._file.fileno())
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
+
+
+def _line(row):
+    clean = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(clean) + "\n"

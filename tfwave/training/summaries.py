@@ -1,0 +1,130 @@
+"""TensorBoard summaries of a run, without contradictions after a resume.
+
+The event files stand in the run's directory itself. They are forced to the disk before each
+checkpoint, and a resumed run first cuts off every record beyond the step that it continues from;
+so each step is there once, whatever reads the files.
+"""
+
+import glob
+import json
+import os
+import shlex
+import struct
+import sys
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams_api
+from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.plugins.hparams.api_pb2 import Status
+
+_HEADER = struct.Struct("<QI")
+_FOOTER_BYTES = 4
+
+
+class Summaries:
+    """Writes a run's scalars, texts, hyperparameters and whatever the model draws.
+
+    Args:
+      directory: the run's directory, or None to write nothing.
+      step: the step that the run continues from, 0 for a new run.
+      description: dict shown as text.
+      hparams: dict of hyperparameters for the HParams tab, or None.
+    """
+
+    def __init__(self, directory, step, description, hparams=None):
+        self._directory = directory
+        self._hparams = hparams
+        if directory is None:
+            self._writer = tf.summary.create_noop_writer()
+            return
+        cut_events(directory, step)
+        self._writer = tf.summary.create_file_writer(directory)
+        if step == 0:
+            self._write_header(description)
+
+    def scalars(self, step, values):
+        """Write named numbers."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def media(self, step, model, clips):
+        """Let the model write its audio and images.
+
+        Args:
+          step: number of the step.
+          model: the model, with a `summaries(step, clips)` method.
+          clips: real clips [batch, time, channels].
+        """
+        with self._writer.as_default(step=step):
+            model.summaries(step, clips)
+
+    def finish(self, step):
+        """Mark the run as complete in the HParams tab."""
+        if self._directory is None or self._hparams is None:
+            return
+        end = hparams_summary.session_end_pb(Status.STATUS_SUCCESS)
+        with self._writer.as_default(step=step):
+            tf.summary.experimental.write_raw_pb(end.SerializeToString())
+
+    def flush(self):
+        """Force everything to the disk.
+
+        Raises:
+          OSError: the disk is full.
+        """
+        try:
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise OSError(f"{self._directory}: cannot write summaries ({reason})") from None
+
+    def close(self):
+        """Close the event file."""
+        self._writer.close()
+
+    def _write_header(self, description):
+        command = shlex.join([sys.executable, *sys.argv])
+        config = json.dumps(description, indent=2, sort_keys=True)
+        with self._writer.as_default(step=0):
+            tf.summary.text("command", "    " + command)
+            tf.summary.text("config", "    " + config.replace("\n", "\n    "))
+            if self._hparams is not None:
+                hparams_api.hparams({n: _simple(v) for n, v in self._hparams.items()})
+
+
+def cut_events(directory, step):
+    """Cut every record beyond a step, and records left half-written, off a run's event files.
+
+    Args:
+      directory: the run's directory.
+      step: the last step to keep; 0 removes the files.
+    """
+    for path in glob.glob(os.path.join(glob.escape(directory), "events.out.tfevents.*")):
+        if step == 0:
+            os.unlink(path)
+            continue
+        end = _end_of_step(path, step)
+        if end < os.path.getsize(path):
+            os.truncate(path, end)
+
+
+def _end_of_step(path, step):
+    """Find the length of an event file up to a step; the steps in one file never decrease."""
+    end = 0
+    with open(path, "rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length = _HEADER.unpack(header)[0]
+            record = file.read(length)
+            footer = file.read(_FOOTER_BYTES)
+            if len(record) < length or len(footer) < _FOOTER_BYTES:
+                break
+            if tf.compat.v1.Event.FromString(record).step > step:
+                break
+            end = file.tell()
+    return end
+
+
+def _simple(value):
+    """Give a value as one of the types that the HParams tab knows."""
+    return value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
