@@ -1,0 +1,1 @@
+"""Signals in, signals out: decoding, spectra, phase. No Keras, no flags, no globals."""
