@@ -1,0 +1,90 @@
+"""Griffin-Lim: properties, and the authors' own output."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfwave.audio.phase import griffin_lim
+from tfwave.audio.spectral import inverse_stft, stft
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDENS = [ROOT / "tests/goldens/specgan", ROOT.parent / "shared/goldens/specgan"]
+
+
+def voiced(seed, time=4096):
+    """A harmonic sound with moving pitch, in some noise."""
+    random = np.random.default_rng(seed)
+    pitch = 100 + 100 * random.random() + 30 * np.cumsum(random.standard_normal(time)) / time
+    phase = 2 * np.pi * np.cumsum(pitch) / 16000
+    sound = sum(np.sin(k * phase) / k for k in range(1, 12))
+    return sound + 0.01 * random.standard_normal(time)
+
+
+def inconsistency(magnitude, waveform, size):
+    """Distance between the wanted magnitude and that of a waveform, relative, without edges."""
+    reached = np.abs(stft(waveform, *size))
+    inside = slice(4, -4)
+    return np.linalg.norm((reached - magnitude)[inside]) / np.linalg.norm(magnitude[inside])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([(256, 64), (256, 128)]))
+def test_more_iterations_come_nearer_to_the_magnitude(seed, size):
+    magnitude = np.abs(stft(voiced(seed), *size))
+    errors = [
+        inconsistency(magnitude, griffin_lim(magnitude, *size, n, window="dual"), size)
+        for n in (0, 4, 32)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("window", ["authors", "dual"])
+def test_no_iteration_is_the_inverse_of_the_magnitudes(window):
+    magnitude = np.abs(np.random.default_rng(0).standard_normal([2, 10, 33]))
+    np.testing.assert_array_equal(
+        griffin_lim(magnitude, 64, 32, 0, window),
+        inverse_stft(magnitude.astype(np.complex128), 64, 32, window),
+    )
+
+
+def test_silence_stays_silent():
+    silence = np.zeros([1, 5, 33])
+    np.testing.assert_array_equal(griffin_lim(silence, 64, 32, 3, "dual"), np.zeros([1, 192]))
+
+
+def test_the_result_does_not_depend_on_the_rest_of_the_batch():
+    magnitude = np.abs(np.random.default_rng(1).standard_normal([3, 12, 33])).astype(np.float32)
+    together = griffin_lim(magnitude, 64, 32, 4)
+    alone = griffin_lim(magnitude[1:2], 64, 32, 4)
+    assert together.shape == (3, 11 * 32 + 64)
+    np.testing.assert_allclose(together[1:2], alone, atol=1e-5)
+
+
+def test_bad_arguments_are_named():
+    magnitude = np.ones([1, 4, 33], np.float32)
+    with pytest.raises(ValueError, match="iterations.*-1"):
+        griffin_lim(magnitude, 64, 32, -1)
+    with pytest.raises(ValueError, match="33 bins.*got 32"):
+        griffin_lim(magnitude[..., :32], 64, 32)
+    with pytest.raises(ValueError, match="'hann'"):
+        griffin_lim(magnitude, 64, 32, window="hann")
+
+
+@pytest.mark.parametrize("case", ["inverse_features", "inverse_random"])
+def test_the_authors_inversion_is_reproduced(case):
+    path = next((f / f"{case}.npz" for f in GOLDENS if (f / f"{case}.npz").exists()), None)
+    if path is None:
+        pytest.skip(f"golden specgan/{case}.npz is not here")
+    golden = np.load(path)
+    normalised = np.pad(golden["in/X_norm"][..., 0], [(0, 0), (0, 0), (0, 1)])
+    mean, std = golden["in/moments_mean"], golden["in/moments_std"]
+    magnitude = np.exp(normalised * 3 * std + mean)
+    for iterations, tolerance in [(0, 5e-6), (1, 1e-4), (3, 2e-4), (16, 1e-3)]:
+        waveform = griffin_lim(magnitude, 256, 128, iterations, window="authors")
+        np.testing.assert_allclose(
+            waveform[:, :16384], golden[f"out/x_ngl{iterations}"][..., 0], atol=tolerance
+        )

@@ -1,0 +1,162 @@
+"""Short-time Fourier transforms and mel spectrograms against NumPy and SciPy."""
+
+import numpy as np
+import pytest
+import scipy.signal
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfwave.audio import spectral
+
+# A few sizes only: TensorFlow plans each transform length once, which costs more than the transform.
+sizes = st.sampled_from([(16, 4), (16, 8), (16, 16), (64, 16), (15, 5), (12, 4)])
+seeds = st.integers(0, 2**32 - 1)
+
+
+def noise(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def numpy_stft(waveform, frame_length, hop_length):
+    window = scipy.signal.get_window("hann", frame_length, fftbins=True)
+    starts = range(0, len(waveform) - frame_length + 1, hop_length)
+    frames = [waveform[i : i + frame_length] * window for i in starts]
+    return np.fft.rfft(np.array(frames).reshape(-1, frame_length))
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 255, 256])
+def test_window_is_the_periodic_hann_window(length):
+    expected = scipy.signal.get_window("hann", length, fftbins=True)
+    if length == 1:  # by convention SciPy's window of one sample is 1
+        expected = [0.0]
+    np.testing.assert_allclose(spectral.hann_window(length, tf.float64), expected, atol=1e-15)
+
+
+@settings(max_examples=30, deadline=None)
+@given(size=sizes, time=st.integers(16, 200), seed=seeds)
+def test_stft_equals_numpy(size, time, seed):
+    frame_length, hop_length = size
+    time = max(time, frame_length)
+    waveform = noise(seed, time)
+    np.testing.assert_allclose(
+        spectral.stft(waveform, frame_length, hop_length),
+        numpy_stft(waveform, frame_length, hop_length),
+        atol=1e-10,
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(size=sizes, time=st.integers(1, 200), seed=seeds)
+def test_padding_at_the_end_starts_a_frame_at_every_hop(size, time, seed):
+    frame_length, hop_length = size
+    waveform = noise(seed, time)
+    spectrum = spectral.stft(waveform, frame_length, hop_length, pad_end=True)
+    frames = -(-time // hop_length)
+    padded = np.pad(waveform, (0, frame_length + hop_length))
+    assert spectrum.shape == (frames, frame_length // 2 + 1)
+    np.testing.assert_allclose(
+        spectrum, numpy_stft(padded, frame_length, hop_length)[:frames], atol=1e-10
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=sizes, seed=seeds, factor=st.floats(-100, 100))
+def test_stft_is_linear(size, seed, factor):
+    a, b = noise(seed, 2, 100)
+    left = spectral.stft(a + factor * b, *size)
+    right = spectral.stft(a, *size) + factor * spectral.stft(b, *size)
+    np.testing.assert_allclose(left, right, atol=1e-9 * (1 + abs(factor)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.sampled_from([(16, 4), (64, 16), (12, 4)]), seed=seeds)
+def test_energy_is_preserved(size, seed):
+    """Parseval: bins hold the windowed samples' energy; the squared windows add up to 3/8 N/H."""
+    frame_length, hop_length = size
+    waveform = np.zeros(400)
+    waveform[100:300] = noise(seed, 200)
+    power = np.abs(spectral.stft(waveform, frame_length, hop_length)) ** 2
+    mirrored = slice(1, -1)  # even lengths only: every bin but the first and the last counts twice
+    energy = power.sum() + power[:, mirrored].sum()
+    expected = 0.375 * frame_length / hop_length * frame_length * np.sum(waveform**2)
+    assert energy == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.sampled_from([(16, 4), (16, 8), (64, 16), (15, 5)]), seed=seeds)
+def test_the_dual_window_inverts_the_transform(size, seed):
+    frame_length, hop_length = size
+    time = frame_length + 20 * hop_length
+    waveform = noise(seed, 2, time)
+    back = spectral.inverse_stft(spectral.stft(waveform, *size), *size, window="dual")
+    assert back.shape == waveform.shape
+    edge = frame_length - hop_length
+    np.testing.assert_allclose(back[:, edge:-edge], waveform[:, edge:-edge], atol=1e-9)
+
+
+def test_the_authors_window_ripples_between_half_and_full_level():
+    ones = np.ones(16 * 20)
+    back = spectral.inverse_stft(spectral.stft(ones, 16, 8), 16, 8, window="authors")
+    inside = back.numpy()[16:-16]
+    expected = 1 - 0.5 * np.sin(2 * np.pi * np.arange(len(inside)) / 16) ** 2
+    np.testing.assert_allclose(inside, expected, atol=1e-12)
+
+
+def test_float32_and_graphs_give_the_same_numbers():
+    waveform = noise(0, 3, 500)
+    exact = spectral.stft(waveform, 64, 16, pad_end=True)
+    single = spectral.stft(waveform.astype(np.float32), 64, 16, pad_end=True)
+    graph = tf.function(lambda x: spectral.stft(x, 64, 16, pad_end=True))
+    assert single.dtype == tf.complex64
+    np.testing.assert_allclose(single, exact, atol=1e-5)
+    np.testing.assert_array_equal(graph(waveform.astype(np.float32)), single)
+
+
+def test_mel_bands_are_triangles_of_height_one_between_the_edges():
+    matrix = spectral.mel_matrix(16000, 16384, 40, 125.0, 7600.0)
+    frequencies = np.arange(8193) * 16000 / 16384
+    assert matrix.shape == (8193, 40) and matrix.dtype == np.float32
+    assert matrix.min() == 0
+    np.testing.assert_allclose(matrix.max(axis=0), 1.0, atol=0.02)
+    used = matrix.any(axis=1)
+    assert frequencies[used].min() > 125 and frequencies[used].max() < 7600
+    # Between the first and last centre neighbouring triangles add up to one.
+    centres = frequencies[matrix.argmax(axis=0)]
+    between = (frequencies > centres[0] + 1) & (frequencies < centres[-1] - 1)
+    np.testing.assert_allclose(matrix[between].sum(axis=1), 1.0, atol=1e-5)
+    assert np.all(np.diff(spectral.hertz_to_mel(centres), n=2) < 1)
+
+
+def test_a_tone_lands_in_its_band():
+    time = np.arange(16384) / 16000
+    tone = np.sin(2 * np.pi * 1000 * time)[np.newaxis]
+    log_mel = spectral.log_mel(tone, 16000, 1024, 128, 128, 40.0, 7800.0).numpy()
+    mels = np.linspace(spectral.hertz_to_mel(40), spectral.hertz_to_mel(7800), 130)[1:-1]
+    expected = np.argmin(np.abs(mels - spectral.hertz_to_mel(1000)))
+    assert log_mel.shape == (1, 128, 128)
+    assert np.all(log_mel[0, :100].argmax(axis=1) == expected)
+
+
+def test_silence_gives_the_floor():
+    silence = np.zeros([2, 1000], np.float32)
+    log_mel = spectral.log_mel(silence, 16000, 256, 128, 10, 0.0, 8000.0, floor=1e-3)
+    np.testing.assert_allclose(log_mel, np.log(1e-3), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [((0, 1), "frame_length"), ((16, 0), "hop_length"), ((16, 17), "hop_length")],
+)
+def test_illegal_lengths_are_named(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        spectral.stft(np.zeros(100), *arguments)
+    with pytest.raises(ValueError, match=named):
+        spectral.inverse_stft(np.zeros([1, 9], np.complex64), *arguments)
+
+
+def test_unknown_windows_and_bands_above_nyquist_are_named():
+    with pytest.raises(ValueError, match="'hamming'"):
+        spectral.inverse_stft(np.zeros([1, 9], np.complex64), 16, 8, window="hamming")
+    with pytest.raises(ValueError, match="f_max=9000"):
+        spectral.mel_matrix(16000, 1024, 80, 40, 9000)

@@ -1,0 +1,158 @@
+"""Short-time Fourier transforms and log-mel spectrograms.
+
+Pure functions on tensors. Frames use a periodic Hann window that is as long as the transform; there
+is no centring, so frame `i` starts at sample `i * hop_length`. The mel scale is the HTK one,
+`1127 ln(1 + f / 700)`, with triangles of height 1 (no area normalisation), as in the evaluation
+scripts of WaveGAN (arXiv:1802.04208).
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+def hann_window(length, dtype=tf.float32):
+    """Return the periodic Hann window, `0.5 - 0.5 cos(2 pi n / length)`.
+
+    Args:
+      length: number of samples, at least 1. Odd lengths are periodic too, which
+        `tf.signal.hann_window` does not do.
+      dtype: a floating type.
+
+    Returns:
+      Tensor [length], values 0..1.
+    """
+    phase = 2.0 * np.pi * np.arange(length) / length
+    return tf.constant(0.5 - 0.5 * np.cos(phase), dtype)
+
+
+def _window_fn(length):
+    # tf.signal hands its window functions a symbolic length inside tf.function.
+    return lambda _, dtype: hann_window(length, dtype)
+
+
+def _check_frames(frame_length, hop_length):
+    if frame_length < 1:
+        raise ValueError(f"frame_length must be at least 1, got {frame_length}")
+    if not 1 <= hop_length <= frame_length:
+        raise ValueError(
+            f"hop_length must lie between 1 and frame_length ({frame_length}), got {hop_length}"
+        )
+
+
+def stft(waveform, frame_length, hop_length, pad_end=False):
+    """Compute the short-time Fourier transform with a periodic Hann window.
+
+    Args:
+      waveform: float32 or float64 tensor [..., time].
+      frame_length: window and transform length, in samples.
+      hop_length: samples between the starts of two frames, at most `frame_length`.
+      pad_end: append zeros so that a frame starts at every multiple of `hop_length` inside the
+        waveform: `ceil(time / hop_length)` frames. Without it only whole frames are used.
+
+    Returns:
+      complex64 (or complex128) tensor [..., frames, frame_length // 2 + 1].
+
+    Raises:
+      ValueError: if `frame_length` or `hop_length` is out of range.
+    """
+    _check_frames(frame_length, hop_length)
+    return tf.signal.stft(
+        waveform,
+        frame_length,
+        hop_length,
+        fft_length=frame_length,
+        window_fn=_window_fn(frame_length),
+        pad_end=pad_end,
+    )
+
+
+def inverse_stft(spectrum, frame_length, hop_length, window="dual"):
+    """Turn complex frames back into a waveform by windowed overlap-add.
+
+    Args:
+      spectrum: complex tensor [..., frames, frame_length // 2 + 1].
+      frame_length: window and transform length, in samples.
+      hop_length: samples between the starts of two frames.
+      window: 'dual' divides the Hann window by the sum of the squared windows that overlap, which
+        inverts `stft` except in the first and last `frame_length - hop_length` samples, where
+        fewer windows overlap and the signal fades. 'authors' is the plain Hann window without
+        any normalisation, as in the authors' train_specgan.py: with half-overlapping frames it
+        scales the signal by a ripple between 0.5 and 1.
+
+    Returns:
+      float tensor [..., (frames - 1) * hop_length + frame_length].
+
+    Raises:
+      ValueError: if `window` is unknown, or a length is out of range.
+    """
+    _check_frames(frame_length, hop_length)
+    window_fn = _window_fn(frame_length)
+    if window == "dual":
+        window_fn = tf.signal.inverse_stft_window_fn(hop_length, forward_window_fn=window_fn)
+    elif window != "authors":
+        raise ValueError(f"window must be 'authors' or 'dual', got {window!r}")
+    return tf.signal.inverse_stft(
+        spectrum, frame_length, hop_length, fft_length=frame_length, window_fn=window_fn
+    )
+
+
+def hertz_to_mel(frequency):
+    """Map frequencies in Hz to HTK mels; accepts numbers and arrays."""
+    return 1127.0 * np.log1p(np.asarray(frequency, np.float64) / 700.0)
+
+
+def mel_matrix(sample_rate, frame_length, n_mels, f_min, f_max):
+    """Return the matrix that sums magnitude bins into mel bands.
+
+    It is computed in float64 and rounded, which equals the constant in the authors' exported
+    classifier graph bit for bit (`tf.signal.linear_to_mel_weight_matrix` differs by up to 2.3e-5).
+
+    Args:
+      sample_rate: in Hz.
+      frame_length: transform length of the STFT.
+      n_mels: number of bands.
+      f_min: lower edge of the first band in Hz, at least 0.
+      f_max: upper edge of the last band in Hz, at most `sample_rate / 2`.
+
+    Returns:
+      float32 array [frame_length // 2 + 1, n_mels], values 0..1; the row of 0 Hz is zero.
+
+    Raises:
+      ValueError: if the frequencies are not in order or above half the sample rate.
+    """
+    if not 0 <= f_min < f_max <= sample_rate / 2:
+        raise ValueError(
+            f"mel bands need 0 <= f_min < f_max <= sample_rate / 2, got f_min={f_min}, "
+            f"f_max={f_max}, sample_rate={sample_rate}"
+        )
+    bins = np.arange(frame_length // 2 + 1) * (sample_rate / frame_length)
+    bins = hertz_to_mel(bins)[:, np.newaxis]
+    edges = np.linspace(hertz_to_mel(f_min), hertz_to_mel(f_max), n_mels + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins - lower) / (centre - lower)
+    falling = (upper - bins) / (upper - centre)
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    weights[0] = 0.0
+    return weights.astype(np.float32)
+
+
+def log_mel(waveform, sample_rate, frame_length, hop_length, n_mels, f_min, f_max, floor=1e-6):
+    """Compute natural-log mel magnitudes, `log(mel + floor)`, padded at the end.
+
+    Args:
+      waveform: float32 or float64 tensor [..., time].
+      sample_rate: in Hz.
+      frame_length: window and transform length, in samples.
+      hop_length: samples between two frames.
+      n_mels: number of mel bands.
+      f_min: lower edge of the first band, in Hz.
+      f_max: upper edge of the last band, in Hz.
+      floor: added before the logarithm; keeps silence finite.
+
+    Returns:
+      Tensor [..., ceil(time / hop_length), n_mels] of the waveform's type.
+    """
+    magnitude = tf.abs(stft(waveform, frame_length, hop_length, pad_end=True))
+    matrix = mel_matrix(sample_rate, frame_length, n_mels, f_min, f_max)
+    mel = tf.tensordot(magnitude, tf.cast(matrix, magnitude.dtype), 1)
+    return tf.math.log(mel + tf.cast(floor, mel.dtype))
