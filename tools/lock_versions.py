@@ -11,16 +11,11 @@ A package that has one version everywhere gets one plain line; otherwise each ru
 Python versions that share a version gets a line with an environment marker.
 """
 
-import os
 import re
-import sys
 
-# Run as a script, Python puts tools/ on the path and not the checkout that holds the package.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from absl import flags
 
-from absl import flags  # noqa: E402
-
-from tfwave import cli, files  # noqa: E402
+from tfwave import cli, files
 
 _OUT = flags.DEFINE_string("out", None, "Constraints file to write.", required=True)
 _TITLE = flags.DEFINE_string("title", "", "First comment line of the file.")

@@ -1,0 +1,95 @@
+"""Fixtures that tests of several folders share.
+
+Tests run against this checkout: `pythonpath = .` in setup.cfg puts its root first on sys.path.
+"""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+# Before the first import of TensorFlow: its notes on the CPU would fill the report of a failure.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+from absl import flags  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# The first call of a tf.function traces it, which no per-example deadline survives; the same
+# examples on every run make a failure repeatable.
+hypothesis.settings.register_profile("tfwave", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("tfwave")
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The folder of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def goldens():
+    """The folder of the golden vectors that the project ships."""
+    return ROOT / "tests" / "goldens"
+
+
+@pytest.fixture(scope="session")
+def real_speech():
+    """A folder of recorded digits beside the checkout; its absence skips the test."""
+    folder = ROOT.parent / "shared" / "data" / "spoken_digits"
+    if not folder.is_dir():
+        pytest.skip(f"recordings are not there: {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_script():
+    """A function that runs a script of the checkout in a process of its own.
+
+    Its arguments are the script's path from the root, the script's arguments, and optionally
+    `timeout` in seconds and `env` (variables that are added). It gives the CompletedProcess with
+    text in stdout and stderr.
+    """
+
+    def run(script, *arguments, timeout=120, env=None):
+        environment = {**os.environ, **(env or {})}
+        paths = [str(ROOT), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        return subprocess.run(
+            [sys.executable, str(ROOT / script), *map(str, arguments)],
+            capture_output=True,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """A function that imports a script of the checkout as a module, without running it.
+
+    Scripts may define flags of the same name, which one process refuses; the flags of the script
+    are therefore removed right after the import. Call its functions with plain arguments.
+    """
+
+    def load(script):
+        name = "script_" + pathlib.Path(script).stem
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, ROOT / script)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        before = set(flags.FLAGS)
+        spec.loader.exec_module(module)
+        for flag in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, flag)
+        return module
+
+    return load

@@ -1,0 +1,255 @@
+"""The rules that keep the house in order: who may import whom, flags, lanes, versions, README."""
+
+import ast
+import configparser
+import pathlib
+import re
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tfwave"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted([*ROOT.glob("paper_repro/*.py"), *ROOT.glob("tools/*.py")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# Imports point down, from a higher floor to a lower one.
+FLOORS = {
+    "compat": 0, "files": 0, "audio": 0, "layers": 0,
+    "losses": 1, "metrics": 1,
+    "models": 2, "data": 2,
+    "training": 3, "interop": 3, "serving": 3,
+    "papers": 4,
+    "cli": 5,
+}  # fmt: skip
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+LANES = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports(path):
+    """Yield (full module name, whether it is imported when the module is) of a source file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) not in inside
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)}:{node.lineno}: relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) not in inside
+
+
+def part_of(module):
+    """Return the top part of tfwave that a full module name belongs to, None for others."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "tfwave" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_imports_point_down(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        assert not list(imports(path)), "importing tfwave does no work"
+        return
+    assert own in FLOORS, f"{own} has no floor"
+    for module, _ in imports(path):
+        part = part_of(module)
+        if part is None or part == own or part == "__version__":
+            continue
+        assert FLOORS[part] <= FLOORS[own], f"{relative(path)} imports {module} from above"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)
+def test_models_know_no_data(path):
+    for module, _ in imports(path):
+        assert part_of(module) not in ("data", "training", "papers"), module
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=relative)
+def test_only_compat_knows_the_lane(path):
+    if path == PACKAGE / "compat.py":
+        return
+    text = path.read_text(encoding="utf-8")
+    for module, _ in imports(path):
+        assert module.split(".")[0] not in ("tensorflow_addons", "tensorflow_io"), module
+    assert "tf.keras" not in text and "tensorflow.keras" not in text
+    assert not re.search(r"\b(tf|keras|tensorflow)\.__version__\s*[.<>=]", text)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_package_reads_no_flags(path):
+    if path == PACKAGE / "cli.py":  # what the scripts share
+        return
+    for module, _ in imports(path):
+        assert not module.startswith(("absl.flags", "absl.app", "argparse")), module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_pyplot(path):
+    # pyplot keeps figures in global state.
+    assert not any(module.startswith("matplotlib.pyplot") for module, _ in imports(path))
+
+
+def test_every_folder_is_a_package():
+    for path in SOURCES:
+        assert (path.parent / "__init__.py").exists(), relative(path.parent)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=relative)
+def test_files_stay_readable(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.name != "__init__.py":
+        assert ast.get_docstring(tree), "no module docstring"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            # A class holds several functions; only functions have a limit.
+            length = node.end_lineno - node.lineno + 1
+            limit = 80 if isinstance(node, ast.FunctionDef) else 400
+            assert length <= limit, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_scripts_turn_mistakes_into_one_line(path):
+    text = path.read_text(encoding="utf-8")
+    assert "cli.run(main)" in text and '__name__ == "__main__"' in text
+
+
+def test_names_of_test_files_are_unique():
+    # Without packages in tests/, pytest needs a different name for every file.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
+
+
+# Dependencies.
+
+
+def setup_requirements():
+    """Return the Requirement lists of setup.cfg: install_requires and every extra."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    sections = {"install": config["options"]["install_requires"]}
+    sections.update(config["options.extras_require"])
+    return {name: list(parse_requirements(text)) for name, text in sections.items()}
+
+
+def parse_requirements(text):
+    for line in text.splitlines():
+        line = line.split("#")[0].strip()
+        if line and not line.startswith("-"):
+            yield Requirement(line)
+
+
+def applies(requirement, python):
+    return requirement.marker is None or requirement.marker.evaluate({"python_version": python})
+
+
+def locked(lane, python):
+    """Return {package: exact version} of a constraints file for one Python version."""
+    versions = {}
+    for requirement in parse_requirements((ROOT / f"constraints/{lane}.txt").read_text()):
+        if applies(requirement, python):
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", str(requirement)
+            assert requirement.name not in versions, f"{requirement.name} twice on {python}"
+            versions[requirement.name] = specifier.version
+    return versions
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_default_constraints_follow_the_lane(python):
+    lane = "pinned" if python in LANES["pinned"] else "current"
+    expected, default = locked(lane, python), locked("default", python)
+    assert expected.items() <= default.items()
+    # What is left is only asked for by packages of the other lane.
+    for name in default.keys() - expected.keys():
+        assert name not in {r.name for r in setup_requirements()["install"] if applies(r, python)}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_requirement_is_locked_within_its_range(python):
+    default = locked("default", python)
+    for name, requirements in setup_requirements().items():
+        for requirement in requirements:
+            if applies(requirement, python):
+                assert requirement.specifier.contains(default[requirement.name]), (name, python)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_current_lane_by_hand_repeats_setup_cfg(python):
+    by_hand = list(parse_requirements((ROOT / "requirements/current.txt").read_text()))
+    by_hand = {r.name: r.specifier for r in by_hand if applies(r, python)}
+    every = setup_requirements()
+    wanted = {
+        r.name: r.specifier
+        for r in [*every["install"], *every["test"], *every["lint"]]
+        if applies(r, "3.13")
+    }
+    if python == "3.10":  # Keras 3.12 is the last one there
+        wanted["keras"] = SpecifierSet(">=3.12,<3.13")
+    assert by_hand == wanted
+    current = locked("current", python)
+    for name, specifier in by_hand.items():
+        assert specifier.contains(current[name]), name
+
+
+def test_markers_are_understood():
+    for lane in LANES:
+        for line in (ROOT / f"constraints/{lane}.txt").read_text().splitlines():
+            if ";" in line:
+                assert Marker(line.split(";")[1]) is not None
+
+
+# The README.
+
+
+def fenced(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def readme_commands():
+    """Return the single command lines of the shell blocks."""
+    lines = "".join(fenced("bash")).replace("\\\n", " ").splitlines()
+    commands = [part.strip() for line in lines for part in line.split("#")[0].split("&&")]
+    return [command for command in commands if command]
+
+
+def test_readme_names_files_that_exist():
+    for command in readme_commands():
+        for word in command.split():
+            if re.fullmatch(r"(paper_repro|tools|tests|constraints|requirements)/\S+", word):
+                assert (ROOT / word).exists(), f"README.md: {word}"
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), f"README.md: {link}"
+
+
+def test_readme_uses_flags_that_exist():
+    found = 0
+    for command in readme_commands():
+        words = command.split()
+        while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+            words.pop(0)
+        if len(words) < 2 or words[0] != "python" or not words[1].endswith(".py"):
+            continue
+        script = (ROOT / words[1]).read_text(encoding="utf-8")
+        for word in words[2:]:
+            if word.startswith("--"):
+                name = word[2:].split("=")[0]
+                assert f'"{name}"' in script, f"README.md: {words[1]} has no --{name}"
+                found += 1
+    assert found > 5
+
+
+def test_readme_installs_and_tests_in_one_line():
+    lines = README.splitlines()
+    prefix = "python3 -m venv .venv && . .venv/bin/activate && pip install "
+    assert any(x.startswith(prefix) and x.endswith("python -m pytest") for x in lines)
+    assert any(x.startswith(prefix) and "paper_repro/wavegan_table1.py" in x for x in lines)

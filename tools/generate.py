@@ -1,0 +1,161 @@
+"""Write wav files from a trained directory.
+
+    python tools/generate.py runs/wavegan_table1/rows/wavegan_ps2 --count=50 --out_dir=clips
+    python tools/generate.py TRAINED_DIR --interpolate=9 --seed=1 --seed_to=2 --out_dir=clips
+
+TRAINED_DIR is a directory that training wrote, or the row of a paper table that holds one in
+train/. Clip number i of a seed is always the same clip, however many are asked for; clips that are
+already there are skipped, so that an interrupted command is repeated to finish it.
+"""
+
+import os
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from tfwave import cli
+from tfwave.audio.files import write_wav
+from tfwave.models.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.training.checkpoints import restore
+from tfwave.training.directory import open_directory, read_description
+
+_OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
+_COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0)
+_WHICH = flags.DEFINE_enum(
+    "which", "best", ["best", "latest"], "Weights: those of the best score, or the newest."
+)
+_INTERPOLATE = flags.DEFINE_integer(
+    "interpolate",
+    0,
+    "Instead of --count clips, this many steps on the line from the first latent of --seed to "
+    "that of --seed_to, one file each and all of them in one.",
+    lower_bound=0,
+)
+_SEED_TO = flags.DEFINE_integer("seed_to", 1, "Seed where the line ends.", lower_bound=0)
+
+_SYSTEMS = {"wavegan": (WaveGANConfig, WaveGAN), "specgan": (SpecGANConfig, SpecGAN)}
+# Always whole batches of this size: the rounding of a clip must not depend on how many are made.
+_BATCH = 16
+
+
+def find_training(directory):
+    """Return the training directory: `directory` itself or, of a row of a table, its train/."""
+    inner = os.path.join(directory, "train")
+    has_own = os.path.exists(os.path.join(directory, "config.json"))
+    return inner if not has_own and os.path.isdir(inner) else directory
+
+
+def load_model(directory, which):
+    """Build the model that a training directory describes and load its weights.
+
+    Args:
+      directory: a directory that training wrote.
+      which: "best" or "latest".
+
+    Returns:
+      (model, description of the run, step of the weights).
+
+    Raises:
+      ValueError: the description names no system of tfwave or a configuration it does not know.
+      OSError: the directory holds no run or no such weights.
+    """
+    description = read_description(directory)
+    system = description.get("system")
+    if system not in _SYSTEMS:
+        known = ", ".join(_SYSTEMS)
+        raise ValueError(f"{directory}: config.json names the system {system!r}, not one of {known}")
+    make_config, make_model = _SYSTEMS[system]
+    try:
+        config = make_config(**description["model"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{directory}: config.json describes no {system} model ({error})") from None
+    model = make_model(config)
+    return model, description, restore(directory, model, which)
+
+
+def latent(seed, number, latent_dim):
+    """Draw the latent [latent_dim] of one clip, uniform in [-1, 1]: a function of (seed, number)."""
+    draws = np.random.default_rng([seed, number]).uniform(-1.0, 1.0, latent_dim)
+    return draws.astype(np.float32)
+
+
+def line(seed, seed_to, steps, latent_dim):
+    """Space `steps` latents [steps, latent_dim] evenly from one seed's first latent to another's."""
+    start, end = latent(seed, 0, latent_dim), latent(seed_to, 0, latent_dim)
+    weights = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, np.newaxis]
+    return (1 - weights) * start + weights * end
+
+
+def waveforms(model, latents):
+    """Generate [count, time, channels] from latents [count, latent_dim] in batches of one size."""
+    made = []
+    for start in range(0, len(latents), _BATCH):
+        block = latents[start : start + _BATCH]
+        padded = np.zeros((_BATCH, latents.shape[1]), np.float32)
+        padded[: len(block)] = block
+        made.append(np.asarray(model.generate(padded))[: len(block)])
+    return np.concatenate(made)
+
+
+def write_clips(model, out_dir, count, seed):
+    """Write clips 0 .. count - 1 of a seed as seed<seed>_<number>.wav; existing ones are kept.
+
+    Returns:
+      The number of files written.
+    """
+    dim, rate = model.config.latent_dim, model.config.sample_rate
+    paths = [os.path.join(out_dir, f"seed{seed}_{number:06d}.wav") for number in range(count)]
+    missing = [number for number in range(count) if not os.path.exists(paths[number])]
+    with tqdm(total=len(missing), unit="clip", disable=None) as bar:
+        # Blocks start at multiples of the batch size, so that a clip keeps its place in a batch.
+        for start in sorted({number - number % _BATCH for number in missing}):
+            latents = np.stack([latent(seed, start + i, dim) for i in range(_BATCH)])
+            block = waveforms(model, latents)
+            for number in missing:
+                if start <= number < start + _BATCH:
+                    write_wav(paths[number], block[number - start], rate)
+                    bar.update()
+    return len(missing)
+
+
+def write_line(model, out_dir, seed, seed_to, steps):
+    """Write `steps` clips between two seeds, one file each and one with all of them in a row.
+
+    Returns:
+      The number of files written.
+    """
+    stem = os.path.join(out_dir, f"line{seed}-{seed_to}_of{steps}")
+    paths = [f"{stem}_{number:03d}.wav" for number in range(steps)] + [f"{stem}.wav"]
+    missing = [path for path in paths if not os.path.exists(path)]
+    if not missing:
+        return 0
+    clips = waveforms(model, line(seed, seed_to, steps, model.config.latent_dim))
+    for path, clip in zip(paths, [*clips, np.concatenate(clips)]):
+        if path in missing:
+            write_wav(path, clip, model.config.sample_rate)
+    return len(missing)
+
+
+def main(argv):
+    if len(argv) != 2:
+        raise ValueError("give one trained directory")
+    if _INTERPOLATE.value == 1:
+        raise ValueError("--interpolate: a line needs at least 2 steps")
+    directory = find_training(argv[1])
+    model, description, step = load_model(directory, _WHICH.value)
+    out_dir = _OUT_DIR.value
+    # Skipping files is only right when they came from these very weights.
+    with open_directory(out_dir, {"generated_from": description, "step": step}):
+        if _INTERPOLATE.value:
+            steps = _INTERPOLATE.value
+            written = write_line(model, out_dir, _SEED.value, _SEED_TO.value, steps)
+        else:
+            written = write_clips(model, out_dir, _COUNT.value, _SEED.value)
+    print(f"{out_dir}: {written} files written (weights of step {step} of {directory})")
+
+
+if __name__ == "__main__":
+    cli.run(main)
