@@ -99,6 +99,14 @@ class AudioStore:
         rows = self._rows[np.asarray(rows, np.int64)]
         return AudioStore(self.folder, self._index, self._all_labels, rows, self._samples)
 
+    def with_labels(self, labels):
+        """Return the same store with other labels, int32 `[files]` or None."""
+        if labels is None:
+            return AudioStore(self.folder, self._index, None, self._rows, self._samples)
+        every = np.full(len(self._index["names"]), -1, np.int32)
+        every[self._rows] = labels
+        return AudioStore(self.folder, self._index, every, self._rows, self._samples)
+
     def _hash(self):
         hashes, labels = self._index["hashes"], self.labels
         content = {
