@@ -8,6 +8,7 @@ train/. Clip number i of a seed is always the same clip, however many are asked 
 already there are skipped, so that an interrupted command is repeated to finish it.
 """
 
+import dataclasses
 import os
 
 import numpy as np
@@ -36,7 +37,7 @@ _INTERPOLATE = flags.DEFINE_integer(
 )
 _SEED_TO = flags.DEFINE_integer("seed_to", 1, "Seed where the line ends.", lower_bound=0)
 
-_SYSTEMS = {"wavegan": (WaveGANConfig, WaveGAN), "specgan": (SpecGANConfig, SpecGAN)}
+_SYSTEMS = ((WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN))
 # Always whole batches of this size: the rounding of a clip must not depend on how many are made.
 _BATCH = 16
 
@@ -59,31 +60,27 @@ def load_model(directory, which):
       (model, description of the run, step of the weights).
 
     Raises:
-      ValueError: the description names no system of tfwave or a configuration it does not know.
+      ValueError: the run's configuration belongs to no system of tfwave.
       OSError: the directory holds no run or no such weights.
     """
     description = read_description(directory)
-    system = description.get("system")
-    if system not in _SYSTEMS:
-        known = ", ".join(_SYSTEMS)
-        raise ValueError(f"{directory}: config.json names the system {system!r}, not one of {known}")
-    make_config, make_model = _SYSTEMS[system]
-    try:
-        config = make_config(**description["model"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{directory}: config.json describes no {system} model ({error})") from None
-    model = make_model(config)
-    return model, description, restore(directory, model, which)
+    settings = description.get("model") if isinstance(description, dict) else None
+    for make_config, make_model in _SYSTEMS:
+        # Every system has fields of its own, which tell them apart.
+        if set(settings or ()) == {field.name for field in dataclasses.fields(make_config)}:
+            model = make_model(make_config(**settings))
+            return model, description, restore(directory, model, which)
+    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
 
 
 def latent(seed, number, latent_dim):
-    """Draw the latent [latent_dim] of one clip, uniform in [-1, 1]: a function of (seed, number)."""
+    """Draw the latent [latent_dim] of clip `number` of a seed, uniform in [-1, 1]."""
     draws = np.random.default_rng([seed, number]).uniform(-1.0, 1.0, latent_dim)
     return draws.astype(np.float32)
 
 
 def line(seed, seed_to, steps, latent_dim):
-    """Space `steps` latents [steps, latent_dim] evenly from one seed's first latent to another's."""
+    """Space latents [steps, latent_dim] evenly between the first latents of two seeds."""
     start, end = latent(seed, 0, latent_dim), latent(seed_to, 0, latent_dim)
     weights = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, np.newaxis]
     return (1 - weights) * start + weights * end
