@@ -1,0 +1,136 @@
+"""Rebuild Table 1 of "Adversarial Audio Synthesis" (WaveGAN and SpecGAN, arXiv:1802.04208).
+
+    python paper_repro/wavegan_table1.py
+    python paper_repro/wavegan_table1.py --data_dir=DIR --preset=paper
+
+Trains, samples and scores every row, and writes OUT_DIR/table.html, table.md, results.json and
+figures. The same command goes on where it was stopped and computes nothing twice.
+"""
+
+import functools
+import os
+import pathlib
+import sys
+
+from absl import flags
+
+from tfwave import cli
+from tfwave.papers.wavegan_rows import PRESET_HELP, ROWS, select_preset, select_rows
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+    "data_dir", "",
+    "SC09, an unpacked Speech Commands release, or any folder of audio; empty for the built-in "
+    "spoken digits, which are synthetic.")
+flags.DEFINE_string("out_dir", "wavegan_table1", "Result folder.")
+flags.DEFINE_string(
+    "preset", "quick", "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()) + ".")
+flags.DEFINE_list(
+    "rows", [],
+    "Rows to compute, all by default; Real (train) and Real (test) always are. Rows: "
+    + ", ".join(row.slug for row in ROWS) + ".")
+flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
+flags.DEFINE_string(
+    "cache_dir", "", "Folder for decoded audio and classifiers; empty for ~/.cache/tfwave.")
+flags.DEFINE_list(
+    "merge", [],
+    "Result folders of other machines whose finished rows are copied in. Without --rows nothing "
+    "else is computed. Give every machine the same --classifier.")
+flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
+flags.DEFINE_string("strategy", "auto", "auto, one, mirrored or multi_worker (with TF_CONFIG).")
+flags.DEFINE_enum(
+    "precision", "auto", ["auto", "float32", "mixed_bfloat16"],
+    "Number format inside the networks; auto chooses what is fastest here.")
+flags.DEFINE_string(
+    "classifier", "",
+    "Classifier of the inception score: folder of a trained one, or prefix of the authors' "
+    "released TensorFlow 1 checkpoint; empty to train the preset's on the corpus.")
+flags.DEFINE_string(
+    "parametric_dir", "",
+    "Recordings of the row Parametric; empty for digits spoken by formant synthesis.")
+flags.DEFINE_enum(
+    "griffin_lim", "authors", ["authors", "dual"],
+    "SpecGAN's phase reconstruction: as the authors have it, or with the correct window.")
+
+
+def main(argv):
+    """Rebuild the table; returns the exit code."""
+    if len(argv) > 1:
+        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+    preset, rows = select_preset(FLAGS.preset), select_rows(FLAGS.rows)
+    # TensorFlow's own log speaks of GPU libraries that are absent; errors reach Python anyway.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+
+    from tfwave import compat
+    from tfwave.papers import report, runner, wavegan_table1
+    from tfwave.papers.wavegan_workbench import Options
+    from tfwave.training.distribution import open_strategy
+    from tfwave.training.interrupts import Interrupted
+
+    strategy = open_strategy(FLAGS.strategy)
+    options = Options(
+        out_dir=pathlib.Path(FLAGS.out_dir),
+        cache_dir=_cache_dir(),
+        seed=FLAGS.seed,
+        precision=compat.default_precision() if FLAGS.precision == "auto" else FLAGS.precision,
+        griffin_lim=FLAGS.griffin_lim,
+        classifier=FLAGS.classifier,
+        merge=tuple(pathlib.Path(folder) for folder in FLAGS.merge),
+    )
+    try:
+        if options.merge and not FLAGS.rows:
+            made = wavegan_table1.merge_only(options)
+        else:
+            runner.claim_folder(
+                options.out_dir, wavegan_table1.early_settings(preset, options)
+            )
+            corpus = open_corpus(preset, options)
+            made = wavegan_table1.reproduce(
+                corpus, functools.partial(open_parametric, preset, options), preset, rows,
+                options, strategy)
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.exit_code
+    if made is not None:
+        print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.html'}")
+        print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
+    return 0
+
+
+def open_corpus(preset, options):
+    """Open the recordings that the models learn."""
+    from tfwave.data import corpora, speech
+
+    if FLAGS.data_dir:
+        return corpora.open_corpus(FLAGS.data_dir, options.cache_dir, strict=FLAGS.strict)
+    sizes = dict(train=preset.train_clips, valid=preset.valid_clips, test=preset.test_clips)
+    return speech.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
+
+
+def open_parametric(preset, options):
+    """Open the recordings of the row Parametric."""
+    from tfwave.audio.files import find_audio
+    from tfwave.data import speech, store
+
+    if not FLAGS.parametric_dir:
+        return speech.klatt_digits(
+            options.cache_dir, count=preset.parametric_clips, seed=options.seed)
+    paths = find_audio(FLAGS.parametric_dir)
+    if not paths:
+        raise ValueError(f"--parametric_dir: {FLAGS.parametric_dir} holds no audio")
+    return store.build_store(paths, None, options.cache_dir, strict=FLAGS.strict)
+
+
+def _cache_dir():
+    base = FLAGS.cache_dir or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tfwave")
+    return pathlib.Path(base)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,76 @@
+"""A small made-up result folder, so that reports can be tested without training."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from tfwave import files
+from tfwave.papers import published, ratings, report, runner, wavegan_rows
+
+RATE = 16000
+
+
+@pytest.fixture
+def paper():
+    return published.load_paper("wavegan")
+
+
+@pytest.fixture
+def human_tables(paper):
+    return (paper.tables["human_accuracy"], paper.tables["figure7"])
+
+
+@pytest.fixture
+def results(tmp_path):
+    return runner.open_results(tmp_path / "out", {"seed": 0, "preset": {"name": "smoke"}})
+
+
+def add_row(results, slug, score=2.0, trained=True, classifier="c"):
+    """Put a finished row of made-up numbers and tones into a result folder."""
+    folder = results.row_dir(slug)
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    clips = []
+    for i in range(4):
+        time = np.arange(RATE) / RATE
+        clip = 0.5 * np.sin(2 * np.pi * 200 * (i + 1) * time) * np.exp(-3 * time)
+        soundfile.write(folder / f"samples/clip_{i:02d}.wav", clip, RATE, subtype="PCM_16")
+        clips.append({"file": f"samples/clip_{i:02d}.wav", "label": i, "caption": f"“{i}” 50 %"})
+    scores = {
+        "inception_score": {"mean": score, "pm": 0.05, "n": 40},
+        "d_self": {"mean": 0.9, "n": 20, "absolute": 180.0},
+        "d_train": {"mean": 1.9, "n": 20, "absolute": 380.0},
+        "noise": {"mean": 1.25, "n": 20, "absolute": 3.0},
+    }
+    if trained:
+        steps = range(1, 61)
+        files.write_json(folder / runner.CURVES, {
+            "D_loss": [[s, -s * np.exp(-s / 20)] for s in steps],
+            "G_loss": [[s, np.sin(s / 5)] for s in steps],
+            "gradient_penalty": [[s, 1 / s] for s in steps],
+            "x_rms": [[s, 0.1] for s in steps],
+            "G_z_rms": [[s, 0.1 - 0.1 / s] for s in steps],
+        })  # fmt: skip
+    results.save(slug, {"slug": slug, "classifier": classifier}, {
+        "scores": scores, "clips": clips, "sample_rate": RATE, "trained": trained,
+        "facts": {"Best step": 40}, "seconds": {"train": 61.0},
+    })  # fmt: skip
+
+
+@pytest.fixture
+def make_report(paper, human_tables):
+    def make(results, status=None):
+        table = paper.tables["table1"]
+        columns = [c for t in human_tables for c in t.columns]
+        slugs = [row.slug for row in wavegan_rows.ROWS]
+        return report.build(
+            paper,
+            report.Headline("Table 1: a test", (("Preset", "smoke"),), ("Not the paper's.",)),
+            table,
+            human_tables,
+            wavegan_rows.ROWS,
+            results,
+            ratings.read_ratings(results.path, slugs, columns),
+            status,
+        )
+
+    return make

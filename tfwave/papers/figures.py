@@ -1,0 +1,213 @@
+"""Figures of a report: spectrograms, training curves and scores, as PNG and PDF.
+
+All figures are `matplotlib.figure.Figure` objects; nothing here touches pyplot.
+"""
+
+import io
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tfwave import files
+
+_FRAME = 256  # samples, as in SpecGAN's representation: 62.5 Hz per bin at 16 kHz
+_HOP = 128
+_RANGE = 80.0  # dB shown below full scale
+_COLOURS = "magma"
+_INK, _FAINT = "#33393f", "#8a9199"
+_FIRST, _SECOND = "#0b7a75", "#d0731f"
+
+# (title, scalars, legend); the first scalar that exists is drawn for each legend entry.
+PANELS = (
+    ("Critic loss", (("D_loss", ""),)),
+    ("Generator loss", (("G_loss", ""),)),
+    ("Gradient penalty", (("gradient_penalty", ""),)),
+    ("RMS", (("x_rms", "real"), ("G_z_rms", "generated"))),
+)
+
+
+def spectrogram(waveform, decibels=_RANGE):
+    """Compute the magnitudes of a clip in decibels, scaled for a picture.
+
+    Args:
+      waveform: float array [time] in [-1, 1].
+      decibels: dynamic range below a full-scale sine.
+
+    Returns:
+      float array [129 bins, frames] in 0..1, low frequencies first.
+    """
+    waveform = np.asarray(waveform, np.float64)
+    padded = np.pad(waveform, (0, max(0, _FRAME - _HOP)))
+    if len(padded) < _FRAME:
+        padded = np.pad(padded, (0, _FRAME - len(padded)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
+    window = np.hanning(_FRAME + 1)[:-1]
+    magnitude = np.abs(np.fft.rfft(frames * window)).T / (window.sum() / 2)
+    level = 20 * np.log10(np.maximum(magnitude, 1e-9))
+    return np.clip(level / decibels + 1, 0, 1)
+
+
+def tile(waveform):
+    """Draw the spectrogram of a clip as a bare PNG, time to the right, frequency upwards.
+
+    Args:
+      waveform: float array [time] in [-1, 1].
+
+    Returns:
+      PNG bytes with a 256-colour palette.
+    """
+    levels = np.round(spectrogram(waveform)[::-1] * 255).astype(np.uint8)
+    image = Image.fromarray(levels).convert("L")
+    picture = Image.new("P", image.size)
+    picture.putdata(list(image.tobytes()))
+    palette = np.round(colormaps[_COLOURS](np.arange(256))[:, :3] * 255).astype(np.uint8)
+    picture.putpalette(palette.tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def clips_figure(real, generated, sample_rate, title, captions):
+    """Draw spectrograms of real clips above generated ones.
+
+    Args:
+      real: list of float arrays [time].
+      generated: list of float arrays [time], as many.
+      sample_rate: in Hz.
+      title: what the second line of pictures is.
+      captions: one line of text above every generated clip.
+
+    Returns:
+      A matplotlib Figure.
+    """
+    columns = max(len(generated), 1)
+    # Fixed margins: matplotlib's automatic layouts take several seconds per figure.
+    width = 2.3 * columns + 0.8
+    figure = Figure(figsize=(width, 4.3))
+    axes = figure.subplots(
+        2, columns, squeeze=False, sharex=True, sharey=True,
+        gridspec_kw={"left": 0.75 / width, "right": 1 - 0.1 / width, "bottom": 0.1, "top": 0.97,
+                     "wspace": 0.08, "hspace": 0.16},
+    )  # fmt: skip
+    for line, (clips, name) in enumerate(((real, "Real (test)"), (generated, title))):
+        for column, clip in enumerate(clips):
+            axis = axes[line][column]
+            axis.imshow(
+                spectrogram(clip), origin="lower", aspect="auto", cmap=_COLOURS, vmin=0, vmax=1,
+                extent=(0, len(clip) / sample_rate, 0, sample_rate / 2000),
+            )  # fmt: skip
+            axis.tick_params(labelsize=7, colors=_INK)
+        axes[line][0].set_ylabel(f"{name}\nkHz", fontsize=8, color=_INK)
+    for column, caption in enumerate(captions):
+        axes[1][column].set_title(caption, fontsize=8, color=_INK)
+    for axis in axes[1]:
+        axis.set_xlabel("s", fontsize=8, color=_INK)
+    return figure
+
+
+def training_figure(curves, title):
+    """Draw the training curves of one row.
+
+    Args:
+      curves: {scalar name: [[step, value], ...]}.
+      title: name of the row.
+
+    Returns:
+      A matplotlib Figure with four panels.
+    """
+    figure = Figure(figsize=(10.5, 2.6))
+    axes = figure.subplots(
+        1, len(PANELS),
+        gridspec_kw={"left": 0.05, "right": 0.99, "bottom": 0.17, "top": 0.82, "wspace": 0.25},
+    )  # fmt: skip
+    for axis, (name, lines) in zip(axes, PANELS, strict=True):
+        for (scalar, legend), colour in zip(lines, (_FIRST, _SECOND), strict=False):
+            points = np.asarray(curves.get(scalar, []), np.float64).reshape(-1, 2)
+            axis.plot(points[:, 0], points[:, 1], color=colour, linewidth=1, label=legend)
+        if not any(curves.get(scalar) for scalar, _ in lines):
+            axis.text(0.5, 0.5, "not part of this loss", ha="center", va="center", fontsize=8,
+                      color=_FAINT, transform=axis.transAxes)  # fmt: skip
+        _dress(axis, name)
+        axis.set_xlabel("generator iterations", fontsize=8, color=_INK)
+        if len(lines) > 1:
+            axis.legend(fontsize=7, frameon=False)
+    figure.suptitle(title, fontsize=10, color=_INK)
+    return figure
+
+
+def scores_figure(views, columns, dark=False):
+    """Draw published against reproduced scores, one panel per column.
+
+    Args:
+      views: list of `RowView`.
+      columns: the `Column`s.
+      dark: light ink for a dark page.
+
+    Returns:
+      A matplotlib Figure with a transparent background.
+    """
+    ink, faint = ("#e4e7ea", "#5c646c") if dark else (_INK, "#c9ced3")
+    first = "#45c4b0" if dark else _FIRST
+    paper = "#a3abb3" if dark else "#7b848d"
+    height = 0.29 * len(views) + 1.1
+    figure = Figure(figsize=(11, height))
+    axes = figure.subplots(
+        1, len(columns), sharey=True,
+        gridspec_kw={"left": 0.18, "right": 0.99, "bottom": 0.72 / height,
+                     "top": 1 - 0.3 / height, "wspace": 0.1},
+    )  # fmt: skip
+    places = np.arange(len(views))[::-1]
+    for j, (axis, column) in enumerate(zip(axes, columns, strict=True)):
+        for place, view in zip(places, views, strict=True):
+            pair = view.cells[j].values
+            known = [v.mean for v in pair if v is not None]
+            if len(known) == 2:
+                axis.plot(known, [place, place], color=faint, linewidth=1.4, zorder=1)
+            for value, colour, face in zip(pair, (paper, first), ("none", first), strict=True):
+                if value is not None:
+                    axis.scatter(value.mean, place, s=30, edgecolor=colour, facecolor=face,
+                                 linewidth=1.4, zorder=2)  # fmt: skip
+        if column.better.startswith("closest to "):
+            goal = float(column.better.rpartition(" ")[2])
+            axis.axvline(goal, color=faint, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
+        _dress(axis, f"{column.label}  {column.arrow}", ink, faint)
+        axis.set_xlim(left=0)
+        axis.set_ylim(-0.7, len(views) - 0.3)
+        axis.tick_params(axis="y", length=0)
+    axes[0].set_yticks(places, [view.row.label for view in views], fontsize=8)
+    handles = [
+        axes[0].scatter([], [], s=30, edgecolor=edge, facecolor=face, linewidth=1.4, label=name)
+        for edge, face, name in ((paper, "none", "paper"), (first, first, "reproduced"))
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False,
+                  fontsize=8, labelcolor=ink)  # fmt: skip
+    return figure
+
+
+def _dress(axis, title, ink=_INK, faint="#c9ced3"):
+    """Give an axis a quiet frame and a title."""
+    axis.set_title(title, fontsize=9, color=ink, loc="left")
+    axis.set_facecolor("none")
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_color(faint)
+    axis.tick_params(labelsize=7, colors=ink, color=faint)
+
+
+def png(figure, dpi=200):
+    """Return a figure as PNG bytes on a transparent background."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, transparent=True, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save(figure, path):
+    """Write a figure as `path`.png (on white) and `path`.pdf."""
+    for ending, options in (("png", {"dpi": 160, "facecolor": "white"}), ("pdf", {})):
+        files.atomic_write(
+            f"{path}.{ending}",
+            lambda stream, e=ending, o=options: figure.savefig(stream, format=e, **o),
+        )

@@ -1,0 +1,79 @@
+"""Ratings by listeners, brought to a report as `ratings.json` in the result folder.
+
+    {
+      "wavegan_ps2": {
+        "human_accuracy": {"mean": 0.58, "pm": 0.01, "n": 900},
+        "quality": {"mean": 2.3, "pm": 0.05, "n": 300}
+      }
+    }
+
+Rows and columns are named as in the table; `pm` (standard error) and `n` (answers) are optional.
+"""
+
+import math
+import pathlib
+
+from tfwave import files
+
+RATINGS = "ratings.json"
+_FIELDS = ("mean", "pm", "n")
+
+
+def read_ratings(out_dir, rows, columns):
+    """Read and check the ratings of a result folder.
+
+    Args:
+      out_dir: result folder; a missing file means that there are no ratings.
+      rows: known row slugs.
+      columns: the `Column`s that listeners judge.
+
+    Returns:
+      {row slug: {column key: {"mean": float, "pm": float or None, "n": int or None}}}.
+
+    Raises:
+      ValueError: naming the file, the row, the column and what is wrong.
+    """
+    path = pathlib.Path(out_dir) / RATINGS
+    if not path.exists():
+        return {}
+    known = {column.key: column for column in columns}
+    content = files.read_json(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: must be an object of rows, for example {{\"wavegan\": {{}}}}")
+    for slug, cells in content.items():
+        if slug not in rows:
+            raise ValueError(f"{path}: there is no row {slug!r}; the rows are {', '.join(rows)}")
+        if not isinstance(cells, dict):
+            raise ValueError(f"{path}: {slug} must be an object of columns")
+        for key, rating in cells.items():
+            if key not in known:
+                raise ValueError(
+                    f"{path}: {slug}: listeners do not judge {key!r}; "
+                    f"the columns are {', '.join(known)}"
+                )
+            _check(f"{path}: {slug}.{key}", rating, known[key])
+    return content
+
+
+def _check(where, rating, column):
+    """Raise ValueError unless a rating is well-formed and inside the column's range."""
+    if not isinstance(rating, dict) or "mean" not in rating or set(rating) - set(_FIELDS):
+        raise ValueError(f"{where}: must be an object with mean and, optionally, pm and n")
+    for name in _FIELDS:
+        value = rating.get(name)
+        if value is None and name != "mean":
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{where}: {name} must be a number, got {value!r}")
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: {name} must be finite, got {value!r}")
+    if not column.low <= rating["mean"] <= column.high:
+        raise ValueError(
+            f"{where}: mean must lie between {column.low} and {column.high}, "
+            f"got {rating['mean']}"
+        )
+    if (rating.get("pm") or 0) < 0:
+        raise ValueError(f"{where}: pm must not be negative, got {rating['pm']}")
+    n = rating.get("n")
+    if n is not None and (n < 1 or n != int(n)):
+        raise ValueError(f"{where}: n must be a positive whole number, got {n}")

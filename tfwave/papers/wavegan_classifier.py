@@ -1,0 +1,125 @@
+"""The classifier behind the inception score: the authors', a given one, or one trained here."""
+
+import dataclasses
+import hashlib
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave import files
+from tfwave.interop.tf1_checkpoint import load_authors_classifier
+from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.training import checkpoints
+from tfwave.training.classifier import evaluate_classifier, read_accuracy, train_classifier
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+    """A digit classifier and what a report says about it.
+
+    Attributes:
+      classifier: `DigitClassifier`.
+      origin: "trained here", "given" or "released by the authors".
+      fingerprint: 16 hexadecimal digits that identify its weights.
+      accuracy: share of the real test clips it names correctly, None without labels.
+    """
+
+    classifier: object
+    origin: str
+    fingerprint: str
+    accuracy: float | None
+
+    @property
+    def about(self):
+        """The classifier in a few words."""
+        if self.accuracy is None:
+            return self.origin
+        return f"{self.origin}, names {100 * self.accuracy:.1f} % of the real test digits correctly"
+
+    def as_json(self):
+        """Return what result files keep."""
+        return {
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "accuracy": self.accuracy,
+            "config": dataclasses.asdict(self.classifier.config),
+        }
+
+
+def open_classifier(path, cache_dir, corpus, preset, seed):
+    """Load the classifier at `path`, or train one on the corpus where there is none yet.
+
+    Args:
+      path: folder of a trained classifier, prefix of the authors' released TensorFlow 1
+        checkpoint, or empty.
+      cache_dir: folder in which trained classifiers are kept.
+      corpus: `Corpus`.
+      preset: `Preset`.
+      seed: of the training.
+
+    Returns:
+      A `Scorer`.
+
+    Raises:
+      ValueError: the path holds no classifier, or the corpus has no labels to train one.
+    """
+    if not path:
+        return _trained(cache_dir, corpus, preset, seed)
+    if os.path.isdir(path):
+        classifier, origin = load_classifier(path), "given"
+    else:
+        classifier, origin = load_authors_classifier(path), "released by the authors"
+    if classifier.config.sample_rate != corpus.sample_rate:
+        raise ValueError(
+            f"--classifier: {path} is for {classifier.config.sample_rate} Hz, the corpus has "
+            f"{corpus.sample_rate} Hz"
+        )
+    test = corpus.splits["test"]
+    accuracy = None
+    if test.labels is not None and int(np.max(test.labels)) < classifier.config.classes:
+        accuracy = evaluate_classifier(classifier, test)["accuracy"]
+    return Scorer(classifier, origin, fingerprint(classifier), accuracy)
+
+
+def _trained(cache_dir, corpus, preset, seed):
+    if corpus.splits["train"].labels is None:
+        raise ValueError(
+            f"{corpus.name}: the clips carry no digit labels, so no classifier can be trained for "
+            "the inception score; give one with --classifier"
+        )
+    config = DigitClassifierConfig(**dict(preset.classifier))
+    folder = cache_dir / "classifiers"
+    classifier = train_classifier(folder, corpus, config, preset.classifier_steps, seed)
+    accuracy = read_accuracy(folder, corpus, config, preset.classifier_steps, seed)
+    test = accuracy.get("test", {}).get("accuracy")
+    return Scorer(classifier, "trained here", fingerprint(classifier), test)
+
+
+def load_classifier(folder):
+    """Load the best weights of a classifier that `training.classifier` trained.
+
+    Raises:
+      ValueError: the folder holds no trained classifier.
+    """
+    try:
+        description = files.read_json(os.path.join(folder, "config.json"))
+        config = DigitClassifierConfig(**description["classifier"])
+    except (OSError, KeyError, TypeError):
+        raise ValueError(
+            f"--classifier: {folder} is not the folder of a trained classifier"
+        ) from None
+    classifier = DigitClassifier(config)
+    step = tf.Variable(0, dtype=tf.int64, trainable=False)
+    weights = tf.train.Checkpoint(step=step, weights=classifier.named_variables())
+    checkpoints.restore(folder, weights, "best")
+    return classifier
+
+
+def fingerprint(classifier):
+    """Return 16 hexadecimal digits that identify a classifier's weights."""
+    digest = hashlib.sha256()
+    for name, variable in sorted(classifier.named_variables().items()):
+        digest.update(name.encode("utf-8"))
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return digest.hexdigest()[:16]
