@@ -1,0 +1,57 @@
+"""Golden vectors: arrays that the authors' code made, to be reproduced by tfwave.
+
+A golden is an .npz file with `in/<name>` inputs, `w/<TF1 variable>` weights, `out/<name>` results
+and `cfg`, a JSON text. A check takes a golden and returns (name, worst absolute error, tolerance) for
+each array that it compares.
+"""
+
+import dataclasses
+import json
+import os
+import zipfile
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """One golden case.
+
+    Attributes:
+      name: file name without .npz.
+      inputs, weights, outputs: {name without its prefix: array}.
+      cfg: settings; `function` names what the authors' code ran.
+    """
+
+    name: str
+    inputs: dict
+    weights: dict
+    outputs: dict
+    cfg: dict
+
+
+def read_golden(path: str) -> Golden:
+    """Read a golden case.
+
+    Raises:
+      ValueError: not such a file; names it.
+    """
+    try:
+        with np.load(path) as arrays:
+            content = {name: arrays[name] for name in arrays.files}
+        cfg = json.loads(str(content.pop("cfg")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a golden case ({error})") from error
+    parts = [
+        {name[len(prefix) :]: array for name, array in content.items() if name.startswith(prefix)}
+        for prefix in ("in/", "w/", "out/")
+    ]
+    return Golden(os.path.splitext(os.path.basename(path))[0], *parts, cfg)
+
+
+def compare(name: str, actual, expected, tolerance: float) -> tuple[str, float, float]:
+    """The worst absolute error of an array; infinite where shape or finiteness differ."""
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    if actual.shape != expected.shape or not np.isfinite(actual).all():
+        return name, float("inf"), tolerance
+    return name, float(np.abs(actual - expected).max(initial=0.0)), tolerance

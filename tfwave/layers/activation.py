@@ -1,0 +1,30 @@
+"""Activations."""
+
+import tensorflow as tf
+
+
+def leaky_relu(x: tf.Tensor, alpha: float = 0.2) -> tf.Tensor:
+    """max(alpha * x, x), whose second derivative is taken as absent instead of as zero.
+
+    TensorFlow's own leaky ReLU hands a tensor of zeros to the forward pass when a gradient is
+    differentiated again, and the zeros are then convolved through the whole network. The gradient
+    penalty of WGAN-GP costs about a third less without them.
+
+    Args:
+      x: floats of any shape.
+      alpha: slope below zero.
+
+    Returns:
+      A tensor of x's shape.
+    """
+
+    @tf.custom_gradient
+    def activation(x):
+        def grad(dy):
+            return tf.raw_ops.LeakyReluGrad(
+                gradients=dy, features=tf.stop_gradient(x), alpha=alpha
+            )
+
+        return tf.nn.leaky_relu(x, alpha), grad
+
+    return activation(x)

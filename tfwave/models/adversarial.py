@@ -1,0 +1,472 @@
+"""The update that WaveGAN and SpecGAN share: five critic steps, then one generator step.
+
+Source: arXiv:1802.04208 section 2.1 and appendix (Table 7); the authors' train_wavegan.py.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio.pictures import spectrogram_image
+from tfwave.layers.activation import leaky_relu
+from tfwave.layers.dropout import dropout_over_time
+from tfwave.layers.phase_shuffle import phase_shuffle
+from tfwave.layers.tf1 import batch_norm, dense
+from tfwave.losses import adversarial
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
+_SHUFFLED_LAYERS = 4
+
+
+def check(config, field: str, holds: bool, wanted: str):
+    """Refuse a value of a configuration.
+
+    Raises:
+      ValueError: `holds` is false; names the field, its value and what is wanted.
+    """
+    if not holds:
+        raise ValueError(
+            f"{type(config).__name__}.{field} is {getattr(config, field)!r}; it must be {wanted}"
+        )
+
+
+def check_common_fields(config, upsampling: tuple):
+    """Check the fields that the configurations of WaveGAN and SpecGAN share.
+
+    Args:
+      config: the dataclass.
+      upsampling: the names that `upsample` may have.
+
+    Raises:
+      ValueError: the first illegal value, by field.
+    """
+    for field in ("model_dim", "kernel_len", "latent_dim", "critic_updates", "sample_rate"):
+        check(config, field, getattr(config, field) >= 1, "1 or more")
+    check(config, "phase_shuffle", 0 <= config.phase_shuffle < 8, "0 to 7 frames")
+    check(config, "dropout", 0.0 <= config.dropout < 1.0, "0 or more and below 1")
+    for field, names in (
+        ("upsample", upsampling),
+        ("loss", adversarial.LOSSES),
+        ("precision", _PRECISIONS),
+    ):
+        check(config, field, getattr(config, field) in names, f"one of {', '.join(names)}")
+
+
+class Critic(keras.Model):
+    """Strided convolutions, leaky ReLU, and one linear score for the whole clip.
+
+    Args:
+      config: WaveGANConfig or SpecGANConfig.
+      downconvs: the convolutions, first to last.
+      seed: seed of the score's initial weights.
+    """
+
+    def __init__(self, config, downconvs, seed):
+        super().__init__()
+        self.config = config
+        self.downconvs = downconvs
+        self.batch_norms = []
+        if config.batch_norm:  # none on the first layer
+            self.batch_norms = [batch_norm(f"batch_norm_{i}") for i in range(1, len(downconvs))]
+        self.score = dense(1, seed, "float32", "score")
+        self.shuffled_layers = min(_SHUFFLED_LAYERS, len(downconvs))
+
+    def build(self, input_shape):
+        for i, layer in enumerate(self.downconvs):
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+            if self.batch_norms and i > 0:
+                self.batch_norms[i - 1].build(input_shape)
+        self.score.build((None, math.prod(input_shape[1:])))
+        self.built = True
+
+    def call(self, x, phase_shifts=None, dropout_seed=None):
+        """Score clips.
+
+        Args:
+          x: float32 [batch, time or frames, ..., channels].
+          phase_shifts: int32 [groups, 4], shifts in frames of the first four layers for equal parts
+            of the batch, or None for no shuffle.
+          dropout_seed: int32 [2] or None for no dropout.
+
+        Returns:
+          float32 [batch], unbounded.
+        """
+        x = self.features(x, phase_shifts, dropout_seed)[-1]
+        x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
+        return self.score(tf.cast(x, tf.float32))[:, 0]
+
+    def features(self, x, phase_shifts=None, dropout_seed=None):
+        """Activations of every layer after leaky ReLU and before phase shuffle, first to last."""
+        features = []
+        for i, layer in enumerate(self.downconvs):
+            x = layer(x)
+            if self.batch_norms and i > 0:
+                # The authors normalise the critic by batch statistics at all times.
+                x = self.batch_norms[i - 1](x, training=True)
+            x = leaky_relu(x)
+            features.append(x)
+            if i >= self.shuffled_layers:
+                continue
+            if dropout_seed is not None:
+                x = dropout_over_time(x, self.config.dropout, dropout_seed, i)
+            if phase_shifts is not None:
+                x = phase_shuffle(x, phase_shifts[:, i], self.config.phase_shuffle)
+        return features
+
+
+class AdversarialModel(keras.Model):
+    """A generator and a critic with the paper's `train_step`.
+
+    Subclasses set `generator` and `discriminator` and may override `represent` (real waveform to
+    what the critic judges), `render` (what the generator makes to waveform) and `rms`.
+
+    Every draw is stateless, from (seed, step, purpose): the variables are the whole state, and a
+    run that is stopped and restored continues as if it had not been. Under `tf.distribute` each
+    replica takes its rows of the draws for the global batch and scales its loss by the number of
+    replicas, so that n replicas make the update of one with the same global batch. Batch norm and
+    dropout stay per replica.
+
+    Attributes:
+      config: the frozen dataclass it was made from.
+      seed: int, the seed of initial values and of all draws.
+      step: int64 variable, generator steps done.
+    """
+
+    def __init__(self, config, generator, discriminator, seed=0):
+        super().__init__()
+        self.config = config
+        self.seed = seed
+        self.generator = generator
+        self.discriminator = discriminator
+        self.step = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            name="step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self.generator.build((None, config.latent_dim))
+        self.discriminator.build((None, *self.generator.output_dims))
+        self.built = True
+        # Called six times a step, but traced and optimised once each: the double backward is long.
+        self._critic_gradients = _function(self.critic_gradients)
+        self._generator_gradients = _function(self.generator_gradients)
+        self._generator_output = _function(lambda z: self.generator(z, training=True))
+        self._waveform = tf.function(self.call, autograph=False, reduce_retracing=True)
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, run_eagerly=False):
+        """Set the optimisers; without arguments, those of the paper for `config.loss`.
+
+        Args:
+          generator_optimizer: Keras optimiser, or None.
+          discriminator_optimizer: Keras optimiser, or None.
+          run_eagerly: passed to Keras; for debugging.
+        """
+        published = adversarial.optimizers(self.config.loss)
+        self.generator_optimizer = generator_optimizer or published[0]
+        self.discriminator_optimizer = discriminator_optimizer or published[1]
+        self.generator_optimizer.build(_weights(self.generator))
+        self.discriminator_optimizer.build(_weights(self.discriminator))
+        # XLA on strided convolutions is 20 times slower than no XLA on the CPU.
+        super().compile(
+            optimizer=self.generator_optimizer, run_eagerly=run_eagerly, jit_compile=False
+        )
+
+    def call(self, latents):
+        """Latents [batch, latent_dim] in [-1, 1] -> waveform [batch, slice_len, channels]."""
+        return self.render(self.generator(latents, training=False))
+
+    def represent(self, waveform):
+        """Turn a waveform [batch, slice_len, channels] into what the critic judges."""
+        return waveform
+
+    def render(self, generated):
+        """Turn what the generator makes into a waveform [batch, slice_len, channels]."""
+        return generated
+
+    def rms(self, judged):
+        """Mean over the batch of the root mean square of each clip's first channel."""
+        return tf.reduce_mean(tf.sqrt(tf.reduce_mean(tf.square(judged[:, :, 0]), axis=1)))
+
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, data):
+        """Make `critic_updates` critic steps, each on a fresh batch, and one generator step.
+
+        Args:
+          data: real clips, float32 [critic_updates, batch, slice_len, channels] in [-1, 1]; batch
+            is this replica's share.
+
+        Returns:
+          Dict of float32 scalars, means over the replica's batch: D_loss (with the weighted
+          penalty), gradient_penalty (wgan-gp only, without its weight of 10), D_grad_norm,
+          x_rms and G_z_rms of the last critic step; G_loss and G_grad_norm.
+        """
+        batch = data.shape[1] if data.shape[1] is not None else tf.shape(data)[1]
+        metrics = {}
+        for update in range(self.config.critic_updates):
+            metrics = self._critic_step(data[update], batch, update)
+        metrics.update(self._generator_step(batch))
+        self.step.assign_add(1)
+        return metrics
+
+    def critic_gradients(self, real, fake, alpha=None, phase_shifts=None, dropout_seeds=None):
+        """Loss of the critic and its gradients, from given draws.
+
+        Args:
+          real: what the critic judges of real clips, float32 [batch, ...].
+          fake: the generator's output, same shape.
+          alpha: float32 [batch] in 0..1, position of the interpolates (wgan-gp).
+          phase_shifts: int32 [3, layers] for the real, fake and interpolated pass, or None.
+          dropout_seeds: int32 [2, 2], seeds of the pass over real and fake and of the interpolated
+            one, or None.
+
+        Returns:
+          (dict of scalars, gradients in the order of the critic's trainable variables).
+        """
+        config = self.config
+        shifts = (None, None) if phase_shifts is None else (phase_shifts[:2], phase_shifts[2:])
+        seeds = (None, None) if dropout_seeds is None else tf.unstack(dropout_seeds)
+        variables = _weights(self.discriminator)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            if config.batch_norm:  # statistics are those of the real or of the fake batch
+                first = None if shifts[0] is None else tf.split(shifts[0], 2)
+                scores = [
+                    self.discriminator(x, None if first is None else first[i], seeds[0])
+                    for i, x in enumerate((real, fake))
+                ]
+            else:
+                both = tf.concat([real, fake], axis=0)
+                scores = tf.split(self.discriminator(both, shifts[0], seeds[0]), 2)
+            loss = adversarial.critic_loss(config.loss, *scores)
+            metrics = {}
+            if config.loss == "wgan-gp":
+                penalty = adversarial.gradient_penalty(
+                    self.input_gradients(real, fake, alpha, shifts[1], seeds[1])
+                )
+                metrics["gradient_penalty"] = penalty
+                loss += adversarial.GRADIENT_PENALTY_WEIGHT * penalty
+            scaled = loss / _replicas()
+        gradients = tape.gradient(scaled, variables)
+        return {"D_loss": loss, **metrics, "D_grad_norm": _norm(gradients)}, gradients
+
+    def input_gradients(self, real, fake, alpha, phase_shifts=None, dropout_seed=None):
+        """Gradients of the critic in its input, at points between real and fake.
+
+        Args:
+          real, fake, alpha: as in `critic_gradients`.
+          phase_shifts: int32 [1, layers] or None.
+          dropout_seed: int32 [2] or None.
+
+        Returns:
+          float32, the shape of real.
+        """
+        alpha = tf.reshape(alpha, [-1] + [1] * (len(real.shape) - 1))
+        interpolates = real + alpha * (fake - real)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(interpolates)
+            scores = self.discriminator(interpolates, phase_shifts, dropout_seed)
+        return tape.gradient(scores, interpolates)
+
+    def generator_gradients(self, latents, phase_shifts=None, dropout_seed=None):
+        """Loss of the generator and its gradients, from given draws.
+
+        Args:
+          latents: float32 [batch, latent_dim].
+          phase_shifts: int32 [1, layers] or None.
+          dropout_seed: int32 [2] or None.
+
+        Returns:
+          (dict of scalars, gradients in the order of the generator's trainable variables).
+        """
+        variables = _weights(self.generator)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            fake = self.generator(latents, training=True)
+            scores = self.discriminator(fake, phase_shifts, dropout_seed)
+            loss = adversarial.generator_loss(self.config.loss, scores)
+            scaled = loss / _replicas()
+        gradients = tape.gradient(scaled, variables)
+        return {"G_loss": loss, "G_grad_norm": _norm(gradients)}, gradients
+
+    def apply_critic_gradients(self, gradients):
+        """Update the critic."""
+        pairs = zip(gradients, _weights(self.discriminator), strict=True)
+        self.discriminator_optimizer.apply_gradients(pairs)
+
+    def clip_critic(self):
+        """Clip all weights of the critic, biases too, to +-0.01 (`wgan`, after each update)."""
+        limit = adversarial.WEIGHT_CLIP
+        for variable in _weights(self.discriminator):
+            variable.assign(tf.clip_by_value(variable, -limit, limit))
+
+    def apply_generator_gradients(self, gradients):
+        """Update the generator."""
+        pairs = zip(gradients, _weights(self.generator), strict=True)
+        self.generator_optimizer.apply_gradients(pairs)
+
+    def _critic_step(self, waveform, batch, update):
+        real = self.represent(waveform)
+        fake = self._generator_output(self._latents(batch, update))
+        alpha = self._rows(
+            tf.random.stateless_uniform([batch * _replicas()], self._seed(update, 1)), batch
+        )
+        metrics, gradients = self._critic_gradients(
+            real, fake, alpha, self._phase_shifts(3, update), self._dropout_seeds(update)
+        )
+        self.apply_critic_gradients(gradients)
+        if self.config.loss == "wgan":
+            self.clip_critic()
+        return {**metrics, "x_rms": self.rms(real), "G_z_rms": self.rms(fake)}
+
+    def _generator_step(self, batch):
+        update = self.config.critic_updates
+        seeds = self._dropout_seeds(update)
+        metrics, gradients = self._generator_gradients(
+            self._latents(batch, update),
+            self._phase_shifts(1, update),
+            None if seeds is None else seeds[0],
+        )
+        self.apply_generator_gradients(gradients)
+        return metrics
+
+    def _latents(self, batch, update):
+        shape = [batch * _replicas(), self.config.latent_dim]
+        return self._rows(
+            tf.random.stateless_uniform(shape, self._seed(update, 0), -1.0, 1.0), batch
+        )
+
+    def _phase_shifts(self, passes, update):
+        radius = self.config.phase_shuffle
+        if not radius:
+            return None
+        return tf.random.stateless_uniform(
+            [passes, self.discriminator.shuffled_layers],
+            self._seed(update, 2),
+            -radius,
+            radius + 1,
+            tf.int32,
+        )
+
+    def _dropout_seeds(self, update):
+        if not self.config.dropout:
+            return None
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(self._seed(update, 3), replica)
+        return tf.random.experimental.stateless_split(seed, 2)
+
+    def _seed(self, update, purpose):
+        """A seed [2] for one draw of one update of this step."""
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.constant([self.seed, purpose], tf.int32), tf.cast(self.step, tf.int32)
+        )
+        return tf.random.experimental.stateless_fold_in(seed, update)
+
+    def _rows(self, draws, batch):
+        """This replica's rows of draws that were made for the global batch."""
+        if _replicas() == 1:
+            return draws
+        first = batch * tf.distribute.get_replica_context().replica_id_in_sync_group
+        return draws[first : first + batch]
+
+    def sample_latents(self, count, seed=0, first=0):
+        """Draw latents of which number i is always the same for a seed.
+
+        Args:
+          count: how many.
+          seed: int.
+          first: number of the first one, so that a long list can be drawn in parts.
+
+        Returns:
+          float32 [count, latent_dim], uniform in [-1, 1].
+        """
+        dim = self.config.latent_dim
+        draws = [
+            np.random.default_rng([seed, i]).uniform(-1.0, 1.0, dim)
+            for i in range(first, first + count)
+        ]
+        return tf.constant(np.reshape(draws, [count, dim]), tf.float32)
+
+    def generate(self, latents, batch_size=64):
+        """Make audio.
+
+        Args:
+          latents: float32 [count, latent_dim] in [-1, 1].
+          batch_size: clips made at a time.
+
+        Returns:
+          float32 [count, slice_len, channels] in [-1, 1]; a trained post-processing filter and
+          SpecGAN's phase reconstruction may exceed it.
+        """
+        parts = [
+            self._waveform(latents[i : i + batch_size])
+            for i in range(0, latents.shape[0], batch_size)
+        ]
+        return tf.concat(parts, axis=0)
+
+
+    def summaries(self, step, waveforms):
+        """Write audio and pictures of real clips, generated ones and a walk between two latents.
+
+        The latents are the same at every step. To be called under a default summary writer.
+
+        Args:
+          step: int, the step to file them under.
+          waveforms: real clips, float32 [batch, slice_len, channels].
+        """
+        rate = self.config.sample_rate
+        latents = self.sample_latents(8, self.seed)
+        walk = tf.linspace(latents[0], latents[1], 8)
+        interpolation = tf.concat(tf.unstack(self.generate(walk)), axis=0)[tf.newaxis]
+        clips = {
+            "real": waveforms[:8],
+            "generated": self.generate(latents),
+            "interpolation": interpolation,
+        }
+        for name, waveform in clips.items():
+            tf.summary.audio(f"audio/{name}", tf.clip_by_value(waveform, -1.0, 1.0), rate, step, 4)
+            picture = spectrogram_image(waveform[:, :, 0])
+            tf.summary.image(f"images/{name}", picture, step, max_outputs=4)
+
+    def signatures(self):
+        """Functions to export: {name: tf.function with named inputs and outputs}.
+
+        `generate`: latents [count, latent_dim] in [-1, 1] -> waveform [count, slice_len, channels].
+        `sample`: count and seed, int32 scalars -> waveform of that many clips; a seed gives the
+        same clips each time.
+        """
+        dim = self.config.latent_dim
+
+        @tf.function(input_signature=[tf.TensorSpec([None, dim], tf.float32, "latents")])
+        def generate(latents):
+            return {"waveform": self.call(latents)}
+
+        scalar = tf.TensorSpec([], tf.int32)
+
+        @tf.function(input_signature=[scalar, scalar])
+        def sample(count, seed):
+            seeds = tf.stack([seed, 0])
+            latents = tf.random.stateless_uniform([count, dim], seeds, -1.0, 1.0)
+            return {"waveform": self.call(latents)}
+
+        return {"generate": generate, "sample": sample}
+
+
+def _function(fn):
+    return tf.function(fn, autograph=False, experimental_attributes={"_noinline": True})
+
+
+def _weights(network):
+    """The trained TensorFlow variables of a network, in the order in which they were made."""
+    return [v if isinstance(v, tf.Variable) else v.value for v in network.trainable_variables]
+
+
+def _norm(gradients):
+    return tf.linalg.global_norm(gradients) * _replicas()
+
+
+def _replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,0 +1,83 @@
+"""Compare tfwave with golden vectors that the authors' code made.
+
+    python tools/check_goldens.py tests/goldens/wavegan tests/goldens/specgan
+
+Prints for every case the worst error relative to its tolerance, and ends with exit code 1 when one
+is over it or a case has no check.
+"""
+
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import flags  # noqa: E402
+
+from tfwave import cli  # noqa: E402
+from tfwave.interop import adversarial_goldens as adversarial  # noqa: E402
+from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
+from tfwave.interop.goldens import read_golden  # noqa: E402
+from tfwave.interop.loader_goldens import check_loader  # noqa: E402
+
+flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
+
+# What the authors' code ran (a part of `function` in a golden's cfg), and what checks it.
+CHECKS = (
+    ("train_wavegan.infer", adversarial.check_wavegan_generator),
+    ("train_specgan.infer", adversarial.check_specgan_generator),
+    ("WaveGANDiscriminator", adversarial.check_discriminator),
+    ("SpecGANDiscriminator", adversarial.check_discriminator),
+    ("apply_phaseshuffle", adversarial.check_phase_shuffle),
+    ("train_wavegan.train", adversarial.check_training_step),
+    ("train_specgan.train", adversarial.check_training_step),
+    ("train_specgan.t_to_f", adversarial.check_features),
+    ("train_specgan.f_to_t", adversarial.check_inversion),
+    ("train_specgan.moments", adversarial.check_moments),
+    ("loader.decode_extract_and_batch", check_loader),
+    ("eval/inception/score.py", evaluation.check_inception_score),
+    ("eval/inception/infer", evaluation.check_sc09_classifier_graph),
+    ("eval/similarity/feats.py", evaluation.check_similarity_feats),
+    ("eval/similarity/sim.py", evaluation.check_similarity_dist),
+)
+
+
+def main(argv):
+    folders = argv[1:]
+    if not folders:
+        raise ValueError("name one or more folders of golden cases")
+    failed = total = 0
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise ValueError(f"{folder}: no such folder")
+        paths = sorted(str(path) for path in pathlib.Path(folder).glob("*.npz"))
+        if not paths:
+            raise ValueError(f"{folder}: no golden case (.npz) in this folder")
+        for path in paths:
+            total += 1
+            failed += not _check(path, flags.FLAGS.verbose)
+    print(f"{total - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _check(path, verbose):
+    golden = read_golden(path)
+    ran = golden.cfg.get("function", "")
+    check = next((check for part, check in CHECKS if part in ran), None)
+    if check is None:
+        print(f"FAIL {path}: no check for what it ran, {ran!r}")
+        return False
+    results = check(golden)
+    passed = bool(results) and all(error <= tolerance for _, error, tolerance in results)
+    worst = max(results, key=lambda r: r[1] / r[2] if r[2] else float("inf") * r[1] if r[1] else 0)
+    for name, error, tolerance in results if verbose else [worst]:
+        verdict = "ok  " if passed else "FAIL"
+        if verbose:
+            verdict = "ok  " if error <= tolerance else "FAIL"
+        print(f"{verdict} {path}: {name}: error {error:.2e}, tolerance {tolerance:.2e}")
+    return passed
+
+
+if __name__ == "__main__":
+    cli.run(main)
