@@ -4,6 +4,7 @@ A file is written under a temporary name in its own folder, flushed to the disk 
 that a killed process or a full disk never leaves half a file under the final name.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -40,10 +41,8 @@ def atomic_write(path, data):
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
-        except OSError:
-            pass
         raise
 
 

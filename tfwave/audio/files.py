@@ -29,9 +29,9 @@ _BLOCK_SAMPLES = 2**18
 # First bytes of the containers that are let through to libsndfile, which knows dozens more.
 _CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 _SUBTYPES = (
-    "PCM_U8 PCM_S8 PCM_16 PCM_24 PCM_32 FLOAT DOUBLE ULAW ALAW IMA_ADPCM MS_ADPCM VORBIS OPUS "
-    "MPEG_LAYER_I MPEG_LAYER_II MPEG_LAYER_III"
-).split()
+    "PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW",
+    "IMA_ADPCM", "MS_ADPCM", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III",
+)
 # Programs that write to a pipe can not go back to fill in the length.
 _STREAMED_LENGTHS = (0xFFFFFFFF, 0x7FFFFFFF)
 

@@ -113,7 +113,7 @@ def read_slices(store, table, slice_len=16384, out=None):
     """
     if out is None:
         out = np.empty([len(table), slice_len, store.channels], np.float32)
-    for row, (number, start) in zip(out, np.asarray(table).tolist()):
+    for row, (number, start) in zip(out, np.asarray(table).tolist(), strict=True):
         frames = store.frames(number, start, start + slice_len)
         row[: len(frames)] = frames
         row[len(frames) :] = 0.0

@@ -37,21 +37,28 @@ ACCENTS = ("en", "en-us", "en-us-nyc", "en-029", "en-gb-scotland", "en-gb-x-rp",
            "en-gb-x-gbcwmd")
 # eSpeak's Klatt synthesiser, another engine than its default: the `Parametric` row's voices.
 KLATT_VARIANTS = (
-    "Reed UniRobot adam announcer benjamin caleb david edward edward2 klatt klatt2 klatt3 klatt4 "
-    "klatt5 klatt6 mike2 robosoft robosoft2 robosoft3"
-).split()
+    "Reed", "UniRobot", "adam", "announcer", "benjamin", "caleb", "david", "edward", "edward2",
+    "klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6", "mike2", "robosoft", "robosoft2",
+    "robosoft3",
+)
 # Not used at all: Alicia, Demonic, f2, f3, f5, sandro, victor, whisper and whisperf. Their breath
 # noise differs from one run to the next.
 VARIANTS = {
     "train": (
-        "Alex,Annie,AnxiousAndy,Denis,Diogo,Gene,Gene2,Henrique,Hugo,Jacky,Marco,Mario,Mike,"
-        "Mr serious,RicishayMax,RicishayMax2,RicishayMax3,Storm,Tweaky,anika,anikaRobot,aunty,"
-        "belinda,boris,croak,ed,f1,fast,gustave,ian,iven,iven2,iven3,iven4,kaukovalta,linda,m1,m2,"
-        "m3,m5,m6,m7,m8,marcelo,max,michel,miguel,norbert,pablo,paul,pedro,quincy,rob,robert,"
-        "robosoft4,robosoft5,robosoft6,robosoft7,robosoft8,travis"
-    ).split(","),
-    "valid": "Andrea,Lee,Nguyen,antonio,grandpa,m4,shelby,steph,steph2,steph3".split(","),
-    "test": "Andy,Michael,f4,grandma,john,zac".split(","),
+        "Alex", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Gene2", "Henrique", "Hugo",
+        "Jacky", "Marco", "Mario", "Mike", "Mr serious", "RicishayMax", "RicishayMax2",
+        "RicishayMax3", "Storm", "Tweaky", "anika", "anikaRobot", "aunty", "belinda", "boris",
+        "croak", "ed", "f1", "fast", "gustave", "ian", "iven", "iven2", "iven3", "iven4",
+        "kaukovalta", "linda", "m1", "m2", "m3", "m5", "m6", "m7", "m8", "marcelo", "max", "michel",
+        "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert", "robosoft4",
+        "robosoft5", "robosoft6", "robosoft7", "robosoft8", "travis",
+    ),
+    "valid": (
+        "Andrea", "Lee", "Nguyen", "antonio", "grandpa", "m4", "shelby", "steph", "steph2", "steph3",
+    ),
+    "test": (
+        "Andy", "Michael", "f4", "grandma", "john", "zac",
+    ),
     "klatt": KLATT_VARIANTS,
 }
 _ENGINE_RATE = 22050
@@ -258,7 +265,7 @@ def _speak_all(wanted, cache_dir, seed, description, progress):
     plans = [plan(seed, split, number) for split, number in wanted]
     names = [
         f"{split}/{number:05d}_{item.text}_{item.accent}_{item.variant}".replace(" ", "-")
-        for (split, number), item in zip(wanted, plans)
+        for (split, number), item in zip(wanted, plans, strict=True)
     ]
     version = importlib.metadata.version("espeakng-loader")
     ranges = [[split, sum(other == split for other, _ in wanted)] for split in VARIANTS]

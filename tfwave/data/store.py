@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 
 import numpy as np
@@ -111,7 +112,10 @@ class AudioStore:
         hashes, labels = self._index["hashes"], self.labels
         content = {
             "options": [self.sample_rate, self.channels, self.normalize],
-            "files": [[name, hashes[row]] for name, row in zip(self.names, self._rows.tolist())],
+            "files": [
+                [name, hashes[row]]
+                for name, row in zip(self.names, self._rows.tolist(), strict=True)
+            ],
             "labels": None if labels is None else labels.tolist(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -161,7 +165,8 @@ def build_store(paths, labels, cache_dir, sample_rate=16000, channels=1, normali
             return error
         return peak_normalize(waveform) if normalize else waveform
 
-    key = [options, os.path.realpath(root), [_stamp(*pair) for pair in zip(names, paths)]]
+    stamps = [_stamp(name, path) for name, path in zip(names, paths, strict=True)]
+    key = [options, os.path.realpath(root), stamps]
     index, folder = _cached(
         cache_dir, key, names, lambda: _in_order(read, len(names)), options, "decoding",
         progress=progress, strict=strict,
@@ -270,7 +275,8 @@ def _build(folder, names, source, options, description, progress, strict):
             "names": [], "lengths": [], "hashes": [], "kept": [], "bad": [],
         }
         bar = tqdm.tqdm(
-            source(), description, len(names), unit=" files", mininterval=0.5, disable=not progress
+            source(), description, len(names), unit=" files", disable=not progress,
+            mininterval=0.5 if sys.stderr.isatty() else 15.0,
         )
         with open(os.path.join(building, "samples.f32"), "wb") as file, bar:
             for number, waveform in enumerate(bar):
