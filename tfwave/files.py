@@ -71,4 +71,9 @@ def read_json(path):
 def write_json(path, value):
     """Write a value as readable JSON: sorted keys, UTF-8, a newline at the end, atomically."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    atomic_write(path, text.encode("utf-8"))
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        # File names that are not UTF-8 come as lone surrogates, which only escapes can carry.
+        data = (json.dumps(value, indent=2, sort_keys=True) + "\n").encode("ascii")
+    atomic_write(path, data)

@@ -31,7 +31,18 @@ FULL_SCALE = 32766.5 / 32768
 CLIPPED_RUN = 3  # Consecutive samples at full scale.
 SILENCE_AT_END = 0.25  # Seconds worth reporting.
 _NAMED = 10
-FLAGS = flags.FLAGS
+
+_SAMPLE_RATE = flags.DEFINE_integer(
+    "sample_rate", 16000, "Rate of the pipeline in Hz.", lower_bound=1)
+_CHANNELS = flags.DEFINE_integer("channels", 1, "Channels of the pipeline.", lower_bound=1)
+_SLICE_LEN = flags.DEFINE_integer("slice_len", 16384, "Samples per slice.", lower_bound=1)
+# What is not given here depends on the layout that is recognised.
+_FIRST_SLICE = flags.DEFINE_bool("first_slice", None, "Use the first slice of a file only.")
+_PAD_END = flags.DEFINE_bool("pad_end", None, "Fill the last slice with zeros.")
+_OVERLAP = flags.DEFINE_float("overlap", None, "Part that consecutive slices share, 0 to 1.")
+_ALL = flags.DEFINE_bool("all", False, "List every file, not the first ten of each kind.")
+_JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of text.")
+_STRICT = flags.DEFINE_bool("strict", False, "Exit with 1 if a file is broken.")
 
 # What is looked for, in the order of the report.
 TITLES = {
@@ -53,19 +64,6 @@ TITLES = {
 }
 # Said once when it is true of every file.
 _UNIFORM = ("rate", "channels")
-
-
-def define_flags():
-    """Define the flags of this script."""
-    flags.DEFINE_integer("sample_rate", 16000, "Rate of the pipeline in Hz.", lower_bound=1)
-    flags.DEFINE_integer("channels", 1, "Channels of the pipeline.", lower_bound=1)
-    flags.DEFINE_integer("slice_len", 16384, "Samples per slice.", lower_bound=1)
-    flags.DEFINE_bool("first_slice", None, "Use the first slice of a file only. [by layout]")
-    flags.DEFINE_bool("pad_end", None, "Fill the last slice with zeros. [by layout]")
-    flags.DEFINE_float("overlap", None, "Part that consecutive slices share, 0 to 1. [by layout]")
-    flags.DEFINE_bool("all", False, "List every file, not the first ten of each kind.")
-    flags.DEFINE_bool("json", False, "Print one JSON object instead of text.")
-    flags.DEFINE_bool("strict", False, "Exit with 1 if a file is broken.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,28 +296,27 @@ def main(argv):
         raise ValueError("give one folder to examine, as in: doctor.py DIR")
     layout = recognise(argv[1])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    chosen = {name: value for name in ("first_slice", "pad_end", "overlap")
-              if (value := FLAGS[name].value) is not None}
+    chosen = {flag.name: flag.value for flag in (_FIRST_SLICE, _PAD_END, _OVERLAP)
+              if flag.value is not None}
     if chosen.get("first_slice") is False:
         chosen.setdefault("random_offset", True)
-    slices = dataclasses.replace(layout.slices, slice_len=FLAGS.slice_len, **chosen)
+    slices = dataclasses.replace(layout.slices, slice_len=_SLICE_LEN.value, **chosen)
     names = [os.path.relpath(path, layout.folder) for path in layout.paths]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         files = list(tqdm.tqdm(
             pool.map(examine, layout.paths, names), "examining", len(names), unit=" files",
-            mininterval=0.5, disable=FLAGS.json or not sys.stderr.isatty(),
+            mininterval=0.5, disable=_JSON.value or not sys.stderr.isatty(),
         ))
-    found = diagnose(layout, files, slices, FLAGS.sample_rate, FLAGS.channels)
-    summary = summarise(layout, files, slices, FLAGS.sample_rate, FLAGS.channels)
-    if FLAGS.json:
+    found = diagnose(layout, files, slices, _SAMPLE_RATE.value, _CHANNELS.value)
+    summary = summarise(layout, files, slices, _SAMPLE_RATE.value, _CHANNELS.value)
+    if _JSON.value:
         remarks = {key: [{"file": name, "remark": text} for name, text in items]
                    for key, items in found.items()}
         print(json.dumps({**summary, "remarks": remarks}, indent=2))
     else:
-        print(describe(summary, found, FLAGS.all))
-    return 1 if FLAGS.strict and (found["broken"] or found["channels_refused"]) else 0
+        print(describe(summary, found, _ALL.value))
+    return 1 if _STRICT.value and (found["broken"] or found["channels_refused"]) else 0
 
 
 if __name__ == "__main__":
-    define_flags()
     cli.run(main)

@@ -39,17 +39,12 @@ RELEASES = {
 _CHUNK = 1 << 18
 _TIMEOUT = (20, 60)
 
-FLAGS = flags.FLAGS
-
-
-def define_flags():
-    """Define the flags of this script."""
-    flags.DEFINE_string("out_dir", None, "Folder to unpack into; created when missing.")
-    flags.DEFINE_enum("release", "v0.01", sorted(RELEASES), "Release of the data set.")
-    flags.DEFINE_string("url", None, "Another address of the archive, such as a mirror.")
-    flags.DEFINE_string("sha256", None, "SHA-256 to expect in place of the published one.")
-    flags.DEFINE_bool("keep_archive", False, "Keep the archive after unpacking.")
-    flags.DEFINE_integer("retries", 5, "Attempts after a broken connection.", lower_bound=0)
+_OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder to unpack into; created when missing.")
+_RELEASE = flags.DEFINE_enum("release", "v0.01", sorted(RELEASES), "Release of the data set.")
+_URL = flags.DEFINE_string("url", None, "Another address of the archive, such as a mirror.")
+_SHA256 = flags.DEFINE_string("sha256", None, "SHA-256 to expect in place of the published one.")
+_KEEP_ARCHIVE = flags.DEFINE_bool("keep_archive", False, "Keep the archive after unpacking.")
+_RETRIES = flags.DEFINE_integer("retries", 5, "Attempts after a broken connection.", lower_bound=0)
 
 
 class DownloadError(OSError):
@@ -233,21 +228,21 @@ def main(argv):
     """Run the script."""
     if len(argv) > 1:
         raise ValueError(f"unexpected argument {argv[1]!r}: the folder is given as --out_dir")
-    if not FLAGS.out_dir:
+    if not _OUT_DIR.value:
         raise ValueError("--out_dir is required: the folder to unpack into")
-    name, size, digest = RELEASES[FLAGS.release]
-    url = FLAGS.url or _BASE + name
-    folder = os.path.abspath(FLAGS.out_dir)
+    name, size, digest = RELEASES[_RELEASE.value]
+    url = _URL.value or _BASE + name
+    folder = os.path.abspath(_OUT_DIR.value)
     if os.path.isdir(folder) and os.listdir(folder):
         raise FileExistsError(f"--out_dir {folder}: the folder is not empty")
     archive = os.path.join(os.path.dirname(folder), name)
-    if FLAGS.url or FLAGS.sha256:
+    if _URL.value or _SHA256.value:
         size = None
-    digest = (FLAGS.sha256 or digest).lower()
+    digest = (_SHA256.value or digest).lower()
     progress = sys.stderr.isatty()
     if not os.path.exists(archive):
         print(f"downloading {url}")
-        download(url, archive, size, FLAGS.retries, progress=progress)
+        download(url, archive, size, _RETRIES.value, progress=progress)
     got = sha256_of(archive, progress)
     if got != digest:
         with contextlib.suppress(OSError):
@@ -256,13 +251,12 @@ def main(argv):
                          f"as {os.path.basename(archive)}.bad")
     print(f"checksum is right, unpacking into {folder}")
     unpack(archive, folder, progress)
-    if not FLAGS.keep_archive:
+    if not _KEEP_ARCHIVE.value:
         os.unlink(archive)
-    print(f"done; check it with: python tools/doctor.py {FLAGS.out_dir}")
+    print(f"done; check it with: python tools/doctor.py {_OUT_DIR.value}")
     return 0
 
 
 if __name__ == "__main__":
     logging.captureWarnings(True)
-    define_flags()
     cli.run(main)

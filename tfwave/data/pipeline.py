@@ -123,7 +123,7 @@ def training_batches(store, slices, batch_size, updates_per_step, seed, start_st
         )
     if shard_count < 1 or not 0 <= shard_index < shard_count or batch_size % shard_count:
         raise ValueError(
-            f"batch_size {batch_size} can not be cut equally for shard {shard_index} of {shard_count}"
+            f"batch_size {batch_size} gives no equal part to shard {shard_index} of {shard_count}"
         )
     order = SliceOrder(store.lengths, slices, seed)
     rows = batch_size // shard_count

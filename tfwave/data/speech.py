@@ -49,15 +49,16 @@ VARIANTS = {
         "Jacky", "Marco", "Mario", "Mike", "Mr serious", "RicishayMax", "RicishayMax2",
         "RicishayMax3", "Storm", "Tweaky", "anika", "anikaRobot", "aunty", "belinda", "boris",
         "croak", "ed", "f1", "fast", "gustave", "ian", "iven", "iven2", "iven3", "iven4",
-        "kaukovalta", "linda", "m1", "m2", "m3", "m5", "m6", "m7", "m8", "marcelo", "max", "michel",
-        "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert", "robosoft4",
-        "robosoft5", "robosoft6", "robosoft7", "robosoft8", "travis",
+        "kaukovalta", "m1", "m2", "m3", "m5", "m6", "m7", "m8", "marcelo", "max", "michel",
+        "miguel", "pablo", "pedro", "quincy", "rob", "robert", "robosoft4",
+        "robosoft5", "robosoft6", "robosoft7", "robosoft8",
     ),
     "valid": (
-        "Andrea", "Lee", "Nguyen", "antonio", "grandpa", "m4", "shelby", "steph", "steph2", "steph3",
+        "Andrea", "Lee", "Nguyen", "antonio", "grandpa", "m4", "shelby", "steph", "steph2",
+        "steph3",
     ),
     "test": (
-        "Andy", "Michael", "f4", "grandma", "john", "zac",
+        "Andy", "Michael", "f4", "grandma", "john", "linda", "norbert", "paul", "travis", "zac",
     ),
     "klatt": KLATT_VARIANTS,
 }
@@ -269,7 +270,7 @@ def _speak_all(wanted, cache_dir, seed, description, progress):
     ]
     version = importlib.metadata.version("espeakng-loader")
     ranges = [[split, sum(other == split for other, _ in wanted)] for split in VARIANTS]
-    key = ["espeak", version, _RECIPE, seed, ranges]
+    key = ["espeak", version, _RECIPE, ACCENTS, VARIANTS, seed, ranges]
     labels = [number % 10 for _, number in wanted]
     return store_of(
         lambda: render(plans), names, labels, cache_dir, key, SAMPLE_RATE, description, progress
