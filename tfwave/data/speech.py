@@ -221,9 +221,9 @@ def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
       Corpus at 16 kHz with labels 0..9; voices are disjoint between the splits.
     """
     sizes = dict(SIZES if sizes is None else sizes)
-    if set(sizes) - set(SPLITS) or min(sizes.values(), default=0) < 1:
+    if set(sizes) != set(SPLITS) or min(sizes.values()) < 1:
         raise ValueError(f"sizes must give each of train, valid, test at least 1 clip, not {sizes}")
-    wanted = [(split, number) for split in SPLITS for number in range(sizes.get(split, 0))]
+    wanted = [(split, number) for split in SPLITS for number in range(sizes[split])]
     store = _speak_all(wanted, cache_dir, seed, "speaking", progress)
     marks = np.array([split for split, _ in wanted])
     splits = {split: store.subset(np.flatnonzero(marks == split)) for split in SPLITS}

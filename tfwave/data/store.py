@@ -229,7 +229,8 @@ def _cached(cache_dir, key, names, source, options, description, progress, stric
     if index is not None:
         return index, folder
     os.makedirs(cache_dir, exist_ok=True)
-    with _locked(folder + ".lock"):
+    # One lock for the folder, never removed: removing it would let two processes hold it.
+    with _locked(os.path.join(cache_dir, ".lock")):
         index = _read_index(folder)  # Another process may have built it while this one waited.
         if index is None:
             for name in os.listdir(cache_dir):
@@ -238,8 +239,6 @@ def _cached(cache_dir, key, names, source, options, description, progress, stric
             shutil.rmtree(folder, ignore_errors=True)
             _build(folder, names, source, options, description, progress, strict)
             index = _read_index(folder)
-    with contextlib.suppress(OSError):
-        os.unlink(folder + ".lock")
     if index is None:
         raise OSError(f"{folder}: the decoded audio can not be read back")
     return index, folder
