@@ -1,12 +1,13 @@
 """A very small GAN with the verbs of the real models, and a script that trains it.
 
-`python tiny_training.py DIRECTORY [--steps N ...]` is what the tests start as another process.
+`python tiny_training.py DIRECTORY ...` is what the tests start as another process.
 """
 
 import argparse
 import json
 import os
 import sys
+import time
 
 import keras
 import numpy as np
@@ -54,6 +55,7 @@ class TinyGAN(keras.Model):
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, reals):
         replica = tf.distribute.get_replica_context()
         count, index = replica.num_replicas_in_sync, replica.replica_id_in_sync_group
@@ -103,13 +105,30 @@ def batches(start_step, shard_index, shard_count, bad_step=None):
         seed = tf.stack([7, tf.cast(step, tf.int32)])
         clips = tf.random.stateless_normal([UPDATES, BATCH, LENGTH, 1], seed)
         if bad_step is not None:
-            bad = tf.one_hot(1, UPDATES)[:, None, None, None] * tf.cast(step == bad_step, tf.float32)
-            clips = tf.where(bad > 0, np.nan, clips)
+            second = tf.one_hot(1, UPDATES)[:, None, None, None] > 0
+            clips = tf.where(second & (step == bad_step), np.nan, clips)
         rows = BATCH // shard_count
         clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
         return tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])
 
-    return tf.data.Dataset.counter(start=start_step).map(element)
+    return tf.data.Dataset.counter(start=start_step).map(
+        tf.autograph.experimental.do_not_convert(element)
+    )
+
+
+def ramps(start_step, shard_index, shard_count, updates, batch, length):
+    """Batches for the real models: [updates, batch / shard_count, length, 1], cheap to make."""
+
+    def element(step):
+        seed = tf.stack([7, tf.cast(step, tf.int32)])
+        clips = 0.1 * tf.random.stateless_normal([updates, batch, length, 1], seed)
+        rows = batch // shard_count
+        clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
+        return tf.ensure_shape(clips, [updates, rows, length, 1])
+
+    return tf.data.Dataset.counter(start=start_step).map(
+        tf.autograph.experimental.do_not_convert(element)
+    )
 
 
 def score(model):
@@ -123,36 +142,66 @@ def weights(model):
     return [np.asarray(tf.convert_to_tensor(v)) for owner in owners for v in list(owner.variables)]
 
 
+def system(name):
+    """Give (model_fn, batches_fn, score_fn) of this GAN or of the smallest WaveGAN."""
+    if name == "tiny":
+        return make_model, batches, score
+    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+
+    config = WaveGANConfig(model_dim=1, critic_updates=2)
+
+    def model_fn():
+        model = WaveGAN(config, seed=1)
+        model.compile()
+        return model
+
+    def batches_fn(*where):
+        return ramps(*where, config.critic_updates, BATCH, config.slice_len)
+
+    def score_fn(model):
+        waveform = model.generate(model.sample_latents(4, seed=0))
+        return float(tf.math.sin(1e5 * tf.reduce_mean(tf.square(waveform))))
+
+    return model_fn, batches_fn, score_fn
+
+
+def slowed(batches_fn, seconds):
+    """Make each element take a while, so that there is time to interrupt."""
+
+    def wait(clips):
+        time.sleep(seconds)
+        return clips
+
+    def wait_for(clips):
+        waited = tf.numpy_function(wait, [clips], tf.float32)
+        return tf.ensure_shape(waited, clips.shape)
+
+    return lambda *where: batches_fn(*where).map(wait_for)
+
+
 def main(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("directory")
+    parser.add_argument("--system", default="tiny")
     parser.add_argument("--strategy", default="one")
+    parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--weights", default="")
     parser.add_argument("--config", default="{}")
     options = parser.parse_args(arguments)
+    if options.cpus > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        logical = [tf.config.LogicalDeviceConfiguration() for _ in range(options.cpus)]
+        tf.config.set_logical_device_configuration(cpu, logical)
     strategy = open_strategy(options.strategy)
     config = TrainingConfig(**{"batch_size": BATCH, **json.loads(options.config)})
-
-    def slow_batches(*where):
-        import time
-
-        def wait(clips):
-            time.sleep(options.delay)
-            return clips
-
-        dataset = batches(*where)
-        if not options.delay:
-            return dataset
-        shape = [UPDATES, BATCH // where[2], LENGTH, 1]
-        return dataset.map(
-            lambda clips: tf.ensure_shape(tf.numpy_function(wait, [clips], tf.float32), shape)
-        )
-
+    model_fn, batches_fn, score_fn = system(options.system)
+    if options.delay:
+        batches_fn = slowed(batches_fn, options.delay)
     try:
         result = train(
-            options.directory, make_model, slow_batches, config, {"seed": 0},
-            strategy=strategy, score_fn=score,
+            options.directory, model_fn, batches_fn, config, {"system": options.system},
+            strategy=strategy, score_fn=score_fn,
         )
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)

@@ -20,6 +20,7 @@ import tempfile
 import tensorflow as tf
 
 from tfwave import files
+from tfwave.training.directory import reason
 
 _PREFIX = "weights"
 _MANIFEST = "manifest.json"
@@ -206,8 +207,7 @@ def _read(folder, model, whole):
         else:
             status.expect_partial()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{folder}: does not fit this model ({reason})") from None
+        raise CheckpointError(f"{folder}: does not fit this model ({reason(error)})") from None
 
 
 def _verify(folder):
@@ -223,7 +223,9 @@ def _verify(folder):
                 return None, f"{name} has another SHA-256 sum"
     except FileNotFoundError as error:
         return None, f"{os.path.basename(error.filename)} is missing"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError):
+        return None, f"{_MANIFEST} does not list the files"
+    except (OSError, ValueError) as error:
         return None, " ".join(str(error).split())
     return manifest, None
 
@@ -281,8 +283,7 @@ def _failing_as(parent, step):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise CheckpointError(
-            f"{parent}: cannot save the checkpoint of step {step} ({reason}); "
+            f"{parent}: cannot save the checkpoint of step {step} ({reason(error)}); "
             "earlier checkpoints are intact"
         ) from None

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import socket
 
 from tfwave import files
@@ -41,6 +42,15 @@ def open_directory(directory, description):
         _lock(directory, lock)
         _claim(directory, description)
         yield directory
+
+
+def reason(error):
+    """Give the reason of an operating system's or TensorFlow's error without its decoration."""
+    if getattr(error, "strerror", None):
+        return error.strerror
+    # Such as '{{function_node ...}} FILE; No space left on device [Op:SaveV2]'.
+    text = re.sub(r"\{\{.*?\}\}|\[Op:\w*\]", "", str(error))
+    return " ".join(text.split()).rsplit("; ", 1)[-1][:200]
 
 
 def read_description(directory):

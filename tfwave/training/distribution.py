@@ -149,11 +149,10 @@ def value_of_chief(strategy, value):
 
 
 def _sum_over_replicas(strategy, value):
-    value = tf.constant(value, tf.float64)
+    return float(_reduce_sum(strategy, tf.constant(value, tf.float64)))
 
-    @tf.function
-    def total(value):
-        mine = strategy.run(tf.identity, args=(value,))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)
 
-    return float(total(value))
+@tf.function
+def _reduce_sum(strategy, value):
+    mine = strategy.run(tf.identity, args=(value,))
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)

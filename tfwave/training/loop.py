@@ -180,7 +180,9 @@ class _Run:
         if self._profiling:
             tf.profiler.experimental.stop(save=False)
         for closer in reversed(self._closers):
-            closer.close()
+            # What matters was forced to the disk before; a full one must not hide the first error.
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                closer.close()
 
     def _closing(self, resource):
         self._closers.append(resource)
@@ -194,7 +196,7 @@ class _Run:
             return tf.concat([values, votes], axis=0)
 
         # No XLA: on the CPU it makes strided convolutions many times slower.
-        @tf.function(jit_compile=False)
+        @tf.function(jit_compile=False, autograph=False)
         def train_step(clips, votes):
             values = self._strategy.run(replica_step, args=(clips, votes))
             return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)

@@ -1,10 +1,12 @@
 """The logged metrics of a run as one JSON object per line, for reports."""
 
+import contextlib
 import json
 import math
 import os
 
 from tfwave import files
+from tfwave.training.directory import DirectoryError, reason
 
 _NAME = "metrics.jsonl"
 
@@ -39,27 +41,39 @@ class RowWriter:
       step: the step that the run continues from, 0 for a new run.
 
     Raises:
-      OSError: the file cannot be written.
+      DirectoryError: the file cannot be written, here or in `append` and `sync`.
     """
 
     def __init__(self, directory, step):
-        path = os.path.join(os.fspath(directory), _NAME)
+        self._path = os.path.join(os.fspath(directory), _NAME)
         kept = [row for row in read_rows(directory) if row["step"] <= step]
-        files.atomic_write(path, "".join(map(_line, kept)).encode("utf-8"))
-        self._file = open(path, "a", encoding="utf-8")
+        with self._naming_the_file():
+            files.atomic_write(self._path, "".join(map(_line, kept)).encode("utf-8"))
+            # Unbuffered: nothing is left to fail in `close`.
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
 
     def append(self, step, values):
         """Write one row; `values` maps names to numbers."""
-        self._file.write(_line({"step": step, **values}))
-        self._file.flush()
+        line = _line({"step": step, **values}).encode("utf-8")
+        with self._naming_the_file():
+            while line:
+                line = line[self._file.write(line) :]
 
     def sync(self):
         """Force the rows to the disk, so that no checkpoint is newer than them."""
-        os.fsync(self._file.fileno())
+        with self._naming_the_file():
+            os.fsync(self._file.fileno())
 
     def close(self):
         """Close the file."""
         self._file.close()
+
+    @contextlib.contextmanager
+    def _naming_the_file(self):
+        try:
+            yield
+        except OSError as error:
+            raise DirectoryError(f"{self._path}: cannot write it ({reason(error)})") from None
 
 
 def _line(row):

@@ -17,6 +17,8 @@ from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.hparams.api_pb2 import Status
 
+from tfwave.training.directory import DirectoryError, reason
+
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
 
@@ -71,13 +73,14 @@ class Summaries:
         """Force everything to the disk.
 
         Raises:
-          OSError: the disk is full.
+          DirectoryError: the disk is full.
         """
         try:
             self._writer.flush()
         except tf.errors.OpError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise OSError(f"{self._directory}: cannot write summaries ({reason})") from None
+            raise DirectoryError(
+                f"{self._directory}: cannot write summaries ({reason(error)})"
+            ) from None
 
     def close(self):
         """Close the event file."""
