@@ -26,9 +26,12 @@ def atomic_write(path, data):
     path = os.fspath(path)
     folder = os.path.dirname(path) or "."
     os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix="." + os.path.basename(path)[:64] + ".", suffix=_TEMPORARY_SUFFIX, dir=folder
-    )
+    try:
+        handle, temporary = tempfile.mkstemp(
+            prefix="." + os.path.basename(path)[:64] + ".", suffix=_TEMPORARY_SUFFIX, dir=folder
+        )
+    except OSError as error:
+        raise _about(error, path) from None
     try:
         with os.fdopen(handle, "wb") as file:
             if callable(data):
@@ -40,10 +43,17 @@ def atomic_write(path, data):
         # mkstemp makes private files; results are meant to be read by others as usual.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            raise _about(error, path) from None
         raise
+
+
+def _about(error, path):
+    """Return an operating system error that names the file the user knows."""
+    return type(error)(error.errno, error.strerror or str(error), path) if error.errno else error
 
 
 def _umask():

@@ -290,25 +290,44 @@ def _plan(pipeline):
                    ", the rest dropped")
 
 
-def main(argv):
-    """Run the script."""
-    if len(argv) != 2:
-        raise ValueError("give one folder to examine, as in: doctor.py DIR")
-    layout = recognise(argv[1])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    chosen = {flag.name: flag.value for flag in (_FIRST_SLICE, _PAD_END, _OVERLAP)
-              if flag.value is not None}
+def consult(data_dir, sample_rate=16000, channels=1, progress=False, **chosen):
+    """Examine a whole folder.
+
+    Args:
+      data_dir: the folder.
+      sample_rate: of the pipeline, Hz.
+      channels: of the pipeline.
+      progress: show a progress bar.
+      **chosen: fields of SliceConfig in place of the layout's.
+
+    Returns:
+      Pair of the summary (JSON-able dict) and a dict from keys of TITLES to (name, sentence).
+    """
+    layout = recognise(data_dir)
     if chosen.get("first_slice") is False:
         chosen.setdefault("random_offset", True)
-    slices = dataclasses.replace(layout.slices, slice_len=_SLICE_LEN.value, **chosen)
+    slices = dataclasses.replace(layout.slices, **chosen)
     names = [os.path.relpath(path, layout.folder) for path in layout.paths]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         files = list(tqdm.tqdm(
             pool.map(examine, layout.paths, names), "examining", len(names), unit=" files",
-            mininterval=0.5, disable=_JSON.value or not sys.stderr.isatty(),
+            mininterval=0.5, disable=not progress,
         ))
-    found = diagnose(layout, files, slices, _SAMPLE_RATE.value, _CHANNELS.value)
-    summary = summarise(layout, files, slices, _SAMPLE_RATE.value, _CHANNELS.value)
+    found = diagnose(layout, files, slices, sample_rate, channels)
+    return summarise(layout, files, slices, sample_rate, channels), found
+
+
+def main(argv):
+    """Run the script."""
+    if len(argv) != 2:
+        raise ValueError("give one folder to examine, as in: doctor.py DIR")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    chosen = {flag.name: flag.value for flag in (_SLICE_LEN, _FIRST_SLICE, _PAD_END, _OVERLAP)
+              if flag.value is not None}
+    summary, found = consult(
+        argv[1], _SAMPLE_RATE.value, _CHANNELS.value,
+        progress=sys.stderr.isatty() and not _JSON.value, **chosen,
+    )
     if _JSON.value:
         remarks = {key: [{"file": name, "remark": text} for name, text in items]
                    for key, items in found.items()}

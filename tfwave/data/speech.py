@@ -10,6 +10,7 @@ filters), is loaded afresh for each.
 """
 
 import _ctypes
+import ast
 import contextlib
 import ctypes
 import dataclasses
@@ -291,7 +292,7 @@ def render(plans, workers=None):
       OSError: a process fails; the message has its last line.
     """
     if workers is None:
-        workers = min(_WORKERS_MOST, len(os.sched_getaffinity(0)))
+        workers = min(_WORKERS_MOST, _usable_cores())
     workers = max(1, min(workers, len(plans)))
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
@@ -314,6 +315,12 @@ def render(plans, workers=None):
             yield _receive(*pipes[number % workers])
 
 
+def _usable_cores():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _receive(process, errors):
     header = process.stdout.read(4)
     data = process.stdout.read(2 * struct.unpack("<I", header)[0]) if len(header) == 4 else b""
@@ -333,8 +340,6 @@ def _stop(process):
 
 def _serve():
     """Speak the utterances on standard input, write each as its length and int16 samples."""
-    import ast
-
     output = sys.stdout.buffer
     with Synthesiser() as synthesiser:
         for line in sys.stdin.buffer:

@@ -230,11 +230,11 @@ def _cached(cache_dir, key, names, source, options, description, progress, stric
         return index, folder
     os.makedirs(cache_dir, exist_ok=True)
     # One lock for the folder, never removed: removing it would let two processes hold it.
-    with _locked(os.path.join(cache_dir, ".lock")):
+    with _locked(os.path.join(cache_dir, ".lock")) as alone:
         index = _read_index(folder)  # Another process may have built it while this one waited.
         if index is None:
             for name in os.listdir(cache_dir):
-                if name.startswith(f".audio-{digest}-"):
+                if alone and name.startswith(".audio-"):  # Left by a process that was killed.
                     shutil.rmtree(os.path.join(cache_dir, name), ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             _build(folder, names, source, options, description, progress, strict)
@@ -246,11 +246,14 @@ def _cached(cache_dir, key, names, source, options, description, progress, stric
 
 @contextlib.contextmanager
 def _locked(path):
+    """Yield whether the lock is held; some network file systems have no locks."""
     with open(path, "ab") as file:
-        # Some network file systems have no locks; the worst is then that work is done twice.
-        with contextlib.suppress(OSError):
+        try:
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
 
 
 def _read_index(folder):
@@ -296,10 +299,22 @@ def _build(folder, names, source, options, description, progress, strict):
             raise OSError(f"{folder}: only {len(index['kept'])} of {len(names)} clips were made")
         write_json(os.path.join(building, "index.json"), index)
         os.chmod(building, 0o755)
-        os.rename(building, folder)
-    except BaseException:
+        _put(building, folder)
+    except BaseException as error:
         shutil.rmtree(building, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            raise type(error)(error.errno, error.strerror, parent) from None
         raise
+
+
+def _put(building, folder):
+    try:
+        os.rename(building, folder)
+    except OSError:
+        # Without locks another process may have been first; its store is as good.
+        if _read_index(folder) is None:
+            raise
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def _in_order(read, count):
