@@ -1,8 +1,8 @@
 """Golden vectors: arrays that the authors' code made, to be reproduced by tfwave.
 
 A golden is an .npz file with `in/<name>` inputs, `w/<TF1 variable>` weights, `out/<name>` results
-and `cfg`, a JSON text. A check takes a golden and returns (name, worst absolute error, tolerance) for
-each array that it compares.
+and `cfg`, a JSON text. A check takes a golden and returns (name, worst absolute error, tolerance)
+for each array that it compares.
 """
 
 import dataclasses

@@ -1,0 +1,56 @@
+"""The golden vectors that the project ships come out of it, and a wrong one is caught."""
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("folder", ["wavegan", "specgan"])
+def test_shipped_goldens_pass(run_script, goldens, folder):
+    done = run_script("tools/check_goldens.py", goldens / folder, timeout=300)
+    count = len(list((goldens / folder).glob("*.npz")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{count} passed, 0 failed" in done.stdout
+
+
+def _copy(source, target, **changes):
+    with np.load(source) as arrays:
+        np.savez(target, **{**arrays, **changes})
+
+
+def test_a_changed_vector_fails_by_name(run_script, goldens, tmp_path):
+    source = goldens / "wavegan" / "train_wgan-gp_ps.npz"
+    with np.load(source) as arrays:
+        name = "out/after_D2/D/downconv_2/conv1d/kernel"
+        changed = arrays[name] + 2e-5  # a fifth of Adam's step
+    _copy(source, tmp_path / "train_wgan-gp_ps.npz", **{name: changed})
+    done = run_script("tools/check_goldens.py", tmp_path)
+    assert done.returncode == 1
+    assert "0 passed, 1 failed" in done.stdout and "after_D2/D/downconv_2" in done.stdout
+
+
+def test_a_case_without_a_check_fails(run_script, tmp_path):
+    np.savez(tmp_path / "new.npz", cfg=np.array('{"function": "something_else"}'))
+    done = run_script("tools/check_goldens.py", tmp_path)
+    assert done.returncode == 1 and "no check for what it ran" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ([], "name one or more folders"),
+        (["/nowhere"], "/nowhere: no such folder"),
+        (["."], "no golden case"),
+    ],
+)
+def test_mistakes_are_one_sentence(run_script, arguments, message):
+    done = run_script("tools/check_goldens.py", *arguments)
+    # TensorFlow may write lines of its own before.
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and last.startswith("check_goldens.py: error: ")
+    assert message in last and "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_golden_is_named(run_script, tmp_path):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not really")
+    done = run_script("tools/check_goldens.py", tmp_path)
+    assert done.returncode == 2 and "broken.npz: not a golden case" in done.stderr
