@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tfwave.audio import spectral
 
-# A few sizes only: TensorFlow plans each transform length once, which costs more than the transform.
+# A few sizes only: TensorFlow plans each length once, which costs more than the transform.
 sizes = st.sampled_from([(16, 4), (16, 8), (16, 16), (64, 16), (15, 5), (12, 4)])
 seeds = st.integers(0, 2**32 - 1)
 

@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
 
+# TensorFlow's checkpoint reader turns its status codes into these; IndexError is "out of range".
+_READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
+
 
 class TF1CheckpointError(ValueError):
     """A checkpoint cannot be used; the message is one sentence that names it."""
@@ -37,7 +40,7 @@ def read_tf1_checkpoint(prefix):
     try:
         reader = tf.train.load_checkpoint(prefix)
         names = sorted(reader.get_variable_to_shape_map())
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except _READ_ERRORS as error:
         raise TF1CheckpointError(
             f"{prefix}.index: not a readable checkpoint index ({_first_line(error)})"
         ) from None
@@ -45,7 +48,7 @@ def read_tf1_checkpoint(prefix):
     for name in names:
         try:
             tensors[name] = reader.get_tensor(name)
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        except _READ_ERRORS as error:
             raise TF1CheckpointError(
                 f"{prefix}: tensor {name} cannot be read, a data file is corrupt or cut short "
                 f"({_first_line(error)})"

@@ -145,7 +145,7 @@ def nearest_distances(query, reference, exclude_self=False):
 
 def _flat(features):
     features = np.asarray(features)
-    return features.reshape(len(features), -1)
+    return features.reshape(len(features), int(np.prod(features.shape[1:])))
 
 
 def _merge_block(best, query, block, centre):
