@@ -24,7 +24,9 @@ from tfwave.audio.phase import griffin_lim
 from tfwave.audio.spectral import stft
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.upsampling import METHODS, upsample2d
-from tfwave.models.adversarial import AdversarialModel, Critic, check, check_common_fields
+from tfwave.models.adversarial import AdversarialModel
+from tfwave.models.config_checks import check, check_common_fields
+from tfwave.models.critic import Critic
 
 SLICE_LEN = 16384
 FRAME_LENGTH = 256

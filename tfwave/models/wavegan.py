@@ -23,7 +23,9 @@ import tensorflow as tf
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.upsampling import METHODS, upsample1d
-from tfwave.models.adversarial import AdversarialModel, Critic, check, check_common_fields
+from tfwave.models.adversarial import AdversarialModel
+from tfwave.models.config_checks import check, check_common_fields
+from tfwave.models.critic import Critic
 
 # First layer to last, the same in both networks: the longer models append one at the end.
 _STRIDES = {16384: (4, 4, 4, 4, 4), 32768: (4, 4, 4, 4, 4, 2), 65536: (4, 4, 4, 4, 4, 4)}

@@ -1,0 +1,39 @@
+"""Checks of the fields of model configurations."""
+
+from tfwave.losses.adversarial import LOSSES
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+def check(config, field: str, holds: bool, wanted: str):
+    """Refuse a value of a configuration.
+
+    Raises:
+      ValueError: `holds` is false; names the field, its value and what is wanted.
+    """
+    if not holds:
+        raise ValueError(
+            f"{type(config).__name__}.{field} is {getattr(config, field)!r}; it must be {wanted}"
+        )
+
+
+def check_common_fields(config, upsampling: tuple):
+    """Check the fields that the configurations of WaveGAN and SpecGAN share.
+
+    Args:
+      config: the dataclass.
+      upsampling: the names that `upsample` may have.
+
+    Raises:
+      ValueError: the first illegal value, by field.
+    """
+    for field in ("model_dim", "kernel_len", "latent_dim", "critic_updates", "sample_rate"):
+        check(config, field, getattr(config, field) >= 1, "1 or more")
+    check(config, "phase_shuffle", 0 <= config.phase_shuffle < 8, "0 to 7 frames")
+    check(config, "dropout", 0.0 <= config.dropout < 1.0, "0 or more and below 1")
+    for field, names in (
+        ("upsample", upsampling),
+        ("loss", LOSSES),
+        ("precision", _PRECISIONS),
+    ):
+        check(config, field, getattr(config, field) in names, f"one of {', '.join(names)}")
