@@ -111,6 +111,14 @@ class ReplicaBatches:
         """Give the next element, as one value per local replica where there are several."""
         return self._strategy.experimental_distribute_values_from_function(self._next_of)
 
+    def close(self):
+        """End the reading.
+
+        An iterator whose dataset calls Python ahead of time must be gone before the interpreter
+        is: at its exit it would wait for a thread that Python does not let run any more.
+        """
+        self._iterators.clear()
+
     def _next_of(self, context):
         shard = context.replica_id_in_sync_group
         if shard not in self._iterators:

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: finish the step, save, leave."""
 
 import contextlib
+import os
 import signal
-import sys
 import threading
 
 
@@ -46,10 +46,8 @@ def stop_on_signals():
         request.signum = signum
         for number, handler in old.items():
             signal.signal(number, handler)
-        print(
-            "\nstopping after this step to save (once more to stop at once)",
-            file=sys.stderr, flush=True,
-        )
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, b"\nstopping after this step to save (once more to stop at once)\n")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         old[number] = signal.getsignal(number)

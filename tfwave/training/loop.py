@@ -142,7 +142,9 @@ class _Run:
         self._progress = self._closing(Progress(shown, self._step, self._config.steps))
         for note in [*notes, self._introduction()]:
             self._progress.say(note)
-        self._batches = distribution.ReplicaBatches(self._strategy, self._batches_fn, self._step)
+        self._batches = self._closing(
+            distribution.ReplicaBatches(self._strategy, self._batches_fn, self._step)
+        )
         self._train_step = self._make_train_step()
 
     def loop(self, request):
