@@ -38,9 +38,16 @@ def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="auth
         )
     tiny = tf.cast(1e-8, magnitude.dtype)
     spectrum = tf.complex(magnitude, tf.zeros_like(magnitude))
-    for _ in range(iterations):
+
+    def round_of(i, spectrum):
         waveform = inverse_stft(spectrum, frame_length, hop_length, window)
         estimate = stft(waveform, frame_length, hop_length)
         scale = magnitude / tf.maximum(tiny, tf.abs(estimate))
         spectrum = estimate * tf.complex(scale, tf.zeros_like(scale))
+        return i + 1, tf.ensure_shape(spectrum, magnitude.shape)
+
+    # A loop in the graph: unrolled, the rounds take a minute to trace and to export.
+    _, spectrum = tf.while_loop(
+        lambda i, _: i < iterations, round_of, (tf.constant(0), spectrum), parallel_iterations=1
+    )
     return inverse_stft(spectrum, frame_length, hop_length, window)
