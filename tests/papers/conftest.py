@@ -10,22 +10,30 @@ from tfwave.papers import published, ratings, report, runner, wavegan_rows
 RATE = 16000
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def paper():
     return published.load_paper("wavegan")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def human_tables(paper):
     return (paper.tables["human_accuracy"], paper.tables["figure7"])
 
 
+SETTINGS = {"seed": 0, "preset": {"name": "smoke"}}
+
+
 @pytest.fixture
 def results(tmp_path):
-    return runner.open_results(tmp_path / "out", {"seed": 0, "preset": {"name": "smoke"}})
+    return runner.open_results(tmp_path / "out", SETTINGS)
 
 
-def add_row(results, slug, score=2.0, trained=True, classifier="c"):
+@pytest.fixture(scope="module")
+def module_results(tmp_path_factory):
+    return runner.open_results(tmp_path_factory.mktemp("results") / "out", SETTINGS)
+
+
+def put_row(results, slug, score=2.0, trained=True, classifier="c"):
     """Put a finished row of made-up numbers and tones into a result folder."""
     folder = results.row_dir(slug)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
@@ -56,7 +64,12 @@ def add_row(results, slug, score=2.0, trained=True, classifier="c"):
     })  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def add_row():
+    return put_row
+
+
+@pytest.fixture(scope="session")
 def make_report(paper, human_tables):
     def make(results, status=None):
         table = paper.tables["table1"]

@@ -155,7 +155,7 @@ def scores_figure(views, columns, dark=False):
     figure = Figure(figsize=(11, height))
     axes = figure.subplots(
         1, len(columns), sharey=True,
-        gridspec_kw={"left": 0.18, "right": 0.99, "bottom": 0.72 / height,
+        gridspec_kw={"left": 0.2, "right": 0.99, "bottom": 0.72 / height,
                      "top": 1 - 0.3 / height, "wspace": 0.1},
     )  # fmt: skip
     places = np.arange(len(views))[::-1]
@@ -175,8 +175,9 @@ def scores_figure(views, columns, dark=False):
         _dress(axis, f"{column.label}  {column.arrow}", ink, faint)
         axis.set_xlim(left=0)
         axis.set_ylim(-0.7, len(views) - 0.3)
+    axes[0].set_yticks(places, [view.row.label for view in views], fontsize=9)
+    for axis in axes:
         axis.tick_params(axis="y", length=0)
-    axes[0].set_yticks(places, [view.row.label for view in views], fontsize=8)
     handles = [
         axes[0].scatter([], [], s=30, edgecolor=edge, facecolor=face, linewidth=1.4, label=name)
         for edge, face, name in ((paper, "none", "paper"), (first, first, "reproduced"))
@@ -188,13 +189,13 @@ def scores_figure(views, columns, dark=False):
 
 def _dress(axis, title, ink=_INK, faint="#c9ced3"):
     """Give an axis a quiet frame and a title."""
-    axis.set_title(title, fontsize=9, color=ink, loc="left")
+    axis.set_title(title, fontsize=9.5, color=ink, loc="left")
     axis.set_facecolor("none")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axis.spines[side].set_color(faint)
-    axis.tick_params(labelsize=7, colors=ink, color=faint)
+    axis.tick_params(labelsize=8, labelcolor=ink, color=faint)
 
 
 def png(figure, dpi=200):

@@ -79,7 +79,7 @@ def _card(row, reference, results, clips_shown):
             "number": i + 1,
             "audio": _data_uri("audio/wav", path.read_bytes()),
             "tile": _data_uri("image/png", figures.tile(read_clip(path))),
-            "real": real if row.row.slug != "real_test" else None,
+            "real": real if not row.row.slug.startswith("real_") else None,
         })  # fmt: skip
     if row.result.get("trained") and (folder / runner.CURVES).exists():
         card["panels"] = _panels(files.read_json(folder / runner.CURVES))

@@ -174,7 +174,9 @@ def markdown(report):
         for table in report.tables
     ]
     lines += [
-        f"- {v.row.label}: {v.counts}." for v in report.views if v.counts
+        f"- {v.row.label}: {v.counts} (inception score, other columns)."
+        for v in report.views
+        if v.counts
     ]
     return "\n".join(lines) + "\n"
 

@@ -51,17 +51,17 @@ class RowView:
 
     @property
     def counts(self):
-        """How many clips the scores were measured on, in words."""
+        """Clips behind the inception score, and behind the distances and the noise, in words."""
         if not self.done:
             return ""
         scores = self.result["scores"]
         score, distance = scores.get("inception_score", {}), scores.get("d_self", {})
         parts = []
         if score.get("n"):
-            parts.append(f"{score['n']:,} clips scored")
+            parts.append(f"{score['n']:,}")
         if distance.get("n"):
-            parts.append(f"{distance['n']:,} for |D| and noise")
-        return ", ".join(parts)
+            parts.append(f"{distance['n']:,}")
+        return f"{' and '.join(parts)} clips" if parts else ""
 
 
 def number(mean, digits):

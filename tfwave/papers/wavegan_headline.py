@@ -75,9 +75,9 @@ def _warnings(preset, corpus, description, classifier):
     if preset["name"] != "paper":
         reasons.append(
             f"The {preset['name']} preset trains models of size d = {preset['model_dim']} for "
-            f"{preset['wavegan_steps']:,} iterations of {preset['batch_size']} clips (paper: "
-            f"d = {paper.model_dim}, {paper.wavegan_steps:,} iterations of {paper.batch_size} "
-            f"clips) and scores {preset['inception_clips']:,} clips (paper: "
+            f"{preset['wavegan_steps']:,} iterations of {preset['batch_size']} clips{_rate(preset)} "
+            f"(paper: d = {paper.model_dim}, {paper.wavegan_steps:,} iterations of "
+            f"{paper.batch_size} clips) and scores {preset['inception_clips']:,} clips (paper: "
             f"{paper.inception_clips:,})."
         )
     sc09 = not corpus["synthetic"] and corpus["clips"]["train"] == _SC09_CLIPS
@@ -93,6 +93,11 @@ def _warnings(preset, corpus, description, classifier):
     if preset["name"] == "paper" and sc09:
         lead = ()
     return (*lead, *reasons)
+
+
+def _rate(preset):
+    scale = preset["learning_rate_scale"]
+    return "" if scale == 1 else f" at {scale:g} times the paper's learning rate"
 
 
 def _own_notes(settings):

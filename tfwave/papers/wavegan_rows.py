@@ -103,6 +103,7 @@ class Preset:
     wavegan_steps: int = 200_000
     # The paper gives 1,750 epochs, half of WaveGAN's, in two days instead of four.
     specgan_steps: int = 100_000
+    learning_rate_scale: float = 1.0  # times the published rates
     log_every: int = 100  # steps
     media_every: int = 2_000
     checkpoint_every: int = 2_000
@@ -130,13 +131,14 @@ PRESETS = {
     "quick": Preset(
         name="quick",
         model_dim=8,
-        batch_size=16,
-        wavegan_steps=300,
-        specgan_steps=300,
-        log_every=10,
-        media_every=100,
-        checkpoint_every=100,
-        score_every=100,
+        batch_size=8,
+        wavegan_steps=140,
+        specgan_steps=140,
+        learning_rate_scale=10.0,  # else so few steps would hardly move the weights
+        log_every=2,
+        media_every=140,
+        checkpoint_every=70,
+        score_every=35,
         selection_clips=200,
         inception_clips=1_000,
         distance_clips=200,

@@ -259,4 +259,4 @@ def _impulse_response(config, seed):
     frames, width = generator.first_dims
     impulses = np.zeros((1, frames, width), np.float32)
     impulses[0, np.arange(width) % frames, np.arange(width)] = 1.0
-    return generator.from_first_frames(tf.constant(impulses)).numpy()[0, :, 0]
+    return generator.upsampled(tf.constant(impulses))[-1].numpy()[0, :, 0]

@@ -247,6 +247,7 @@ class Workbench:
                 "model": dataclasses.asdict(config),
                 "steps": steps,
                 "batch_size": preset.batch_size,
+                "learning_rate_scale": preset.learning_rate_scale,
                 "seeds": self.seeds(),
                 "selection_clips": preset.selection_clips,
                 "corpus": self.corpus.splits["train"].fingerprint,
@@ -265,6 +266,9 @@ class Workbench:
             model.set_moments(*self.moments)
         if compiled:
             model.compile()
+            for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+                published = float(optimizer.learning_rate)
+                optimizer.learning_rate = published * self.preset.learning_rate_scale
         return model
 
     def _batches(self, start_step, shard_index, shard_count):
