@@ -7,6 +7,7 @@ Trains, samples and scores every row, and writes OUT_DIR/table.html, table.md, r
 figures. The same command goes on where it was stopped and computes nothing twice.
 """
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -109,7 +110,8 @@ def open_corpus(preset, options):
     if FLAGS.data_dir:
         return corpora.open_corpus(FLAGS.data_dir, options.cache_dir, strict=FLAGS.strict)
     sizes = dict(train=preset.train_clips, valid=preset.valid_clips, test=preset.test_clips)
-    return speech.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
+    corpus = speech.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
+    return dataclasses.replace(corpus, name="built-in spoken digits")
 
 
 def open_parametric(preset, options):

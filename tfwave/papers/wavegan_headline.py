@@ -75,15 +75,14 @@ def _warnings(preset, corpus, description, classifier):
     if preset["name"] != "paper":
         reasons.append(
             f"The {preset['name']} preset trains models of size d = {preset['model_dim']} for "
-            f"{preset['wavegan_steps']:,} iterations of {preset['batch_size']} clips{_rate(preset)} "
-            f"(paper: d = {paper.model_dim}, {paper.wavegan_steps:,} iterations of "
+            f"{preset['wavegan_steps']:,} iterations of {preset['batch_size']} clips"
+            f"{_rate(preset)} (paper: d = {paper.model_dim}, {paper.wavegan_steps:,} iterations of "
             f"{paper.batch_size} clips) and scores {preset['inception_clips']:,} clips (paper: "
             f"{paper.inception_clips:,})."
         )
     sc09 = not corpus["synthetic"] and corpus["clips"]["train"] == _SC09_CLIPS
     if not sc09:
-        what = "synthetic speech" if corpus["synthetic"] else "other recordings"
-        reasons.append(f"The corpus is {what}, not the paper's SC09: {description}.")
+        reasons.append(f"The corpus is not the paper's SC09; it is {description}.")
     if classifier and classifier["origin"] != "released by the authors":
         reasons.append(
             "The inception score comes from another classifier than the paper's, so it is on a "
