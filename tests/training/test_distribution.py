@@ -88,28 +88,32 @@ def start_workers(directory, **options):
     ]
 
 
-def assert_same_losses(one, other):
+def assert_same_losses(one, other, tolerance=1e-4):
     """The loss curves agree; norms of gradients belong to a replica's share and may differ."""
     one, other = read_rows(one), read_rows(other)
     assert [row["step"] for row in one] == [row["step"] for row in other]
     for a, b in zip(one, other, strict=True):
         for name in ("D_loss", "G_loss", "gradient_penalty", "x_rms", "G_z_rms"):
             if name in a:
-                np.testing.assert_allclose(a[name], b[name], rtol=1e-4, err_msg=f"{name} {a}")
+                np.testing.assert_allclose(a[name], b[name], tolerance, err_msg=f"{name} of {a}")
 
 
 CONFIG = {"steps": 12, "log_every": 1, "score_every": 6, "media_every": 6, "checkpoint_every": 5}
 
 
+# Plain gradient descent shows any gradient that was summed twice or not at all. Adam divides a
+# gradient by its own size: it hides a wrong scale and makes rounding errors grow from step to step.
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["tiny", "wavegan"])
-def test_several_replicas_and_workers_train_like_one(tmp_path, system):
+@pytest.mark.parametrize(
+    ("system", "tolerance"), [("tiny", 1e-4), ("wavegan-sgd", 1e-4), ("wavegan", 1e-2)]
+)
+def test_several_replicas_and_workers_train_like_one(tmp_path, system, tolerance):
     common = {"system": system, "config": json.dumps(CONFIG)}
     finish(start(tmp_path / "one", **common))
     finish(start(tmp_path / "mirrored", strategy="mirrored", cpus=2, **common))
     finish(*start_workers(tmp_path / "workers", **common))
-    assert_same_losses(tmp_path / "one", tmp_path / "mirrored")
-    assert_same_losses(tmp_path / "one", tmp_path / "workers")
+    assert_same_losses(tmp_path / "one", tmp_path / "mirrored", tolerance)
+    assert_same_losses(tmp_path / "one", tmp_path / "workers", tolerance)
     assert len(list((tmp_path / "workers").glob("events*"))) == 1
 
 

@@ -143,16 +143,26 @@ def weights(model):
 
 
 def system(name):
-    """Give (model_fn, batches_fn, score_fn) of this GAN or of the smallest WaveGAN."""
+    """Give (model_fn, batches_fn, score_fn) of this GAN or of the smallest WaveGAN.
+
+    With '-sgd' the optimiser is one that is not blind to gradients of the wrong scale.
+    """
     if name == "tiny":
         return make_model, batches, score
+
+    def optimisers():
+        if not name.endswith("-sgd"):
+            return {}
+        names = ("generator_optimizer", "discriminator_optimizer")
+        return {name: keras.optimizers.SGD(1e-3) for name in names}
+
     from tfwave.models.wavegan import WaveGAN, WaveGANConfig
 
     config = WaveGANConfig(model_dim=1, critic_updates=2)
 
     def model_fn():
         model = WaveGAN(config, seed=1)
-        model.compile()
+        model.compile(**optimisers())
         return model
 
     def batches_fn(*where):
