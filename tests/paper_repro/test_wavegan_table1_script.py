@@ -1,8 +1,10 @@
 """The script of Table 1, from the command line to the report, at the smallest size."""
 
 import importlib.util
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 from absl import flags
 
 from tfwave import files
+from tfwave.training.rows import read_rows
 
 SCRIPT = "paper_repro/wavegan_table1.py"
 
@@ -147,3 +150,44 @@ def test_bad_classifier_is_refused_by_name(script, cache, tmp_path):
 def test_strategy_is_checked(script, cache, tmp_path):
     with pytest.raises(ValueError, match="not 'many'"):
         script(*_flags(tmp_path / "out", cache, "--strategy=many"))
+
+
+@pytest.mark.slow
+def test_two_workers_train_and_report_like_one(root, cache, tmp_path):
+    """Two processes on this machine share every batch; the first one scores and reports."""
+    with socket.socket() as first, socket.socket() as second:
+        for open_port in (first, second):
+            open_port.bind(("localhost", 0))
+        workers = [f"localhost:{s.getsockname()[1]}" for s in (first, second)]
+
+    def start(out, *more, **environment):
+        return subprocess.Popen(
+            [sys.executable, root / SCRIPT, *_flags(out, cache, "--rows=wavegan_ps2", *more)],
+            cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "PYTHONPATH": str(root), **environment},
+        )  # fmt: skip
+
+    alone = start(tmp_path / "one")
+    assert alone.communicate(timeout=300)[0] and alone.returncode == 0
+    together = [
+        start(
+            tmp_path / "two", "--strategy=multi_worker",
+            TF_CONFIG=json.dumps({"cluster": {"worker": workers},
+                                  "task": {"type": "worker", "index": index}}),
+        )  # fmt: skip
+        for index in (0, 1)
+    ]
+    try:
+        said = [process.communicate(timeout=300)[0] for process in together]
+    finally:
+        for process in together:
+            process.kill()
+    assert [process.returncode for process in together] == [0, 0], said
+    one, two = (
+        read_rows(tmp_path / name / "rows/wavegan_ps2/train") for name in ("one", "two")
+    )
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    for mine, theirs in zip(one, two, strict=True):
+        assert theirs["D_loss"] == pytest.approx(mine["D_loss"], rel=1e-3, abs=1e-3)
+    rows = files.read_json(tmp_path / "two/results.json")["rows"]
+    assert rows["wavegan_ps2"]["status"] == "done"

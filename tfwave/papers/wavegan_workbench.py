@@ -5,6 +5,7 @@ import functools
 import pathlib
 import time
 
+import tensorflow as tf
 import tqdm
 
 from tfwave import files
@@ -267,7 +268,7 @@ class Workbench:
         if compiled:
             model.compile()
             for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
-                published = float(optimizer.learning_rate)
+                published = float(tf.convert_to_tensor(optimizer.learning_rate))
                 optimizer.learning_rate = published * self.preset.learning_rate_scale
         return model
 
