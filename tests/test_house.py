@@ -204,7 +204,7 @@ def test_current_lane_by_hand_repeats_setup_cfg(python):
         assert specifier.contains(current[name]), name
 
 
-@pytest.mark.filterwarnings("ignore:.*TensorFlow Addons:UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="there is no pinned lane")
 def test_packages_of_the_pinned_lane_work_together():
     import keras
