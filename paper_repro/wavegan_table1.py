@@ -26,7 +26,9 @@ flags.DEFINE_string(
     "spoken digits, which are synthetic.")
 flags.DEFINE_string("out_dir", "wavegan_table1", "Result folder.")
 flags.DEFINE_string(
-    "preset", "quick", "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()) + ".")
+    "preset", "quick",
+    "; ".join(f"{name} ({text})" for name, text in PRESET_HELP.items())
+    + ". Also with --data_dir the preset is quick unless you say paper.")
 flags.DEFINE_list(
     "rows", [],
     "Rows to compute, all by default; Real (train) and Real (test) always are. Rows: "
@@ -64,8 +66,10 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     import tensorflow as tf
+    from absl import logging
 
     tf.get_logger().setLevel("ERROR")
+    logging.set_verbosity(logging.WARNING)
 
     from tfwave import compat
     from tfwave.papers import report, runner, wavegan_table1

@@ -185,9 +185,9 @@ PRESETS = {
 }  # fmt: skip
 
 PRESET_HELP = {
-    "paper": "the published configuration: weeks on one GPU for all rows, days per row",
-    "quick": "small models and few steps: minutes on two CPU cores; not the paper's numbers",
-    "smoke": "seconds, meaningless numbers: proves that everything runs",
+    "paper": "the published configuration, days per row on one GPU",
+    "quick": "small models and few steps, minutes on two CPU cores, not the paper's numbers",
+    "smoke": "seconds, meaningless numbers, shows that everything runs",
 }
 
 
