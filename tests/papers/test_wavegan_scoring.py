@@ -115,7 +115,7 @@ def test_kept_clips_are_wav_files_with_captions(tmp_path):
                "probability": [0.934]}  # fmt: skip
     described = wavegan_clips.save_clips(tmp_path, details, (), 16000)
     assert described == [{"file": "samples/clip_00.wav", "number": 0, "label": 7,
-                          "caption": "classified as “seven” 93 %"}]  # fmt: skip
+                          "caption": "heard as “seven”, 93\u00a0%"}]  # fmt: skip
     samples, rate = soundfile.read(tmp_path / "samples/clip_00.wav", dtype="int16")
     assert rate == 16000 and list(samples) == list(range(-50, 50))
 

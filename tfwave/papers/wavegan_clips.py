@@ -27,11 +27,14 @@ def save_clips(folder, details, classes, sample_rate):
         name = f"samples/clip_{i:02d}.wav"
         _write_wav(folder / name, clip, sample_rate)
         heard, percent = details["predicted"][i], 100 * details["probability"][i]
-        caption = f"classified as {class_name(heard, classes)} {percent:.0f} %"
-        label = heard
+        name_heard = class_name(heard, classes)
+        # The no-break space keeps a number and its unit on one line.
+        label, caption = heard, f"heard as {name_heard}, {percent:.0f}\u00a0%"
         if "labels" in details:
             label = details["labels"][i]
-            caption = f"{class_name(label, classes)}, {caption}"
+            caption = class_name(label, classes)
+            if label != heard:
+                caption += f", heard as {name_heard}"
         described.append(
             {"file": name, "number": i, "label": int(label), "caption": caption}
         )
