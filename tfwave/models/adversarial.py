@@ -301,7 +301,6 @@ class AdversarialModel(keras.Model):
         ]
         return tf.concat(parts, axis=0)
 
-
     def summaries(self, step, waveforms):
         """Write audio and pictures of real clips, generated ones and a walk between two latents.
 
