@@ -35,7 +35,7 @@ def open_directory(directory, description):
     directory = os.fspath(directory)
     try:
         os.makedirs(directory, exist_ok=True)
-        lock = open(os.path.join(directory, _LOCK), "a+", encoding="utf-8")
+        lock = open(os.path.join(directory, _LOCK), "a+", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
         raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
     with lock:
