@@ -82,8 +82,10 @@ def _block_conv(x, kernel, left):
         if x.shape[1] <= _MATMUL_FRAMES:
             y = tf.matmul(_patches(x, kernel.shape[0], left), _flat(kernel))
             return tf.reshape(y, [-1, x.shape[1], kernel.shape[2]]), grad
-        padded = tf.pad(x, _padding(kernel.shape[0], left))
-        return tf.nn.conv1d(padded, kernel, 1, "VALID"), grad
+        y = tf.raw_ops.Conv2D(
+            input=x[:, tf.newaxis], filter=kernel[tf.newaxis], **_placed(kernel.shape[0], left)
+        )
+        return y[:, 0], grad
 
     return conv(x, kernel)
 
@@ -108,12 +110,11 @@ def _block_conv_input(y, kernel, left):
             x = tf.add_n(placed)[:, left : left + frames]
         else:
             x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.stack([tf.shape(y)[0], 1, frames + taps - 1, channels]),
+                input_sizes=tf.stack([tf.shape(y)[0], 1, frames, channels]),
                 filter=kernel[tf.newaxis],
                 out_backprop=y[:, tf.newaxis],
-                strides=[1, 1, 1, 1],
-                padding="VALID",
-            )[:, 0, left : left + frames]
+                **_placed(taps, left),
+            )[:, 0]
         return tf.ensure_shape(x, [None, frames, channels]), grad
 
     return conv_input(y, kernel)
@@ -134,25 +135,26 @@ def _block_conv_kernel(x, y, taps, left):
             )
             return tf.reshape(flat, [taps, channels, outputs]), grad
         kernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=tf.pad(x, _padding(taps, left))[:, tf.newaxis],
+            input=x[:, tf.newaxis],
             filter_sizes=[1, taps, channels, outputs],
             out_backprop=y[:, tf.newaxis],
-            strides=[1, 1, 1, 1],
-            padding="VALID",
+            **_placed(taps, left),
         )
         return kernel[0], grad
 
     return conv_kernel(x, y)
 
 
-def _padding(taps, left):
-    return [[0, 0], [left, taps - 1 - left], [0, 0]]
+def _placed(taps, left):
+    """Stride and padding of the two-dimensional operations, on pictures of height 1."""
+    around = [0, 0, 0, 0, left, taps - 1 - left, 0, 0]
+    return {"strides": [1, 1, 1, 1], "padding": "EXPLICIT", "explicit_paddings": around}
 
 
 def _patches(x, taps, left):
     """[batch, n, a] -> [batch * n, taps * a], the frames under the kernel at each position."""
     frames, channels = x.shape[1], x.shape[2]
-    padded = tf.pad(x, _padding(taps, left))
+    padded = tf.pad(x, [[0, 0], [left, taps - 1 - left], [0, 0]])
     windows = tf.concat([padded[:, k : k + frames] for k in range(taps)], axis=2)
     return tf.reshape(windows, [-1, taps * channels])
 
