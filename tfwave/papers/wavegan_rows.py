@@ -149,10 +149,10 @@ PRESETS = {
         parametric_clips=1_000,
         # As DigitClassifierConfig.quick: a coarser image, narrower, Adam.
         classifier=(
-            ("filters", 16), ("hop_length", 256), ("learning_rate", 1e-3), ("n_mels", 64),
-            ("optimizer", "adam"),
+            ("batch_norm_momentum", 0.9), ("filters", 16), ("hop_length", 256),
+            ("learning_rate", 1e-3), ("n_mels", 64), ("optimizer", "adam"),
         ),
-        classifier_steps=600,
+        classifier_steps=400,
         listening_clips=16,
     ),
     "smoke": Preset(
