@@ -55,12 +55,15 @@ def _check_tf_config():
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text)
-        config["cluster"]["worker"], config["task"]["type"], int(config["task"]["index"])
+        task = config["task"]
+        usable = config["cluster"]["worker"] and task["type"] and int(task["index"]) >= 0
     except (ValueError, KeyError, TypeError):
+        usable = False
+    if not usable:
         raise ValueError(
             "TF_CONFIG must be JSON with cluster.worker, task.type and task.index for the "
             f"multi_worker strategy, not {text[:80]!r}"
-        ) from None
+        )
 
 
 def worker_count(strategy):
