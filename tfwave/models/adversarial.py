@@ -96,7 +96,8 @@ class AdversarialModel(keras.Model):
         Returns:
           Dict of float32 scalars, means over the replica's batch: D_loss (with the weighted
           penalty), gradient_penalty (wgan-gp only, without its weight of 10), D_grad_norm,
-          x_rms and G_z_rms of the last critic step; G_loss and G_grad_norm.
+          x_rms and G_z_rms of the last critic step; G_loss and G_grad_norm. The norms are those
+          of the replica's own gradient, which several replicas then average.
         """
         batch = data.shape[1] if data.shape[1] is not None else tf.shape(data)[1]
         metrics = {}
