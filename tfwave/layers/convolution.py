@@ -11,6 +11,7 @@ this file.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # Below this many frames an explicit matrix product beats the convolution routines, which first
@@ -29,6 +30,10 @@ def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
     Returns:
       [batch, time / stride, out]. Of the width - stride padding zeros, the smaller half lies left.
     """
+    fold = _fold(x, kernel, stride)
+    if fold > 1:
+        left, blocks = _to_toeplitz(kernel, fold)
+        return _split_time(_block_conv(_merge_time(x, fold), blocks, left), fold)
     left, blocks = _to_blocks(kernel, stride)
     return _block_conv(_merge_time(x, stride), blocks, left)
 
@@ -59,6 +64,33 @@ def _to_blocks(kernel, stride):
     return left, tf.reshape(padded, [taps, stride * channels, outputs])
 
 
+def _fold(x, kernel, stride):
+    """How many outputs of a stride-1 convolution with few channels to compute together."""
+    width, channels, outputs = kernel.shape
+    if stride > 1 or channels * outputs > 128 or outputs > 2:
+        return 1
+    fold = 32 if width >= 128 else 4
+    return fold if x.shape[1] % fold == 0 else 1
+
+
+def _to_toeplitz(kernel, fold):
+    """A kernel that makes `fold` neighbouring outputs from blocks of `fold` inputs.
+
+    [width, a, b] to (blocks to the left of the output's, [taps, fold * a, fold * b]). A filter of
+    one channel and 512 taps becomes a matrix product.
+    """
+    width, channels, outputs = kernel.shape
+    same_left = (width - 1) // 2
+    left = -(-same_left // fold)
+    taps = left + -(-(width - 1 - same_left) // fold) + 1
+    block, source, target = np.ogrid[:taps, :fold, :fold]
+    index = fold * (block - left) + source - target + same_left
+    index = np.where((index >= 0) & (index < width), index, width)  # the row of zeros
+    padded = tf.pad(kernel, [[0, 1], [0, 0], [0, 0]])
+    toeplitz = tf.transpose(tf.gather(padded, index), [0, 1, 3, 2, 4])
+    return left, tf.reshape(toeplitz, [taps, fold * channels, fold * outputs])
+
+
 def _merge_time(x, factor):
     batch, time, channels = tf.shape(x)[0], x.shape[1], x.shape[2]
     return tf.reshape(x, [batch, time // factor, factor * channels])
@@ -82,10 +114,8 @@ def _block_conv(x, kernel, left):
         if x.shape[1] <= _MATMUL_FRAMES:
             y = tf.matmul(_patches(x, kernel.shape[0], left), _flat(kernel))
             return tf.reshape(y, [-1, x.shape[1], kernel.shape[2]]), grad
-        y = tf.raw_ops.Conv2D(
-            input=x[:, tf.newaxis], filter=kernel[tf.newaxis], **_placed(kernel.shape[0], left)
-        )
-        return y[:, 0], grad
+        padded, padding = _padded(x, kernel.shape[0], left)
+        return tf.nn.conv1d(padded, kernel, 1, padding), grad
 
     return conv(x, kernel)
 
@@ -109,12 +139,15 @@ def _block_conv_input(y, kernel, left):
             ]
             x = tf.add_n(placed)[:, left : left + frames]
         else:
+            same = _is_same(taps, left)
             x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.stack([tf.shape(y)[0], 1, frames, channels]),
+                input_sizes=[tf.shape(y)[0], 1, frames if same else frames + taps - 1, channels],
                 filter=kernel[tf.newaxis],
                 out_backprop=y[:, tf.newaxis],
-                **_placed(taps, left),
+                strides=[1, 1, 1, 1],
+                padding="SAME" if same else "VALID",
             )[:, 0]
+            x = x if same else x[:, left : left + frames]
         return tf.ensure_shape(x, [None, frames, channels]), grad
 
     return conv_input(y, kernel)
@@ -134,21 +167,32 @@ def _block_conv_kernel(x, y, taps, left):
                 _patches(x, taps, left), tf.reshape(y, [-1, outputs]), transpose_a=True
             )
             return tf.reshape(flat, [taps, channels, outputs]), grad
+        padded, padding = _padded(x, taps, left)
         kernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=x[:, tf.newaxis],
+            input=padded[:, tf.newaxis],
             filter_sizes=[1, taps, channels, outputs],
             out_backprop=y[:, tf.newaxis],
-            **_placed(taps, left),
+            strides=[1, 1, 1, 1],
+            padding=padding,
         )
         return kernel[0], grad
 
     return conv_kernel(x, y)
 
 
-def _placed(taps, left):
-    """Stride and padding of the two-dimensional operations, on pictures of height 1."""
-    around = [0, 0, 0, 0, left, taps - 1 - left, 0, 0]
-    return {"strides": [1, 1, 1, 1], "padding": "EXPLICIT", "explicit_paddings": around}
+def _is_same(taps, left):
+    """Whether a kernel stands as TensorFlow's padding SAME would have it at stride 1."""
+    return left == (taps - 1) // 2
+
+
+def _padded(x, taps, left):
+    """The signal, and the padding that the convolution adds itself.
+
+    Explicit padding is an option of the convolutions too, but on CPUs one without a fast path.
+    """
+    if _is_same(taps, left):
+        return x, "SAME"
+    return tf.pad(x, [[0, 0], [left, taps - 1 - left], [0, 0]]), "VALID"
 
 
 def _patches(x, taps, left):

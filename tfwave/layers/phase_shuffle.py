@@ -24,8 +24,9 @@ def phase_shuffle(x: tf.Tensor, shifts: tf.Tensor, radius: int) -> tf.Tensor:
     padded = tf.pad(x, [[0, 0], [radius, radius], *rest], mode="REFLECT")
     time, groups = x.shape[1], shifts.shape[0]
     parts = tf.split(padded, groups) if groups > 1 else [padded]
+    start = radius - shifts
     moved = [
-        tf.ensure_shape(part[:, radius - shifts[g] :][:, :time], [None, *x.shape[1:]])
+        tf.slice(part, [0, start[g], *[0] * len(rest)], [-1, time, *x.shape[2:]])
         for g, part in enumerate(parts)
     ]
     return tf.concat(moved, axis=0) if groups > 1 else moved[0]
