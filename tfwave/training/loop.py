@@ -90,13 +90,15 @@ def train(
     with contextlib.ExitStack() as stack:
         if distribution.is_chief(strategy):
             stack.enter_context(open_directory(directory, description))
+        # From here on, so that a signal in the long beginning is not lost: it ends the first step.
+        request = stack.enter_context(stop_on_signals())
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
             model = model_fn()
         run = _Run(directory, model, config, strategy, batches_fn, score_fn)
         stack.callback(run.close)
         run.open(description, hparams, progress)
-        run.loop(stack.enter_context(stop_on_signals()))
+        run.loop(request)
         return run.result()
 
 
