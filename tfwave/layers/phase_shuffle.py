@@ -1,5 +1,7 @@
 """Phase shuffle: random shifts that hide the phase of upsampling artifacts from a critic."""
 
+import math
+
 import tensorflow as tf
 
 
@@ -20,13 +22,14 @@ def phase_shuffle(x: tf.Tensor, shifts: tf.Tensor, radius: int) -> tf.Tensor:
     Returns:
       A tensor of x's shape.
     """
-    rest = [[0, 0]] * (len(x.shape) - 2)
-    padded = tf.pad(x, [[0, 0], [radius, radius], *rest], mode="REFLECT")
-    time, groups = x.shape[1], shifts.shape[0]
+    # Two axes behind the batch are enough, and mirroring more of them is slow.
+    flat = tf.reshape(x, [-1, x.shape[1], math.prod(x.shape[2:])])
+    padded = tf.pad(flat, [[0, 0], [radius, radius], [0, 0]], mode="REFLECT")
+    groups = shifts.shape[0]
     parts = tf.split(padded, groups) if groups > 1 else [padded]
     start = radius - shifts
     moved = [
-        tf.slice(part, [0, start[g], *[0] * len(rest)], [-1, time, *x.shape[2:]])
-        for g, part in enumerate(parts)
+        tf.slice(part, [0, start[g], 0], [-1, *flat.shape[1:]]) for g, part in enumerate(parts)
     ]
-    return tf.concat(moved, axis=0) if groups > 1 else moved[0]
+    shuffled = tf.concat(moved, axis=0) if groups > 1 else moved[0]
+    return tf.reshape(shuffled, [-1, *x.shape[1:]])
