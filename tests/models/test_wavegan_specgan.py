@@ -116,6 +116,30 @@ def test_training_is_a_function_of_seed_and_data():
     assert not any(np.array_equal(a, b) and a.any() for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        WaveGANConfig(**TINY, batch_norm=True, post_filter_len=512),
+        SpecGANConfig(**TINY, batch_norm=True),
+    ],
+)
+def test_a_checkpoint_carries_every_variable_to_a_model_without_optimisers(config, tmp_path):
+    trained = _model(config, seed=1)
+    for network in (trained.generator, trained.discriminator):
+        for variable in network.weights:
+            variable.assign(tf.random.stateless_uniform(variable.shape, [1, 2]))
+    path = tf.train.Checkpoint(model=trained).write(str(tmp_path / "weights"))
+    restored = type(trained)(config, seed=2)
+    tf.train.Checkpoint(model=restored).read(path).expect_partial()
+    for ours, theirs in (
+        (trained.generator, restored.generator),
+        (trained.discriminator, restored.discriminator),
+    ):
+        assert len(ours.weights) == len(theirs.weights) > 10
+        for a, b in zip(ours.weights, theirs.weights, strict=True):
+            np.testing.assert_array_equal(tf.convert_to_tensor(a), tf.convert_to_tensor(b))
+
+
 def test_fit_trains_and_counts_steps():
     config = WaveGANConfig(**TINY)
     model = _model(config)

@@ -9,6 +9,7 @@ from tfwave.layers.activation import leaky_relu
 from tfwave.layers.dropout import dropout_over_time
 from tfwave.layers.phase_shuffle import phase_shuffle
 from tfwave.layers.tf1 import batch_norm, dense
+from tfwave.layers.tracking import track_layers
 
 _SHUFFLED_LAYERS = 4
 
@@ -29,6 +30,7 @@ class Critic(keras.Model):
         self.batch_norms = []
         if config.batch_norm:  # none on the first layer
             self.batch_norms = [batch_norm(f"batch_norm_{i}") for i in range(1, len(downconvs))]
+        track_layers(self, [*self.downconvs, *self.batch_norms])
         self.score = dense(1, seed, "float32", "score")
         self.shuffled_layers = min(_SHUFFLED_LAYERS, len(downconvs))
 

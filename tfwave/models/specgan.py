@@ -23,6 +23,7 @@ import tensorflow as tf
 from tfwave.audio.phase import griffin_lim
 from tfwave.audio.spectral import stft
 from tfwave.layers.tf1 import batch_norm, dense
+from tfwave.layers.tracking import track_layers
 from tfwave.layers.upsampling import METHODS, upsample2d
 from tfwave.models.adversarial import AdversarialModel
 from tfwave.models.config_checks import check, check_common_fields
@@ -147,6 +148,7 @@ class SpecGANGenerator(keras.Model):
         self.batch_norms = []
         if config.batch_norm:
             self.batch_norms = [batch_norm(f"batch_norm_{i}") for i in range(_LAYERS)]
+        track_layers(self, [*self.upconvs, *self.batch_norms])
 
     def build(self, input_shape):
         self.z_project.build((None, input_shape[-1]))

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
 from tfwave.layers.tf1 import batch_norm, dense
+from tfwave.layers.tracking import track_layers
 from tfwave.layers.upsampling import METHODS, upsample1d
 from tfwave.models.adversarial import AdversarialModel
 from tfwave.models.config_checks import check, check_common_fields
@@ -102,6 +103,7 @@ class WaveGANGenerator(keras.Model):
         self.batch_norms = []
         if config.batch_norm:
             self.batch_norms = [batch_norm(f"batch_norm_{i}") for i in range(len(strides))]
+        track_layers(self, [*self.upconvs, *self.batch_norms])
         self.post_filter = None
         if config.post_filter_len:
             self.post_filter = Conv1D(
