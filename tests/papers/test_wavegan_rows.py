@@ -43,7 +43,8 @@ def test_rows_differ_from_the_base_in_one_thing_only():
 def test_paper_preset_is_the_published_configuration():
     paper = PRESETS["paper"]
     assert (paper.model_dim, paper.batch_size, paper.critic_updates) == (64, 64, 5)
-    assert (paper.wavegan_steps, paper.learning_rate_scale) == (200_000, 1.0)
+    assert paper.wavegan_steps == 200_000
+    assert {paper.rate_scale(row) for row in ROWS if row.trained} == {1.0}
     assert (paper.inception_clips, paper.inception_splits) == (50_000, 10)
     assert (paper.selection_clips, paper.distance_clips) == (5_000, 1_000)
     assert DigitClassifierConfig(**dict(paper.classifier)) == DigitClassifierConfig()

@@ -95,8 +95,11 @@ def _warnings(preset, corpus, description, classifier):
 
 
 def _rate(preset):
-    scale = preset["learning_rate_scale"]
-    return "" if scale == 1 else f" at {scale:g} times the paper's learning rate"
+    scale, resized = preset["learning_rate_scale"], preset["resize_learning_rate_scale"]
+    if scale == resized == 1:
+        return ""
+    other = "" if scale == resized else f" ({resized:g} where it upsamples by interpolation)"
+    return f" at {scale:g} times the paper's learning rate{other}"
 
 
 def _own_notes(settings):

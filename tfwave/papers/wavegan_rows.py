@@ -104,6 +104,7 @@ class Preset:
     # The paper gives 1,750 epochs, half of WaveGAN's, in two days instead of four.
     specgan_steps: int = 100_000
     learning_rate_scale: float = 1.0  # times the published rates
+    resize_learning_rate_scale: float = 1.0  # the same for rows that upsample by interpolation
     log_every: int = 100  # steps
     media_every: int = 2_000
     checkpoint_every: int = 2_000
@@ -125,6 +126,11 @@ class Preset:
         """Return the generator iterations of a system ("wavegan" or "specgan")."""
         return {"wavegan": self.wavegan_steps, "specgan": self.specgan_steps}[system]
 
+    def rate_scale(self, row):
+        """Return the factor on the published learning rates for a trained row."""
+        resized = "upsample" in dict(row.changes)
+        return self.resize_learning_rate_scale if resized else self.learning_rate_scale
+
 
 PRESETS = {
     "paper": Preset(),
@@ -132,13 +138,14 @@ PRESETS = {
         name="quick",
         model_dim=8,
         batch_size=8,
-        wavegan_steps=140,
-        specgan_steps=140,
+        wavegan_steps=120,
+        specgan_steps=120,
         learning_rate_scale=10.0,  # else so few steps would hardly move the weights
+        resize_learning_rate_scale=3.0,  # at 10 these generators fall silent
         log_every=2,
-        media_every=140,
-        checkpoint_every=70,
-        score_every=35,
+        media_every=120,
+        checkpoint_every=60,
+        score_every=30,
         selection_clips=200,
         inception_clips=1_000,
         distance_clips=200,

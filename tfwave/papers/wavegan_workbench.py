@@ -248,7 +248,7 @@ class Workbench:
                 "model": dataclasses.asdict(config),
                 "steps": steps,
                 "batch_size": preset.batch_size,
-                "learning_rate_scale": preset.learning_rate_scale,
+                "learning_rate_scale": preset.rate_scale(row),
                 "seeds": self.seeds(),
                 "selection_clips": preset.selection_clips,
                 "corpus": self.corpus.splits["train"].fingerprint,
@@ -269,7 +269,7 @@ class Workbench:
             model.compile()
             for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
                 published = float(tf.convert_to_tensor(optimizer.learning_rate))
-                optimizer.learning_rate = published * self.preset.learning_rate_scale
+                optimizer.learning_rate = published * self.preset.rate_scale(row)
         return model
 
     def _batches(self, start_step, shard_index, shard_count):
