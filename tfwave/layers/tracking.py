@@ -1,4 +1,6 @@
-"""Lists of layers in checkpoints."""
+"""Layers and variables of models in the form that TensorFlow wants, under both Keras versions."""
+
+import tensorflow as tf
 
 
 def track_layers(owner, layers):
@@ -13,3 +15,17 @@ def track_layers(owner, layers):
     """
     for layer in layers:
         setattr(owner, layer.name, layer)
+
+
+def trained_variables(network):
+    """List the trained TensorFlow variables of a Keras model or layer.
+
+    Keras 3 wraps them; gradient tapes take only what is inside.
+
+    Args:
+      network: built Keras model or layer.
+
+    Returns:
+      tf.Variables in the order in which they were made.
+    """
+    return [v if isinstance(v, tf.Variable) else v.value for v in network.trainable_variables]

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.pictures import spectrogram_image
+from tfwave.layers.tracking import trained_variables
 from tfwave.losses import adversarial
 
 
@@ -62,8 +63,8 @@ class AdversarialModel(keras.Model):
         published = adversarial.optimizers(self.config.loss)
         self.generator_optimizer = generator_optimizer or published[0]
         self.discriminator_optimizer = discriminator_optimizer or published[1]
-        self.generator_optimizer.build(_weights(self.generator))
-        self.discriminator_optimizer.build(_weights(self.discriminator))
+        self.generator_optimizer.build(trained_variables(self.generator))
+        self.discriminator_optimizer.build(trained_variables(self.discriminator))
         # XLA on strided convolutions is 20 times slower than no XLA on the CPU.
         super().compile(
             optimizer=self.generator_optimizer, run_eagerly=run_eagerly, jit_compile=False
@@ -124,7 +125,7 @@ class AdversarialModel(keras.Model):
         config = self.config
         shifts = (None, None) if phase_shifts is None else (phase_shifts[:2], phase_shifts[2:])
         seeds = (None, None) if dropout_seeds is None else tf.unstack(dropout_seeds)
-        variables = _weights(self.discriminator)
+        variables = trained_variables(self.discriminator)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             if config.batch_norm:  # statistics are those of the real or of the fake batch
@@ -177,7 +178,7 @@ class AdversarialModel(keras.Model):
         Returns:
           (dict of scalars, gradients in the order of the generator's trainable variables).
         """
-        variables = _weights(self.generator)
+        variables = trained_variables(self.generator)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             fake = self.generator(latents, training=True)
@@ -189,18 +190,18 @@ class AdversarialModel(keras.Model):
 
     def apply_critic_gradients(self, gradients):
         """Update the critic."""
-        pairs = zip(gradients, _weights(self.discriminator), strict=True)
+        pairs = zip(gradients, trained_variables(self.discriminator), strict=True)
         self.discriminator_optimizer.apply_gradients(pairs)
 
     def clip_critic(self):
         """Clip all weights of the critic, biases too, to +-0.01 (`wgan`, after each update)."""
         limit = adversarial.WEIGHT_CLIP
-        for variable in _weights(self.discriminator):
+        for variable in trained_variables(self.discriminator):
             variable.assign(tf.clip_by_value(variable, -limit, limit))
 
     def apply_generator_gradients(self, gradients):
         """Update the generator."""
-        pairs = zip(gradients, _weights(self.generator), strict=True)
+        pairs = zip(gradients, trained_variables(self.generator), strict=True)
         self.generator_optimizer.apply_gradients(pairs)
 
     def _critic_step(self, waveform, batch, update):
@@ -351,11 +352,6 @@ class AdversarialModel(keras.Model):
 
 def _function(fn):
     return tf.function(fn, autograph=False, experimental_attributes={"_noinline": True})
-
-
-def _weights(network):
-    """The trained TensorFlow variables of a network, in the order in which they were made."""
-    return [v if isinstance(v, tf.Variable) else v.value for v in network.trainable_variables]
 
 
 def _norm(gradients):

@@ -172,11 +172,15 @@ def restore(directory, model, which="best"):
 
 def _tracked(model):
     """Name everything that a checkpoint holds."""
-    parts = {"model": model}
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        if getattr(model, name, None) is not None:
-            parts[name] = getattr(model, name)
-    return tf.train.Checkpoint(**parts)
+    return tf.train.Checkpoint(model=model, **optimizers(model))
+
+
+def optimizers(model):
+    """Return the optimisers of a compiled model by the names of its attributes."""
+    adversarial = ("generator_optimizer", "discriminator_optimizer")
+    names = adversarial if hasattr(model, adversarial[0]) else ("optimizer",)
+    found = {name: getattr(model, name, None) for name in names}
+    return {name: optimizer for name, optimizer in found.items() if optimizer is not None}
 
 
 def _write(parent, model, step, facts):

@@ -45,14 +45,17 @@ def check_variables(step, variables):
 
 
 def _describe_batches(step, batches_fn):
-    """Name the critic batches (counted from 0 over the whole run) that a step consumed."""
-    clips = np.asarray(next(iter(batches_fn(step - 1, 0, 1))))
-    updates = clips.shape[0]
+    """Name the batches (counted from 0 over the whole run) that a step consumed."""
+    element = next(iter(batches_fn(step - 1, 0, 1)))
+    if isinstance(element, dict):  # one update
+        batches = [np.concatenate([np.ravel(part).astype(np.float64) for part in element.values()])]
+    else:
+        batches = np.asarray(element)
+    updates = len(batches)
     first = (step - 1) * updates
-    text = f"batches {first} to {first + updates - 1}"
-    finite = np.isfinite(clips.reshape([updates, -1]))
-    for update in range(updates):
-        if not finite[update].all():
-            count = int((~finite[update]).sum())
-            return text + f", of which batch {first + update} holds {count} non-finite samples"
+    text = f"batches {first} to {first + updates - 1}" if updates > 1 else f"batch {first}"
+    for number, batch in enumerate(batches, first):
+        count = int((~np.isfinite(batch)).sum())
+        if count:
+            return text + f", of which batch {number} holds {count} non-finite samples"
     return text + ", whose samples are all finite"

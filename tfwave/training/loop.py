@@ -24,7 +24,22 @@ from tfwave.training.rows import RowWriter
 from tfwave.training.summaries import Summaries
 
 _SECONDS_BETWEEN_READS = 1.0
-_SCORE = "inception_score"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A number by which the best weights of a run are kept.
+
+    Attributes:
+      name: name in rows and in TensorBoard.
+      lower_is_better: whether it is a cost.
+    """
+
+    name: str
+    lower_is_better: bool = False
+
+
+INCEPTION_SCORE = Score("inception_score")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +69,7 @@ def train(
     description,
     strategy=None,
     score_fn=None,
+    score=INCEPTION_SCORE,
     hparams=None,
     progress=True,
 ):
@@ -65,13 +81,15 @@ def train(
         a `train_step(clips)` that returns a dict of float32 scalars. Called inside the
         strategy's scope.
       batches_fn: function of (start_step, shard_index, shard_count) giving an infinite dataset of
-        clips [critic_updates, batch_size / shard_count, time, channels]; its element number s is
-        always the same, whatever `start_step` it was reached from.
+        what `train_step` takes: clips [critic_updates, batch_size / shard_count, time, channels],
+        or a dict of arrays for one update. Its element number s is always the same, whatever
+        `start_step` it was reached from.
       config: TrainingConfig.
       description: JSON-able dict of everything that the weights depend on.
       strategy: tf.distribute.Strategy, by default one device.
-      score_fn: function of the model giving a number, the higher the better. It is called every
-        `config.score_every` steps and at the end, and must depend on the weights alone.
+      score_fn: function of the model giving a number. It is called every `config.score_every`
+        steps and at the end, and must depend on the weights alone.
+      score: what that number is, a `Score`.
       hparams: dict for TensorBoard's HParams tab.
       progress: whether to show progress on stderr.
 
@@ -95,7 +113,7 @@ def train(
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
             model = model_fn()
-        run = _Run(directory, model, config, strategy, batches_fn, score_fn)
+        run = _Run(directory, model, config, strategy, batches_fn, score_fn, score)
         stack.callback(run.close)
         run.open(description, hparams, progress)
         run.loop(request)
@@ -105,13 +123,14 @@ def train(
 class _Run:
     """The state of `train` between its steps."""
 
-    def __init__(self, directory, model, config, strategy, batches_fn, score_fn):
+    def __init__(self, directory, model, config, strategy, batches_fn, score_fn, score):
         self._directory = directory
         self._model = model
         self._config = config
         self._strategy = strategy
         self._batches_fn = batches_fn
         self._score_fn = score_fn if config.score_every else None
+        self._score_kind = score
         self._chief = distribution.is_chief(strategy)
         # Workers must act on the same step, so they read the votes of all workers at each one.
         self._together = distribution.worker_count(strategy) > 1
@@ -157,7 +176,6 @@ class _Run:
             self._profile(self._step + 1)
             begin = time.monotonic()
             clips = self._batches.next()
-            self._updates = self._strategy.experimental_local_results(clips)[0].shape[0]
             votes = [float(request.signum > 0), float(self._save_is_due_by_time())]
             vector = self._train_step(clips, tf.constant(votes, tf.float32))
             self._step += 1
@@ -240,7 +258,7 @@ class _Run:
             values.update(self._metrics)
         if self._score_fn and (step % config.score_every == 0 or last):
             values.update(self._metrics)
-            values[_SCORE] = self._score()
+            values[self._score_kind.name] = self._score()
         if values:
             self._log(values)
         if config.media_every and (step % config.media_every == 0 or last):
@@ -260,20 +278,25 @@ class _Run:
 
     def _media(self, clips):
         local = self._strategy.experimental_local_results(clips)[0]
-        self._summaries.media(self._step, self._model, local[0])
+        batch = local if isinstance(local, dict) else local[0]
+        self._summaries.media(self._step, self._model, batch)
 
     def _score(self):
         """Score the weights and keep them where they are the best so far."""
         guard.check_variables(self._step, self._variables())
         score = float(distribution.value_of_chief(self._strategy, self._score_fn(self._model)))
         # Strictly better: a resumed run scores the best step again and must leave it in place.
-        if np.isfinite(score) and (self._best is None or score > self._best["score"]):
+        if np.isfinite(score) and (self._best is None or self._is_better(score)):
             if self._chief:
                 checkpoints.save_best(self._directory, self._model, self._step, score)
             else:
                 checkpoints.discard_weights(self._model, self._step)
             self._best = {"step": self._step, "score": score}
         return score
+
+    def _is_better(self, score):
+        best = self._best["score"]
+        return score < best if self._score_kind.lower_is_better else score > best
 
     def _save(self):
         self._check_step()
@@ -312,7 +335,8 @@ class _Run:
     def _clips_per_second(self):
         step, seconds = self._logged
         self._logged = (self._step, self._seconds)
-        clips = (self._step - step) * self._updates * self._config.batch_size
+        updates = getattr(getattr(self._model, "config", None), "critic_updates", 1)
+        clips = (self._step - step) * updates * self._config.batch_size
         return clips / max(1e-9, self._seconds - seconds)
 
     def _profile(self, step):
@@ -327,10 +351,8 @@ class _Run:
             self._profiling = False
 
     def _variables(self):
-        owners = [self._model]
-        for name in ("generator_optimizer", "discriminator_optimizer"):
-            owners.append(getattr(self._model, name, None))
-        return [v for owner in owners if owner is not None for v in list(owner.variables)]
+        owners = [self._model, *checkpoints.optimizers(self._model).values()]
+        return [v for owner in owners for v in list(owner.variables)]
 
     def _check_step(self):
         step = int(tf.convert_to_tensor(self._model.step))
@@ -341,7 +363,7 @@ class _Run:
         model = self._model
         counts = [
             f"{name} {getattr(model, name).count_params():,} parameters"
-            for name in ("generator", "discriminator")
+            for name in ("generator", "discriminator", "network")
             if getattr(model, name, None) is not None
         ]
         precision = getattr(getattr(model, "config", None), "precision", None)

@@ -6,6 +6,7 @@ import time
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SHOWN = ("D_loss", "G_loss", "loss", "bits_per_sample")
 
 
 class Progress:
@@ -39,7 +40,7 @@ class Progress:
         """Show the state after a step; `metrics` maps names to numbers."""
         if not self._shown:
             return
-        losses = {n: f"{metrics[n]:.4g}" for n in ("D_loss", "G_loss") if n in metrics}
+        losses = {n: f"{metrics[n]:.4g}" for n in _SHOWN if n in metrics}
         if self._bar is not None:
             self._bar.set_postfix(losses, clips_per_s=f"{clips_per_second:.0f}", refresh=False)
             self._bar.update(step - self._step)
