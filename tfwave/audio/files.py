@@ -27,7 +27,8 @@ _MOST_CHANNELS = 64
 _MOST_SAMPLES = 2**30
 _BLOCK_SAMPLES = 2**18
 # First bytes of the containers that are let through to libsndfile, which knows dozens more.
-_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
+# TIMIT's .WAV files are NIST SPHERE.
+_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"NIST_1A")
 _SUBTYPES = (
     "PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW",
     "IMA_ADPCM", "MS_ADPCM", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III",

@@ -121,12 +121,8 @@ def training_batches(store, slices, batch_size, updates_per_step, seed, start_st
             "batch_size and updates_per_step must be at least 1 and start_step at least 0, not "
             f"{batch_size}, {updates_per_step} and {start_step}"
         )
-    if shard_count < 1 or not 0 <= shard_index < shard_count or batch_size % shard_count:
-        raise ValueError(
-            f"batch_size {batch_size} gives no equal part to shard {shard_index} of {shard_count}"
-        )
+    rows = rows_of_shard(batch_size, shard_index, shard_count)
     order = SliceOrder(store.lengths, slices, seed)
-    rows = batch_size // shard_count
     shape = [updates_per_step, rows, slices.slice_len, store.channels]
 
     def element(step):
@@ -142,7 +138,7 @@ def training_batches(store, slices, batch_size, updates_per_step, seed, start_st
 
     dataset = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
     dataset = dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
-    return dataset.with_options(_unsharded())
+    return dataset.with_options(unsharded())
 
 
 def evaluation_clips(store, slices, batch_size):
@@ -180,7 +176,20 @@ def evaluation_clips(store, slices, batch_size):
     dataset = tf.data.Dataset.range(0, len(table), batch_size)
     dataset = dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-len(table) // batch_size)))
-    return dataset.with_options(_unsharded())
+    return dataset.with_options(unsharded())
+
+
+def rows_of_shard(batch_size, shard_index, shard_count):
+    """Return how many rows of a batch each shard reads.
+
+    Raises:
+      ValueError: the batch does not divide into shards, or there is no such shard.
+    """
+    if shard_count < 1 or not 0 <= shard_index < shard_count or batch_size % shard_count:
+        raise ValueError(
+            f"batch_size {batch_size} gives no equal part to shard {shard_index} of {shard_count}"
+        )
+    return batch_size // shard_count
 
 
 def _aligned(shape):
@@ -191,7 +200,8 @@ def _aligned(shape):
     return buffer[shift : shift + count].reshape(shape)
 
 
-def _unsharded():
+def unsharded():
+    """Return tf.data.Options for a dataset that is already one shard."""
     options = tf.data.Options()
     # The shards are cut here; a distribution strategy must not cut them again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

@@ -101,7 +101,13 @@ class Utterance:
 
 
 class Synthesiser:
-    """eSpeak NG, usable by one thread of a process at a time. Use as a context manager."""
+    """eSpeak NG, usable by one thread of a process at a time. Use as a context manager.
+
+    Attributes:
+      options: what the engine is initialised with; a subclass asks for phoneme events here.
+    """
+
+    options = 0
 
     def __init__(self):
         self._stack = contextlib.ExitStack()
@@ -125,7 +131,7 @@ class Synthesiser:
         """
         library = ctypes.CDLL(espeakng_loader.get_library_path())
         try:
-            rate = library.espeak_Initialize(_SYNCHRONOUS, 0, self._data, 0)
+            rate = library.espeak_Initialize(_SYNCHRONOUS, 0, self._data, self.options)
             if rate != _ENGINE_RATE:
                 raise OSError(f"eSpeak NG does not start (espeak_Initialize returned {rate})")
             library.espeak_SetSynthCallback(self._callback)
@@ -160,7 +166,8 @@ class Synthesiser:
         waveform = np.concatenate([pause, speech * np.float32(utterance.gain)])[:MAX_SAMPLES]
         return np.clip(np.round(waveform), -32768, 32767).astype(np.int16)
 
-    def _collect(self, samples, count, _):
+    def _collect(self, samples, count, events):
+        del events
         if samples and count > 0:
             self._parts.append(ctypes.string_at(samples, 2 * count))
         return 0
@@ -281,11 +288,27 @@ def _speak_all(wanted, cache_dir, seed, description, progress):
 def render(plans, workers=None):
     """Yield float32 `[frames, 1]` clips of utterances in order, from several processes.
 
-    Each process runs this file as a program, so that neither TensorFlow nor the calling script is
-    imported in it.
-
     Args:
       plans: list of Utterance.
+      workers: number of processes; by default one per usable core.
+
+    Raises:
+      OSError: a process fails; the message has its last line.
+    """
+    for data in run_workers("tfwave.data.speech", plans, workers):
+        yield (np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768))[:, None]
+
+
+def run_workers(module, plans, workers=None):
+    """Yield what several processes of a module answer to each plan, in order.
+
+    Each process runs the module as a program, so that neither TensorFlow nor the calling script is
+    imported in it. It reads a line for each plan, the fields as Python literals, and answers with
+    `write_answer`.
+
+    Args:
+      module: full name of the module.
+      plans: list of dataclass instances with plain fields.
       workers: number of processes; by default one per usable core.
 
     Raises:
@@ -305,7 +328,7 @@ def render(plans, workers=None):
             request.seek(0)
             errors = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
-                [sys.executable, "-m", "tfwave.data.speech"], stdin=request,
+                [sys.executable, "-m", module], stdin=request,
                 stdout=subprocess.PIPE, stderr=errors,
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
             )
@@ -323,13 +346,24 @@ def _usable_cores():
 
 def _receive(process, errors):
     header = process.stdout.read(4)
-    data = process.stdout.read(2 * struct.unpack("<I", header)[0]) if len(header) == 4 else b""
+    data = process.stdout.read(struct.unpack("<I", header)[0]) if len(header) == 4 else b""
     if not data:
         process.wait()
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().splitlines()
         raise OSError(f"speech synthesis failed: {lines[-1] if lines else 'no reason given'}")
-    return (np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768))[:, None]
+    return data
+
+
+def write_answer(data):
+    """Send bytes, at least one, from a process to its `run_workers`."""
+    sys.stdout.buffer.write(struct.pack("<I", len(data)) + data)
+
+
+def read_plans(kind):
+    """Yield the plans that `run_workers` sends to this process, as instances of `kind`."""
+    for line in sys.stdin.buffer:
+        yield kind(*ast.literal_eval(line.decode()))
 
 
 def _stop(process):
@@ -339,13 +373,11 @@ def _stop(process):
 
 
 def _serve():
-    """Speak the utterances on standard input, write each as its length and int16 samples."""
-    output = sys.stdout.buffer
+    """Speak the utterances on standard input, write the int16 samples of each."""
     with Synthesiser() as synthesiser:
-        for line in sys.stdin.buffer:
-            clip = synthesiser.clip(Utterance(*ast.literal_eval(line.decode())))
-            output.write(struct.pack("<I", len(clip)) + clip.astype("<i2").tobytes())
-    output.flush()
+        for item in read_plans(Utterance):
+            write_answer(synthesiser.clip(item).astype("<i2").tobytes())
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -55,3 +55,12 @@ def compare(name: str, actual, expected, tolerance: float) -> tuple[str, float, 
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return name, float("inf"), tolerance
     return name, float(np.abs(actual - expected).max(initial=0.0)), tolerance
+
+
+def relative(name: str, actual, expected, tolerance: float = 2e-5) -> tuple[str, float, float]:
+    """The worst |error| / (1 + |expected|) of an array; infinite where shapes differ."""
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    if actual.shape != expected.shape:
+        return name, float("inf"), tolerance
+    scale = 1.0 + np.abs(expected)
+    return compare(name, actual / scale, expected / scale, tolerance)

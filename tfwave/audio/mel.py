@@ -1,0 +1,256 @@
+"""Mel spectrograms of the public vocoder recipes, in TensorFlow operations only.
+
+The recipes disagree in framing, spectrum, floor and logarithm, so that features of one are not
+features for a model of another; `MelConfig` holds every choice and `differences` says in words
+where two part. Mel matrices have librosa's Slaney scale and area normalisation, which
+`tf.signal.linear_to_mel_weight_matrix` (HTK, unnormalised) does not give.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+_FRAMINGS = ("centred", "half_hop")
+_SCALES = ("linear", "ln", "log10", "db", "unit_db")
+_LINEAR_STEP = 200.0 / 3.0  # Hz per mel below the knee of the Slaney scale
+_KNEE = 1000.0  # Hz
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+@dataclasses.dataclass(frozen=True)
+class MelConfig:
+    """How a waveform becomes mel features.
+
+    Attributes:
+      sample_rate: Hz.
+      n_fft: transform length in samples.
+      hop_length: samples from frame to frame.
+      win_length: samples of the periodic Hann window, which lies in the middle of n_fft.
+      n_mels: bands.
+      f_min: lower edge of the first band, Hz.
+      f_max: upper edge of the last band, Hz; 0 for half the sample rate.
+      framing: 'centred' puts frame i's middle at sample i * hop_length; 'half_hop' (melgan) puts
+        it at (i + 1/2) * hop_length.
+      padding: 'reflect' or 'zeros' beyond both ends.
+      power: 1 for amplitudes, 2 for powers, before the mel sum.
+      power_floor: least power of a bin; 0 for none.
+      floor: least value of a band before the logarithm.
+      scale: 'linear'; 'ln'; 'log10'; 'db', 10 log10 and at most top_db below the maximum of the
+        clip; 'unit_db', (20 log10 + 100) / 100 clipped to [0, 1].
+      top_db: range of 'db'.
+
+    Raises:
+      ValueError: a value out of range, naming the field.
+    """
+
+    sample_rate: int = 22050
+    n_fft: int = 1024
+    hop_length: int = 256
+    win_length: int = 1024
+    n_mels: int = 80
+    f_min: float = 0.0
+    f_max: float = 0.0
+    framing: str = "centred"
+    padding: str = "reflect"
+    power: int = 1
+    power_floor: float = 0.0
+    floor: float = 1e-5
+    scale: str = "ln"
+    top_db: float = 80.0
+
+    def __post_init__(self):
+        for field in ("sample_rate", "n_fft", "hop_length", "n_mels"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} must be at least 1, not {getattr(self, field)}")
+        if not 1 <= self.win_length <= self.n_fft:
+            raise ValueError(
+                f"win_length must lie between 1 and n_fft ({self.n_fft}), not {self.win_length}"
+            )
+        if not 0 <= self.f_min < self.highest <= self.sample_rate / 2:
+            raise ValueError(
+                "mel bands need 0 <= f_min < f_max <= sample_rate / 2, not f_min "
+                f"{self.f_min:g}, f_max {self.highest:g} and sample_rate {self.sample_rate}"
+            )
+        for field, choices in (("framing", _FRAMINGS), ("padding", ("reflect", "zeros")),
+                               ("power", (1, 2)), ("scale", _SCALES)):  # fmt: skip
+            if getattr(self, field) not in choices:
+                names = ", ".join(map(str, choices))
+                raise ValueError(f"{field} must be one of {names}, not {getattr(self, field)!r}")
+        if self.framing == "half_hop" and self.hop_length > self.n_fft:
+            raise ValueError(
+                f"hop_length must be at most n_fft ({self.n_fft}) with half_hop framing, "
+                f"not {self.hop_length}"
+            )
+        if self.scale != "linear" and self.floor <= 0:
+            raise ValueError(f"floor must be above 0 for a logarithm, not {self.floor}")
+
+    @property
+    def highest(self):
+        """Upper edge of the last band in Hz."""
+        return self.f_max or self.sample_rate / 2
+
+    @property
+    def pad(self):
+        """Samples that are put before and behind the waveform."""
+        if self.framing == "centred":
+            return self.n_fft // 2
+        return (self.n_fft - self.hop_length) // 2
+
+
+# NVIDIA/tacotron2 and waveglow; descriptinc/melgan-neurips; kan-bayashi/ParallelWaveGAN, features
+# and the mel-spectrogram loss; fatchord/WaveRNN; librosa's default call up to 0.8 ('reflect') and
+# since 0.9 ('zeros'), as power and in decibels.
+TACOTRON2 = MelConfig(f_max=8000.0)
+MELGAN = MelConfig(framing="half_hop", scale="log10")
+KAN_BAYASHI = MelConfig(f_min=80.0, f_max=7600.0, floor=1e-10, scale="log10")
+KAN_BAYASHI_LOSS = dataclasses.replace(KAN_BAYASHI, power_floor=1e-10)
+FATCHORD = MelConfig(n_fft=2048, hop_length=275, win_length=1100, f_min=40.0, scale="unit_db")
+LIBROSA_POWER_REFLECT = MelConfig(power=2, floor=0.0, scale="linear")
+LIBROSA_DB_REFLECT = MelConfig(power=2, floor=1e-10, scale="db")
+LIBROSA_POWER_ZEROS = dataclasses.replace(LIBROSA_POWER_REFLECT, padding="zeros")
+LIBROSA_DB_ZEROS = dataclasses.replace(LIBROSA_DB_REFLECT, padding="zeros")
+RECIPES = {
+    "tacotron2": TACOTRON2,
+    "melgan": MELGAN,
+    "kan_bayashi": KAN_BAYASHI,
+    "kan_bayashi_loss": KAN_BAYASHI_LOSS,
+    "fatchord": FATCHORD,
+    "librosa_power_reflect": LIBROSA_POWER_REFLECT,
+    "librosa_db_reflect": LIBROSA_DB_REFLECT,
+    "librosa_power_zeros": LIBROSA_POWER_ZEROS,
+    "librosa_db_zeros": LIBROSA_DB_ZEROS,
+}
+
+
+def differences(one, other):
+    """Say how two configurations differ.
+
+    Args:
+      one: MelConfig.
+      other: MelConfig.
+
+    Returns:
+      '' where they give the same features, else such as
+      'hop_length is 256 against 275, scale is ln against log10'.
+    """
+    words = []
+    for field in dataclasses.fields(MelConfig):
+        values = [_meaning(config, field.name) for config in (one, other)]
+        if values[0] != values[1]:
+            words.append(f"{field.name} is {values[0]} against {values[1]}")
+    return ", ".join(words)
+
+
+def _meaning(config, name):
+    """Return what a field stands for, so that two spellings of one thing do not differ."""
+    value = config.highest if name == "f_max" else getattr(config, name)
+    if name == "top_db" and config.scale != "db":
+        return "unused"
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def frame_count(samples, config):
+    """Return the number of frames of a waveform of `samples` samples; int or integer tensor."""
+    return (samples + 2 * config.pad - config.n_fft) // config.hop_length + 1
+
+
+def hertz_to_mel(frequency):
+    """Map Hz to Slaney mels, linear to 1000 Hz and logarithmic above; numbers and arrays."""
+    frequency = np.asarray(frequency, np.float64)
+    high = _KNEE / _LINEAR_STEP + np.log(np.maximum(frequency, _KNEE) / _KNEE) / _LOG_STEP
+    return np.where(frequency >= _KNEE, high, frequency / _LINEAR_STEP)
+
+
+def mel_to_hertz(mel):
+    """Map Slaney mels to Hz; numbers and arrays."""
+    mel = np.asarray(mel, np.float64)
+    knee = _KNEE / _LINEAR_STEP
+    high = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
+    return np.where(mel >= knee, high, mel * _LINEAR_STEP)
+
+
+def mel_matrix(config):
+    """Return the triangles of a configuration, each of unit area over Hz.
+
+    Returns:
+      float32 array [n_mels, n_fft // 2 + 1], equal to librosa's `filters.mel` bit for bit.
+    """
+    bins = np.fft.rfftfreq(config.n_fft, 1.0 / config.sample_rate)
+    low, high = hertz_to_mel([config.f_min, config.highest])
+    edges = mel_to_hertz(np.linspace(low, high, config.n_mels + 2))
+    widths = np.diff(edges)[:, np.newaxis]
+    ramps = edges[:, np.newaxis] - bins
+    triangles = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]))
+    area = 2.0 / (edges[2:] - edges[:-2])
+    # librosa rounds to float32 before and after the normalisation.
+    return (triangles.astype(np.float32) * area[:, np.newaxis]).astype(np.float32)
+
+
+def mel_spectrogram(waveform, config):
+    """Compute mel features.
+
+    Args:
+      waveform: float32 or float64 tensor [..., time] in [-1, 1], time at least 1.
+      config: MelConfig.
+
+    Returns:
+      Tensor [..., frame_count(time), n_mels] of the waveform's type.
+
+    Raises:
+      ValueError: the waveform holds no samples, where that is known when the graph is made.
+    """
+    waveform = tf.convert_to_tensor(waveform)
+    if waveform.shape[-1] == 0:
+        raise ValueError("waveform must hold at least one sample to have a mel spectrogram")
+    frames = tf.signal.frame(_padded(waveform, config), config.n_fft, config.hop_length)
+    spectrum = tf.signal.rfft(frames * tf.constant(_window(config), waveform.dtype))
+    if config.power == 2 or config.power_floor:
+        bins = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        bins = tf.maximum(bins, tf.cast(config.power_floor, bins.dtype))
+        bins = tf.sqrt(bins) if config.power == 1 else bins
+    else:
+        bins = tf.abs(spectrum)
+    return _scaled(tf.matmul(bins, tf.cast(mel_matrix(config).T, bins.dtype)), config)
+
+
+def silence(config):
+    """Return the features of digital silence, float32 array [n_mels]."""
+    return mel_spectrogram(np.zeros([1, config.n_fft], np.float32), config)[0, 0].numpy()
+
+
+def _window(config):
+    phase = 2.0 * np.pi * np.arange(config.win_length) / config.win_length
+    left = (config.n_fft - config.win_length) // 2
+    right = config.n_fft - config.win_length - left
+    return np.pad(0.5 - 0.5 * np.cos(phase), (left, right))
+
+
+def _padded(waveform, config):
+    if config.padding == "zeros":
+        return tf.pad(waveform, [[0, 0]] * (len(waveform.shape) - 1) + [[config.pad] * 2])
+    # tf.pad reflects only once, which is not enough for clips shorter than the padding.
+    time = tf.shape(waveform)[-1]
+    period = tf.maximum(2 * (time - 1), 1)
+    ends = [tf.range(-config.pad, 0), tf.range(time, time + config.pad)]
+    phases = [tf.math.floormod(end, period) for end in ends]
+    left, right = (
+        tf.gather(waveform, tf.minimum(phase, period - phase), axis=-1) for phase in phases
+    )
+    return tf.concat([left, waveform, right], axis=-1)
+
+
+def _scaled(mel, config):
+    if config.scale == "linear":
+        return tf.maximum(mel, tf.cast(config.floor, mel.dtype)) if config.floor else mel
+    log = tf.math.log(tf.maximum(mel, tf.cast(config.floor, mel.dtype)))
+    if config.scale == "ln":
+        return log
+    tens = log / tf.cast(np.log(10.0), log.dtype)
+    if config.scale == "log10":
+        return tens
+    if config.scale == "unit_db":
+        return tf.clip_by_value((20.0 * tens + 100.0) / 100.0, 0.0, 1.0)
+    decibels = 10.0 * tens
+    loudest = tf.reduce_max(decibels, axis=[-2, -1], keepdims=True)
+    return tf.maximum(decibels, loudest - config.top_db)

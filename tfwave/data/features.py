@@ -1,0 +1,158 @@
+"""Features beside recordings, computed once, on disk, memory-mapped: mel spectrograms or others."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio import mel
+from tfwave.data.store import AudioStore, store_of
+
+_BLOCK_FRAMES = 4096  # of a long recording whose mel frames are computed at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Frames of features for every recording of an AudioStore.
+
+    Attributes:
+      store: AudioStore of the features, each file's frames one after the other.
+      channels: numbers of a frame.
+      hop_length: samples of audio from frame to frame; frame i starts at sample i * hop_length.
+      silence: float32 [channels], what stands before and behind a recording.
+    """
+
+    store: AudioStore
+    channels: int
+    hop_length: int
+    silence: np.ndarray
+
+    @property
+    def lengths(self):
+        """Frames of each file, int64 [files]."""
+        return self.store.lengths // self.channels
+
+    def frames(self, number, start, stop):
+        """Return frames start..stop of file `number`, float32 [stop - start, channels].
+
+        Both may lie outside of the file, where silence is.
+        """
+        out = np.empty([stop - start, self.channels], np.float32)
+        out[:] = self.silence
+        first, last = max(start, 0), min(stop, int(self.lengths[number]))
+        if last > first:
+            values = self.store.frames(number, first * self.channels, last * self.channels)
+            out[first - start : last - start] = values.reshape(-1, self.channels)
+        return out
+
+
+def store_features(make, audio, hop_length, silence, cache_dir, key, progress=True):
+    """Keep features of recordings on disk, or open those that an earlier call kept.
+
+    Args:
+      make: function that returns an iterator of float32 [frames, channels], one for each file of
+        `audio`; called only when the features have to be made.
+      audio: AudioStore.
+      hop_length: samples from frame to frame.
+      silence: float32 [channels], the features of silence.
+      cache_dir: folder for the features.
+      key: JSON-able value that, with the audio, determines the features.
+      progress: show a progress bar.
+
+    Returns:
+      Features.
+
+    Raises:
+      ValueError: frames have another number of channels than silence, or a file's frames do not
+        match the length of its audio; names the file.
+    """
+    silence = np.asarray(silence, np.float32)
+
+    def flat():
+        for name, frames in zip(audio.names, make(), strict=True):
+            if frames.ndim != 2 or frames.shape[1] != len(silence):
+                raise ValueError(
+                    f"{name}: features of shape {tuple(frames.shape)} are no frames of "
+                    f"{len(silence)} channels"
+                )
+            yield np.asarray(frames, np.float32).reshape(-1, 1)
+
+    key = ["features", key, audio.fingerprint, hop_length, silence.tolist()]
+    store = store_of(
+        flat, audio.names, None, cache_dir, key, audio.sample_rate, "computing features", progress
+    )
+    features = Features(store, len(silence), hop_length, silence)
+    check_features(features, audio)
+    return features
+
+
+def check_features(features, audio):
+    """Check that every file's features are as long as its audio, give or take a frame.
+
+    Raises:
+      ValueError: they are not; names the file.
+    """
+    if len(features.store) != len(audio):
+        raise ValueError(f"there are features of {len(features.store)} files for {len(audio)}")
+    wrong = np.flatnonzero(
+        np.abs(features.lengths * features.hop_length - audio.lengths) > features.hop_length
+    )
+    if len(wrong):
+        number = wrong[0]
+        raise ValueError(
+            f"{audio.names[number]}: {features.lengths[number]} frames of features, one for every "
+            f"{features.hop_length} samples, do not match {audio.lengths[number]} samples of audio"
+        )
+
+
+def mel_features(audio, config, cache_dir, progress=True):
+    """Compute the mel spectrograms of recordings, or open those that an earlier call computed.
+
+    Args:
+      audio: AudioStore of one channel.
+      config: MelConfig.
+      cache_dir: folder for the features.
+      progress: show a progress bar.
+
+    Returns:
+      Features.
+
+    Raises:
+      ValueError: the audio has another sample rate than the configuration.
+    """
+    if audio.sample_rate != config.sample_rate:
+        raise ValueError(
+            f"sample_rate of the mel features is {config.sample_rate} Hz, but the audio has "
+            f"{audio.sample_rate} Hz"
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None], tf.float32)])
+    def compute(waveform):
+        return mel.mel_spectrogram(waveform, config)
+
+    def make():
+        for number in range(len(audio)):
+            yield _mel_of(audio, number, config, compute)
+
+    key = ["mel", dataclasses.asdict(config)]
+    return store_features(
+        make, audio, config.hop_length, mel.silence(config), cache_dir, key, progress
+    )
+
+
+def _mel_of(audio, number, config, compute):
+    """Compute a file's frames block by block, each with real neighbours."""
+    length = int(audio.lengths[number])
+    total = max(0, mel.frame_count(length, config)) if length else 0
+    # Decibels are relative to the loudest frame of the whole file.
+    size = total if config.scale == "db" else _BLOCK_FRAMES
+    margin = -(-config.n_fft // config.hop_length)
+    blocks = [np.zeros([0, config.n_mels], np.float32)]
+    for first in range(0, total, max(size, 1)):
+        last, before = min(first + size, total), max(first - margin, 0)
+        piece = audio.frames(
+            number, before * config.hop_length, (last + margin) * config.hop_length
+        )
+        frames = compute(piece[np.newaxis, :, 0])[0].numpy()
+        blocks.append(frames[first - before : last - before])
+    return np.concatenate(blocks)
