@@ -80,7 +80,7 @@ def main(argv):
     strategy = open_strategy(FLAGS.strategy)
     options = Options(
         out_dir=pathlib.Path(FLAGS.out_dir),
-        cache_dir=_cache_dir(),
+        cache_dir=cli.cache_dir(FLAGS.cache_dir),
         seed=FLAGS.seed,
         precision=compat.default_precision() if FLAGS.precision == "auto" else FLAGS.precision,
         griffin_lim=FLAGS.griffin_lim,
@@ -130,12 +130,6 @@ def open_parametric(preset, options):
     if not paths:
         raise ValueError(f"--parametric_dir: {FLAGS.parametric_dir} holds no audio")
     return store.build_store(paths, None, options.cache_dir, strict=FLAGS.strict)
-
-
-def _cache_dir():
-    base = FLAGS.cache_dir or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tfwave")
-    return pathlib.Path(base)
 
 
 if __name__ == "__main__":

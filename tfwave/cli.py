@@ -1,6 +1,7 @@
 """What every script shares: a user's mistake is one line on stderr, not a traceback."""
 
 import os
+import pathlib
 import signal
 import sys
 
@@ -71,3 +72,9 @@ def one_line(error):
     else:
         text = str(error) or type(error).__name__
     return " ".join(text.split())
+
+
+def cache_dir(wanted: str) -> pathlib.Path:
+    """Return the folder for decoded audio and the like: `wanted`, or ~/.cache/tfwave without it."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(wanted or os.path.join(caches, "tfwave"))

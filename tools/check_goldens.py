@@ -18,8 +18,12 @@ from absl import flags  # noqa: E402
 from tfwave import cli  # noqa: E402
 from tfwave.interop import adversarial_goldens as adversarial  # noqa: E402
 from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
+from tfwave.interop import wavenet_ibab_goldens as ibab  # noqa: E402
+from tfwave.interop import wavenet_parts_goldens as wavenet_parts  # noqa: E402
 from tfwave.interop.goldens import read_golden  # noqa: E402
 from tfwave.interop.loader_goldens import check_loader  # noqa: E402
+from tfwave.interop.mel_goldens import check_mel  # noqa: E402
+from tfwave.interop.wavenet_r9y9_goldens import check_r9y9_network  # noqa: E402
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
 
@@ -40,6 +44,18 @@ CHECKS = (
     ("eval/inception/infer", evaluation.check_sc09_classifier_graph),
     ("eval/similarity/feats.py", evaluation.check_similarity_feats),
     ("eval/similarity/sim.py", evaluation.check_similarity_dist),
+)
+# An array that only the goldens of one kind hold, and what checks them.
+CHECKS_BY_ARRAY = (
+    ("in/cold_codes", ibab.check_ibab_incremental),
+    ("w/causal_layer/filter", ibab.check_ibab_network),
+    ("w/first_conv/weight_v", check_r9y9_network),
+    ("in/edge", wavenet_parts.check_mulaw),
+    ("in/single/y_hat", wavenet_parts.check_gaussian),
+    ("in/mol/y_hat", wavenet_parts.check_sampling),
+    ("in/y_hat", wavenet_parts.check_logistic_mixture),
+    ("in/up_fk1/c", wavenet_parts.check_upsampling),
+    ("w/tacotron2/mel_basis", check_mel),
 )
 
 
@@ -64,9 +80,12 @@ def main(argv):
 def _check(path, verbose):
     golden = read_golden(path)
     ran = golden.cfg.get("function", "")
-    check = next((check for part, check in CHECKS if part in ran), None)
+    arrays = {f"in/{name}" for name in golden.inputs} | {f"w/{name}" for name in golden.weights}
+    by_function = [check for part, check in CHECKS if part in ran]
+    by_array = [check for name, check in CHECKS_BY_ARRAY if name in arrays]
+    check = next(iter(by_function or by_array), None)
     if check is None:
-        print(f"FAIL {path}: no check for what it ran, {ran!r}")
+        print(f"FAIL {path}: no check for what it ran, {ran or 'which it does not say'!r}")
         return False
     results = check(golden)
     passed = bool(results) and all(error <= tolerance for _, error, tolerance in results)

@@ -2,6 +2,8 @@
 
     python tools/generate.py runs/wavegan_table1/rows/wavegan_ps2 --count=50 --out_dir=clips
     python tools/generate.py TRAINED_DIR --interpolate=9 --seed=1 --seed_to=2 --out_dir=clips
+    python tools/generate.py wavenet_table1/rows/wavenet_lf --mel=speech.wav --out_dir=clips
+    python tools/generate.py TRAINED_WAVENET --prime=start.wav --seconds=3 --out_dir=clips
 
 TRAINED_DIR is a directory that training wrote, or the row of a paper table that holds one in
 train/. Clip number i of a seed is always the same clip, however many are asked for; clips that are
@@ -10,21 +12,28 @@ already there are skipped, so that an interrupted command is repeated to finish 
 
 import dataclasses
 import os
+import sys
+import time
 
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from tfwave import cli
-from tfwave.audio.files import write_wav
+from tfwave.audio import mel
+from tfwave.audio.files import load, write_wav
+from tfwave.data.sentence_corpora import speaker_number
 from tfwave.models.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavenet_generation import stream
 from tfwave.training.checkpoints import restore
 from tfwave.training.directory import open_directory, read_description
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the latents.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the latents or draws.", lower_bound=0)
 _WHICH = flags.DEFINE_enum(
     "which", "best", ["best", "latest"], "Weights: those of the best score, or the newest."
 )
@@ -37,9 +46,24 @@ _INTERPOLATE = flags.DEFINE_integer(
 )
 _SEED_TO = flags.DEFINE_integer("seed_to", 1, "Seed where the line ends.", lower_bound=0)
 
-_SYSTEMS = ((WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN))
+_PRIME = flags.DEFINE_string("prime", None, "WaveNet: recording that the clips continue.")
+_SPEAKER = flags.DEFINE_string("speaker", None, "WaveNet: name of the speaker.")
+_MEL = flags.DEFINE_string(
+    "mel",
+    None,
+    "WaveNet: recording whose mel spectrogram the clips follow, or the spectrogram itself, .npy of "
+    "float32 [frames, bands], both from the start of --prime on.",
+)
+_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "WaveNet: below 1 keeps to the likely.")
+_SECONDS = flags.DEFINE_float(
+    "seconds", None, "WaveNet: length of a clip, --prime included; by default that of --mel, or 1 "
+    "after --prime.",
+)
+
+_SYSTEMS = ((WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet))
 # Always whole batches of this size: the rounding of a clip must not depend on how many are made.
 _BATCH = 16
+_WAVENET_BATCH = 8  # clips that WaveNet makes at a time
 
 
 def find_training(directory):
@@ -136,6 +160,106 @@ def write_line(model, out_dir, seed, seed_to, steps):
     return len(missing)
 
 
+def continue_clips(model, description, out_dir, count, seed):
+    """Write clips 0 .. count - 1 that a WaveNet makes; existing ones are kept.
+
+    Returns:
+      The number of files written.
+    """
+    config = model.config
+    how, known = conditions(config, description)
+    if _SECONDS.value is not None:
+        total = round(_SECONDS.value * config.sample_rate)
+    elif "features" in how:
+        frames = how["features"].shape[1] - 2 * config.conditioning.frame_padding
+        total = frames * config.conditioning.hop_length
+    else:
+        total = len(known) + config.sample_rate
+    samples = total - len(known)
+    if samples < 1:
+        raise ValueError(
+            f"a clip of {total / config.sample_rate:g} s leaves nothing to generate after "
+            f"{len(known) / config.sample_rate:g} s of --prime"
+        )
+    paths = [os.path.join(out_dir, f"seed{seed}_{number:06d}.wav") for number in range(count)]
+    missing = [number for number, path in enumerate(paths) if not os.path.exists(path)]
+    made, started = 0, time.perf_counter()
+    with tqdm(total=len(missing) * samples, unit="sample", unit_scale=True, disable=None) as bar:
+        for first in sorted({number - number % _WAVENET_BATCH for number in missing}):
+            clips = min(_WAVENET_BATCH, count - first)
+            pieces = [np.tile(known[np.newaxis, :, np.newaxis], [clips, 1, 1])]
+            for piece in stream(
+                model.averaged, samples, clips=clips, first_clip=first, seed=seed,
+                temperature=_TEMPERATURE.value, **how,
+            ):  # fmt: skip
+                pieces.append(piece.numpy())
+                bar.update(pieces[-1].shape[0] * pieces[-1].shape[1])
+            made += clips * samples
+            for number, clip in enumerate(np.concatenate(pieces, axis=1), first):
+                if number in missing:
+                    write_wav(paths[number], clip, config.sample_rate)
+    if made:
+        rate = made / (time.perf_counter() - started)
+        print(f"{rate:,.0f} samples/s, compilation included", file=sys.stderr)
+    return len(missing)
+
+
+def conditions(config, description):
+    """What the flags ask a WaveNet for.
+
+    Returns:
+      (arguments of `stream`, waveform [time] of --prime).
+
+    Raises:
+      ValueError: a flag does not fit the model; names the flag.
+    """
+    how, known = {}, np.zeros(0, np.float32)
+    if not _TEMPERATURE.value > 0:
+        raise ValueError(f"--temperature must be above 0, not {_TEMPERATURE.value:g}")
+    if _PRIME.value:
+        known = load(_PRIME.value, config.sample_rate, 1)[:, 0]
+        if not len(known):
+            raise ValueError(f"--prime: {_PRIME.value} holds no samples")
+        how["prime_with"] = known[np.newaxis]
+    if bool(_MEL.value) != (config.conditioning is not None):
+        wants = "takes none" if _MEL.value else "is conditioned on a mel spectrogram; give one"
+        raise ValueError(f"--mel: this model {wants}")
+    if _MEL.value:
+        how["features"] = read_mel(_MEL.value, config, description["mel"])
+    speakers = description.get("speakers") or []
+    if bool(_SPEAKER.value) != bool(config.speaker_channels):
+        wants = "knows no speakers" if _SPEAKER.value else f"needs one of {', '.join(speakers[:8])}"
+        raise ValueError(f"--speaker: this model {wants}")
+    if _SPEAKER.value:
+        how["speaker"] = [speaker_number(speakers, _SPEAKER.value)]
+    return how, known
+
+
+def read_mel(path, config, front_end):
+    """Mel spectrogram [1, frames, bands] of a file, with the frames that the model needs around.
+
+    Args:
+      path: recording, or .npy of float32 [frames, bands].
+      config: WaveNetConfig.
+      front_end: fields of the MelConfig that the model was trained with.
+    """
+    front_end = mel.MelConfig(**front_end)
+    if path.endswith(".npy"):
+        try:
+            frames = np.load(path).astype(np.float32)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"--mel: {path} is no array of numbers ({error})") from None
+        if frames.ndim != 2 or frames.shape[1] != front_end.n_mels:
+            raise ValueError(
+                f"--mel: {path} holds {frames.shape}; the model takes [frames, {front_end.n_mels}]"
+            )
+    else:
+        waveform = load(path, config.sample_rate, 1)[:, 0]
+        frames = mel.mel_spectrogram(waveform[np.newaxis], front_end)[0].numpy()
+    around = np.tile(mel.silence(front_end), [config.conditioning.frame_padding, 1])
+    return np.concatenate([around, frames, around])[np.newaxis].astype(np.float32)
+
+
 def main(argv):
     if len(argv) != 2:
         raise ValueError("give one trained directory")
@@ -145,8 +269,14 @@ def main(argv):
     model, description, step = load_model(directory, _WHICH.value)
     out_dir = _OUT_DIR.value
     # Skipping files is only right when they came from these very weights.
-    with open_directory(out_dir, {"generated_from": description, "step": step}):
-        if _INTERPOLATE.value:
+    made_from = {"generated_from": description, "step": step}
+    if isinstance(model, WaveNet):
+        asked = (_PRIME, _SPEAKER, _MEL, _TEMPERATURE, _SECONDS)
+        made_from["flags"] = {flag.name: flag.value for flag in asked}
+    with open_directory(out_dir, made_from):
+        if isinstance(model, WaveNet):
+            written = continue_clips(model, description, out_dir, _COUNT.value, _SEED.value)
+        elif _INTERPOLATE.value:
             steps = _INTERPOLATE.value
             written = write_line(model, out_dir, _SEED.value, _SEED_TO.value, steps)
         else:

@@ -6,34 +6,8 @@ fields that it changes, so that a row can be read as its ablation.
 
 import dataclasses
 
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One row of the table.
-
-    Attributes:
-      slug: name on the command line and on disk.
-      label: name in print.
-      system: "wavegan" or "specgan" for a trained row, "" for recordings.
-      changes: fields of the model configuration that differ from the paper's base.
-      about: one sentence for the report.
-    """
-
-    slug: str
-    label: str
-    system: str
-    changes: tuple = ()
-    about: str = ""
-
-    @property
-    def trained(self):
-        """Whether the row is a model (and not a set of recordings)."""
-        return bool(self.system)
-
-
-def _row(slug, label, system="", about="", **changes):
-    return Row(slug, label, system, tuple(sorted(changes.items())), about)
-
+from tfwave.papers import rows
+from tfwave.papers.rows import make_row as _row
 
 _SHUFFLE = "Phase shuffle in the critic, by up to {} samples."
 _UPSAMPLE = "{} upsampling and a convolution in place of the transposed convolutions."
@@ -74,19 +48,10 @@ REFERENCE_ROWS = ("real_train", "real_test")
 def select_rows(names):
     """Return the rows called `names`, in the paper's order, with the reference rows first.
 
-    Args:
-      names: iterable of slugs; empty for all rows.
-
     Raises:
       ValueError: a name is unknown; the message lists the known ones.
     """
-    known = [row.slug for row in ROWS]
-    names = [name.strip() for name in names if name.strip()]
-    for name in names:
-        if name not in known:
-            raise ValueError(f"--rows: there is no row {name!r}; the rows are {', '.join(known)}")
-    wanted = {*(names or known), *REFERENCE_ROWS}
-    return tuple(row for row in ROWS if row.slug in wanted)
+    return rows.select(ROWS, names, REFERENCE_ROWS)
 
 
 @dataclasses.dataclass(frozen=True)

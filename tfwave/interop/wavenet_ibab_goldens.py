@@ -1,0 +1,181 @@
+"""Checks of WaveNet against golden vectors of ibab/tensorflow-wavenet.
+
+Everything must agree to 2e-5 * (1 + |reference|), codes exactly.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.interop.goldens import compare, relative
+from tfwave.losses import likelihood
+from tfwave.models import wavenet_outputs, wavenet_queues
+from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet_config import WaveNetConfig
+
+
+def ibab_model(golden):
+    """A `WaveNet` with the weights of an `ibab_` golden."""
+    cfg = golden.cfg
+    scalar = cfg["scalar_input"]
+    config = WaveNetConfig(
+        dilations=tuple(cfg["dilations"]),
+        kernel_size=cfg["filter_width"],
+        residual_channels=cfg["residual_channels"],
+        gate_channels=2 * cfg["dilation_channels"],
+        skip_channels=cfg["skip_channels"],
+        levels=cfg["quantization_channels"],
+        one_hot_input=not scalar,
+        initial_kernel_size=cfg["initial_filter_width"] if scalar else cfg["filter_width"],
+        bias=cfg["use_biases"],
+        speakers=cfg.get("gc_cardinality") or 0,
+        speaker_channels=cfg.get("gc_channels") or 0,
+    )
+    model = WaveNet(config)
+    network, weights = model.network, golden.weights
+    network.initial.kernel.assign(weights["causal_layer/filter"])
+    for i, block in enumerate(network.blocks):
+        place = f"dilated_stack/layer{i}"
+        halves = [(block.dilated.kernel, "filter", "gate")]
+        if config.bias:
+            halves.append((block.dilated.bias, "filter_bias", "gate_bias"))
+        if block.speaker is not None:
+            halves.append((block.speaker.kernel, "gc_filtweights", "gc_gateweights"))
+        for variable, *names in halves:
+            parts = [weights[f"{place}/{name}"] for name in names]
+            variable.assign(np.concatenate(parts, axis=-1))
+        _assign(block.out, weights, f"{place}/dense")
+        _assign(block.skip, weights, f"{place}/skip")
+    for i, layer in enumerate(network.head):
+        _assign(layer, weights, f"postprocessing/postprocess{i + 1}")
+    if network.embedding is not None:
+        network.embedding.embeddings.assign(weights["embeddings/gc_embedding"])
+    return model
+
+
+def _assign(layer, weights, name):
+    layer.kernel.assign(weights[name])
+    if layer.bias is not None:
+        layer.bias.assign(weights[f"{name}_bias"])
+
+
+def check_ibab_network(golden):
+    """Codes, logits, activations, losses with and without the L2 term, and gradients."""
+    model = ibab_model(golden)
+    config, network, expected = model.config, model.network, golden.outputs
+    audio = golden.inputs["audio"][:, :, 0]
+    batch = {"waveform": tf.constant(audio)}
+    speaker = golden.inputs.get("gc_id", golden.inputs.get("gc_vector"))
+    if speaker is not None:
+        batch["speaker"] = tf.constant(speaker)
+    codes = wavenet_outputs.mulaw.encode(audio, config.levels)
+    results = [
+        compare("codes", codes, expected["codes"], 0.0),
+        compare(
+            "target_codes", codes[:, config.receptive_field :], expected["target_codes"], 0.0
+        ),
+        relative("logits", model.predictions(batch, network)[0], expected["logits"]),
+    ]
+    past = wavenet_outputs.as_inputs(config, batch["waveform"][:, :-1])
+    vector = network.speaker_vector(batch.get("speaker"))
+    layers = network.activations(past, None, vector)
+    for name, array in expected.items():
+        if name == "intermediate/causal_layer":
+            results.append(relative(name, layers[0], array))
+        elif name.startswith("intermediate/layer"):
+            number, kind = name[len("intermediate/layer") :].split("/")
+            residual, skip = network.blocks[int(number)](layers[int(number)], None, vector)
+            found = residual if kind == "residual" else skip[:, -array.shape[1] :]
+            results.append(relative(name, found, array))
+    loss, _, gradients = model.loss_and_gradients(batch)
+    results.append(relative("loss", loss, expected["loss"]))
+    results += _ibab_gradients(network, gradients, expected)
+    squares = [tf.nn.l2_loss(variable) for variable in network.trainable_variables]
+    results.append(relative("loss_l2_0.01", loss + 0.01 * tf.add_n(squares),
+                            expected["loss_l2_0.01"]))  # fmt: skip
+    return results
+
+
+def _ibab_gradients(network, gradients, expected):
+    """Compare the gradients that a golden holds with ours, part by part."""
+    ours = {
+        id(variable): np.asarray(gradient)
+        for variable, gradient in zip(network.trainable_variables, gradients, strict=True)
+    }
+
+    def of(variable, half=None):
+        gradient = ours[id(variable)]
+        return gradient if half is None else np.split(gradient, 2, axis=-1)[half]
+
+    found = {"causal_layer/filter": of(network.initial.kernel)}
+    for i, layer in enumerate(network.head):
+        found[f"postprocessing/postprocess{i + 1}"] = of(layer.kernel)
+        if layer.bias is not None:
+            found[f"postprocessing/postprocess{i + 1}_bias"] = of(layer.bias)
+    if network.embedding is not None:
+        found["embeddings/gc_embedding"] = of(network.embedding.trainable_variables[0])
+    for i, block in enumerate(network.blocks):
+        place = f"dilated_stack/layer{i}"
+        for half, name in enumerate(("filter", "gate")):
+            found[f"{place}/{name}"] = of(block.dilated.kernel, half)
+            if block.dilated.bias is not None:
+                found[f"{place}/{name}_bias"] = of(block.dilated.bias, half)
+            if block.speaker is not None:
+                found[f"{place}/gc_{name[:4]}weights"] = of(block.speaker.kernel, half)
+        for layer, name in ((block.out, "dense"), (block.skip, "skip")):
+            found[f"{place}/{name}"] = of(layer.kernel)
+            if layer.bias is not None:
+                found[f"{place}/{name}_bias"] = of(layer.bias)
+    wanted = {n[len("grad/") :]: a for n, a in expected.items() if n.startswith("grad/")}
+    return [relative(f"grad/{name}", found[name], array) for name, array in wanted.items()]
+
+
+def check_ibab_incremental(golden):
+    """Generation with queues: from zeros, primed, and the codes drawn from given numbers."""
+    model = ibab_model(golden)
+    network, inputs, expected = model.network, golden.inputs, golden.outputs
+    speaker = None
+    if "gc_id" in inputs:
+        speaker = network.speaker_vector(tf.constant([inputs["gc_id"]]))
+    cold = tf.constant(inputs["cold_codes"][np.newaxis])
+    results = [relative("proba_cold", _forced(network, cold, speaker), expected["proba_cold"])]
+    field = network.config.receptive_field
+    seed = tf.constant(inputs["seed_codes"][np.newaxis, -field:])
+    codes, probabilities = _free(network, seed, speaker, inputs["uniform"])
+    results.append(compare("generated_codes", codes, expected["generated_codes"], 0.0))
+    results.append(relative("proba_incremental", probabilities, expected["proba_incremental"]))
+    sequence = tf.concat([seed, tf.constant(codes[np.newaxis])], axis=1)
+    full = [
+        tf.nn.softmax(wavenet_queues.naive(network, sequence[:, i : i + field], None, speaker))[0]
+        for i in range(len(codes))
+    ]
+    return [*results, relative("proba_full", np.stack(full), expected["proba_full"])]
+
+
+def _forced(network, codes, speaker):
+    """Distributions after each of the codes [1, time], from empty queues."""
+    config, weights = network.config, wavenet_queues.fold(network)
+    constant, _ = wavenet_queues.gate_terms(network, weights, speaker, 1)
+    state = wavenet_queues.prime(network, codes[:, :1], None, speaker)
+    found = []
+    for t in range(codes.shape[1]):
+        params, state = wavenet_queues.step(
+            config, weights, constant, state._replace(value=codes[:, t]), None
+        )
+        found.append(tf.nn.softmax(params)[0])
+    return np.stack(found)
+
+
+def _free(network, seed, speaker, uniforms):
+    """Codes drawn one after another by given numbers, and the distributions they came from."""
+    config, weights = network.config, wavenet_queues.fold(network)
+    constant, _ = wavenet_queues.gate_terms(network, weights, speaker, 1)
+    state = wavenet_queues.prime(network, seed, None, speaker)
+    codes, distributions = [], []
+    for uniform in uniforms:
+        params, state = wavenet_queues.step(config, weights, constant, state, None)
+        probabilities = tf.nn.softmax(tf.cast(params, tf.float64))
+        code = likelihood.sample_categorical(probabilities, tf.constant([uniform], tf.float64))
+        state = state._replace(value=code)
+        codes.append(int(code[0]))
+        distributions.append(probabilities[0].numpy())
+    return np.array(codes, np.int32), np.stack(distributions)

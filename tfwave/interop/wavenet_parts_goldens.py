@@ -1,0 +1,142 @@
+"""Checks of mu-law codes, mixture losses, samplers and upsampling against golden vectors.
+
+The golden README gives the limits: codes exact, where float32 is sure of them; losses of logistic
+mixtures 5e-4 and their gradients 1e-2 of 1 + |reference| (the difference of two sigmoids cancels
+in float32, in the reference too); everything else 2e-5.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio import mulaw
+from tfwave.interop.goldens import compare, relative
+from tfwave.interop.wavenet_r9y9_goldens import assign_conditioner, conditioning_config
+from tfwave.layers.local_conditioning import LocalConditioner
+from tfwave.losses import likelihood
+
+# Nearer than this to a step of the quantiser, float32 may fall on either side.
+_SURE = 1e-4
+
+
+def check_mulaw(golden):
+    """Codes and decoded signals of the three conventions."""
+    inputs, expected = golden.inputs, golden.outputs
+    results = []
+    for levels in golden.cfg["quantization_channels"]:
+        codes = tf.range(levels)
+        for code, convention, encoded, decoded in (
+            ("ibab", "nearest", "encode", "decode_codes"),
+            ("r9y9", "truncate", "quantize", "inv_mulaw_quantize_codes"),
+        ):
+            place = f"{code}/q{levels}"
+            results.append(
+                relative(f"{place}/{decoded}", mulaw.decode(codes, levels, convention),
+                         expected[f"{place}/{decoded}"])
+            )  # fmt: skip
+            for signal in ("x", "edge", "over"):
+                name = f"{place}/{encoded}_{signal}"
+                if name in expected:
+                    found = mulaw.encode(tf.constant(inputs[signal]), levels, convention)
+                    margin = expected.get(f"margin/q{levels}/{code}_{signal}")
+                    results.append(_codes(name, found, expected[name], margin))
+    place = "nsynth"
+    for signal in ("x", "edge", "over"):
+        found = mulaw.encode(tf.constant(inputs[signal]), 256, "floor") - 128
+        margin = expected.get(f"margin/{place}_{signal}")
+        name = f"{place}/mu_law_{signal}"
+        results.append(_codes(name, found, expected[name], margin))
+    name = f"{place}/inv_mu_law_codes"
+    results.append(relative(name, mulaw.decode(tf.range(256), 256, "floor"), expected[name]))
+    return results
+
+
+def _codes(name, found, expected, margin):
+    found = np.array(found)
+    if margin is not None:
+        unsure = margin <= _SURE
+        found[unsure] = expected[unsure]
+    return compare(name, found, expected, 0.0)
+
+
+def check_logistic_mixture(golden):
+    """Losses per step and their gradients for each number of levels and scale limit."""
+    params, y = _channels_last(golden.inputs["y_hat"]), tf.constant(golden.inputs["y"][..., 0])
+    results = []
+    for levels, limit in golden.cfg["settings"]:
+        place = f"classes{levels}_min{limit}"
+        results += _loss(golden, place, params, 5e-4, 1e-2, lambda p, n=levels, s=limit: (
+            likelihood.logistic_mixture_nll(p, y, n, float(s))))  # fmt: skip
+    return results
+
+
+def check_gaussian(golden):
+    """Losses per step and their gradients of one Gaussian and of mixtures."""
+    results = []
+    for name in golden.outputs:
+        if not name.endswith("/loss_per_step"):
+            continue
+        place = name[: -len("/loss_per_step")]
+        kind, limit = place.split("/min")
+        params = _channels_last(golden.inputs[f"{kind}/y_hat"])
+        y = tf.constant(golden.inputs[f"{kind}/y"][..., 0])
+        results += _loss(golden, place, params, 2e-5, 2e-5, lambda p, y=y, s=limit: (
+            likelihood.gaussian_mixture_nll(p, y, float(s))))  # fmt: skip
+    return results
+
+
+def _loss(golden, place, params, tolerance, gradient_tolerance, nll):
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        nats = nll(params)
+    gradient = np.transpose(tape.gradient(nats, params), [0, 2, 1])
+    expected = golden.outputs
+    return [
+        relative(f"{place}/loss_per_step", nats[..., tf.newaxis],
+                 expected[f"{place}/loss_per_step"], tolerance),
+        relative(f"{place}/grad_of_sum_wrt_y_hat", gradient,
+                 expected[f"{place}/grad_of_sum_wrt_y_hat"], gradient_tolerance),
+    ]  # fmt: skip
+
+
+def check_sampling(golden):
+    """Samples from given random numbers."""
+    given, expected = golden.inputs, golden.outputs
+    params = _channels_last(given["mol/y_hat"])
+    draws = given["mol/uniform_mixture"], given["mol/uniform_logistic"]
+    results = [
+        relative("mol/sample_clamp0", likelihood.sample_logistic_mixture(params, *draws),
+                 expected["mol/sample_clamp0"]),
+        relative("mol/sample_clamp1", likelihood.sample_logistic_mixture(
+            params, *draws, golden.cfg["clamp_log_scale_min"]), expected["mol/sample_clamp1"]),
+    ]  # fmt: skip
+    for kind in ("gauss_single", "gauss_k1", "gauss_mix"):
+        made = likelihood.sample_gaussian_mixture(
+            _channels_last(given[f"{kind}/y_hat"]), given.get(f"{kind}/uniform_mixture"),
+            given[f"{kind}/normal"],
+        )  # fmt: skip
+        results.append(relative(f"{kind}/sample", made, expected[f"{kind}/sample"]))
+    return results
+
+
+def check_upsampling(golden):
+    """Every network that brings features to the sample rate, alone."""
+    results = []
+    for tag, case in golden.cfg["cases"].items():
+        if not isinstance(case, dict):
+            continue
+        features = _channels_last(golden.inputs[f"{tag}/c"])
+        transposed = case["cls"] == "ConvTranspose2d"
+        if transposed:
+            case = {"cin_channels": features.shape[-1], "upsample_scales": [case["scale"]],
+                    "freq_axis_kernel_size": case["fk"]}  # fmt: skip
+        config = conditioning_config(case, transposed, activated=not transposed)
+        layer = LocalConditioner(config)
+        layer.build()
+        assign_conditioner(layer, golden.weights, tag)
+        made = np.transpose(layer(features), [0, 2, 1])
+        results.append(relative(f"{tag}/c_up", made, golden.outputs[f"{tag}/c_up"]))
+    return results
+
+
+def _channels_last(array):
+    return tf.constant(np.transpose(array, [0, 2, 1]))

@@ -1,0 +1,100 @@
+"""One-dimensional convolutions by their taps, with weight normalisation where wanted.
+
+Source: arXiv:1602.07868 in the form of PyTorch's `weight_norm`: kernel = g * v / |v|, with one g
+and one norm for each output channel.
+"""
+
+import keras
+import tensorflow as tf
+
+
+class WeightNormConv1D(keras.layers.Layer):
+    """A convolution over time of stride 1, computed as one matrix product of its taps.
+
+    That is faster on a CPU than TensorFlow's dilated convolution, and shares the kernel with
+    sample-by-sample generation.
+
+    Args:
+      filters: output channels.
+      kernel_size: taps.
+      dilation: frames between taps.
+      padding: "causal" (zeros in front), "same" (zeros on both sides) or "valid" (none).
+      use_bias: whether it has a bias, which starts from zero.
+      weight_norm: whether the kernel is normalised; g starts as the norm of the initial kernel.
+      kernel_initializer: of the kernel [kernel_size, channels, filters].
+      name: name of the layer.
+    """
+
+    def __init__(
+        self, filters, kernel_size=1, dilation=1, padding="valid", use_bias=True,
+        weight_norm=False, kernel_initializer="glorot_uniform", name=None,
+    ):  # fmt: skip
+        super().__init__(name=name)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.dilation = dilation
+        self.padding = padding
+        self.use_bias = use_bias
+        self.weight_norm = weight_norm
+        self.kernel_initializer = kernel_initializer
+        self.kernel = self.gain = self.bias = None
+
+    def build(self, input_shape):
+        shape = (self.kernel_size, input_shape[-1], self.filters)
+        self.kernel = self.add_weight(
+            shape=shape, initializer=self.kernel_initializer, name="kernel"
+        )
+        if self.weight_norm:
+            self.gain = self.add_weight(shape=(self.filters,), initializer="ones", name="gain")
+            self.gain.assign(_norm(tf.convert_to_tensor(self.kernel)))
+        if self.use_bias:
+            self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        self.built = True
+
+    def effective_kernel(self):
+        """The kernel [kernel_size, channels, filters] that acts, with its norms in place."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        return kernel if self.gain is None else self.gain * kernel / _norm(kernel)
+
+    def call(self, x, padding=None):
+        """[batch, time, channels] -> [batch, time', filters].
+
+        Args:
+          x: float32 [batch, time, channels].
+          padding: instead of the layer's, or None.
+        """
+        return self.of_taps(
+            side_by_side(x, self.kernel_size, self.dilation, padding or self.padding)
+        )
+
+    def of_taps(self, taps):
+        """Multiply taps [..., kernel_size * channels], oldest first; add the bias."""
+        y = tf.matmul(taps, tf.reshape(self.effective_kernel(), [-1, self.filters]))
+        return y if self.bias is None else y + self.bias
+
+
+def side_by_side(x, kernel_size, dilation, padding):
+    """Put the taps of a convolution beside each other, oldest first.
+
+    Args:
+      x: [batch, time, channels].
+      kernel_size: number of taps.
+      dilation: frames between taps.
+      padding: "causal" and "same" keep the length; "valid" shortens it by
+        (kernel_size - 1) * dilation.
+
+    Returns:
+      [batch, time', kernel_size * channels].
+    """
+    if kernel_size == 1:
+        return x
+    span = (kernel_size - 1) * dilation
+    if padding != "valid":
+        front = span if padding == "causal" else span // 2
+        x = tf.pad(x, [[0, 0], [front, span - front], [0, 0]])
+    frames = tf.shape(x)[1] - span
+    return tf.concat([x[:, i * dilation : i * dilation + frames] for i in range(kernel_size)], -1)
+
+
+def _norm(kernel):
+    return tf.sqrt(tf.reduce_sum(tf.square(kernel), axis=[0, 1]))

@@ -1,0 +1,129 @@
+"""Hyperparameters of WaveNet (arXiv:1609.03499) and the recipes of its two public codes."""
+
+import dataclasses
+import math
+
+from tfwave.audio import mulaw
+from tfwave.layers.local_conditioning import LocalConditioningConfig
+from tfwave.models.config_checks import check
+from tfwave.models.wavenet_context import ContextConfig
+
+_OUTPUTS = ("categorical", "logistic_mixture", "gaussian", "gaussian_mixture")
+STACK = tuple(2**i for i in range(10))  # dilations 1, 2, 4, ..., 512 of the paper
+
+
+@dataclasses.dataclass(frozen=True)
+class WaveNetConfig:
+    """Hyperparameters; the defaults are those of ibab/tensorflow-wavenet.
+
+    Raises:
+      ValueError: a value that the model does not offer, naming the field.
+    """
+
+    dilations: tuple[int, ...] = STACK * 5  # samples, first layer to last
+    kernel_size: int = 2  # taps of a dilated convolution
+    residual_channels: int = 32
+    gate_channels: int = 64  # filter and gate together
+    skip_channels: int = 512
+    output: str = "categorical"  # "categorical" (paper), "logistic_mixture", "gaussian_mixture",
+    # "gaussian" (one Gaussian, two outputs)
+    levels: int = 256  # classes; levels of the quantised signal for "logistic_mixture"
+    mixtures: int = 10  # components of the mixtures
+    log_scale_min: float = -7.0  # of the continuous outputs
+    one_hot_input: bool = True  # codes in; else the waveform itself
+    mulaw_convention: str = "nearest"  # "nearest" (ibab) or "truncate" (r9y9)
+    initial_kernel_size: int = 2  # first convolution; ibab with scalar input: 32; r9y9: 1
+    initial_bias: bool = False  # r9y9: True
+    bias: bool = True  # of all other convolutions but the conditioning ones
+    conditioning_bias: bool = False  # r9y9 v0.1.1: True
+    residual_scale: float = 1.0  # r9y9: sqrt(1/2)
+    skip_scaling: str = "none"  # "total" (r9y9: sqrt(1/layers)), "running" (r9y9 v0.1.1)
+    padding: str = "valid"  # "valid": true context only; "causal" (r9y9): zeros before each layer
+    weight_normalization: bool = False  # r9y9: True
+    dropout: float = 0.0  # rate at the input of the dilated convolutions
+    l2_strength: float = 0.0  # ibab: times half the squared norm of all weights, biases too
+    speakers: int = 0  # rows of the embedding; 0 with speaker_channels: vectors are given
+    speaker_channels: int = 0  # 0: no global conditioning
+    conditioning: LocalConditioningConfig | None = None  # features beside the audio (section 2.5)
+    context: ContextConfig | None = None  # a second stack that sees further back (section 2.6)
+    learning_rate: float = 1e-3
+    adam_epsilon: float = 1e-4  # r9y9: 1e-8
+    halve_every: int = 0  # steps between halvings of the learning rate; r9y9: 200,000
+    average_decay: float = 0.0  # of averaged weights, which are then evaluated; r9y9: 0.9999
+    sample_rate: int = 16000  # Hz
+
+    def __post_init__(self):
+        object.__setattr__(self, "dilations", tuple(self.dilations))
+        for field, kind in (("conditioning", LocalConditioningConfig), ("context", ContextConfig)):
+            if isinstance(getattr(self, field), dict):  # as config.json of a run has it
+                object.__setattr__(self, field, kind(**getattr(self, field)))
+        check(self, "dilations", bool(self.dilations) and min(self.dilations) >= 1,
+              "one or more whole numbers of 1 or more")  # fmt: skip
+        check(self, "kernel_size", self.kernel_size >= 2, "2 or more")
+        for field in ("residual_channels", "skip_channels", "mixtures", "initial_kernel_size"):
+            check(self, field, getattr(self, field) >= 1, "1 or more")
+        check(self, "gate_channels", self.gate_channels >= 2 and self.gate_channels % 2 == 0,
+              "an even number of channels: half filter, half gate")  # fmt: skip
+        check(self, "levels", self.levels >= 2, "2 or more")
+        for field in ("speakers", "speaker_channels", "halve_every"):
+            check(self, field, getattr(self, field) >= 0, "0 or more")
+        check(self, "speakers", not self.speakers or self.speaker_channels > 0,
+              "0 while speaker_channels is 0")  # fmt: skip
+        check(self, "dropout", 0.0 <= self.dropout < 1.0, "0 or more and below 1")
+        check(self, "average_decay", 0.0 <= self.average_decay < 1.0, "0 or more and below 1")
+        for field, names in (
+            ("output", _OUTPUTS),
+            ("mulaw_convention", mulaw.CONVENTIONS),
+            ("skip_scaling", ("none", "total", "running")),
+            ("padding", ("valid", "causal")),
+        ):
+            check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
+        check(self, "one_hot_input", not self.one_hot_input or self.output == "categorical",
+              "false where the output is not categorical")  # fmt: skip
+
+    @property
+    def stack_receptive_field(self):
+        """Number of past samples that the stack of blocks sees."""
+        return (self.kernel_size - 1) * sum(self.dilations) + self.initial_kernel_size
+
+    @property
+    def receptive_field(self):
+        """Number of past samples that a prediction depends on, the context stack's included."""
+        if self.context is None:
+            return self.stack_receptive_field
+        # The first block is conditioned at every sample that the blocks above it reach.
+        reach = (self.kernel_size - 1) * sum(self.dilations[1:])
+        return max(self.stack_receptive_field, reach + self.context.receptive_field)
+
+    @property
+    def context_len(self):
+        """First samples of a training slice that are only context."""
+        return self.receptive_field if self.padding == "valid" else 1
+
+    @property
+    def local_channels(self):
+        """Channels of what conditions each sample: features and context."""
+        parts = (self.conditioning, self.context)
+        return sum(part.channels for part in parts if part is not None)
+
+    @property
+    def output_channels(self):
+        """Numbers that describe the distribution of one sample."""
+        sizes = {"categorical": self.levels, "gaussian": 2}
+        return sizes.get(self.output, 3 * self.mixtures)
+
+
+def r9y9_config(**changes):
+    """Return the mu-law recipe of r9y9/wavenet_vocoder, with some fields changed.
+
+    Args:
+      **changes: fields of WaveNetConfig.
+    """
+    recipe = dict(
+        dilations=STACK * 3, kernel_size=3, residual_channels=128, gate_channels=256,
+        skip_channels=128, mulaw_convention="truncate", initial_kernel_size=1, initial_bias=True,
+        residual_scale=math.sqrt(0.5), skip_scaling="total", padding="causal",
+        weight_normalization=True, adam_epsilon=1e-8, halve_every=200_000, average_decay=0.9999,
+        sample_rate=22050,
+    )  # fmt: skip
+    return WaveNetConfig(**{**recipe, **changes})

@@ -1,0 +1,142 @@
+"""The distribution of one sample of WaveNet: likelihood, draws, and the way back to the input.
+
+Sources: arXiv:1609.03499 section 2.2 (softmax over mu-law codes); mixtures of logistics and
+Gaussians on the waveform as in r9y9/wavenet_vocoder, mixture.py, whose sampler does not limit
+log scales at its newest version (followed here).
+
+`config` is a WaveNetConfig everywhere. Codes are int32 in 0 .. levels - 1, waveforms float32 in
+[-1, 1].
+"""
+
+import math
+
+import tensorflow as tf
+
+from tfwave.audio import mulaw
+from tfwave.losses import likelihood
+
+
+def as_inputs(config, waveform):
+    """Waveform [...] -> what the network takes in: codes or the waveform itself."""
+    if config.one_hot_input:
+        return mulaw.encode(waveform, config.levels, config.mulaw_convention)
+    return waveform
+
+
+def value_as_input(config, value):
+    """A drawn value (see `draw_value`) -> what the network takes in."""
+    if config.output == "categorical" and not config.one_hot_input:
+        return mulaw.decode(value, config.levels, config.mulaw_convention)
+    return value
+
+
+def value_as_waveform(config, value):
+    """A drawn value -> waveform."""
+    if config.output == "categorical":
+        return mulaw.decode(value, config.levels, config.mulaw_convention)
+    return value
+
+
+def negative_log_likelihood(config, params, waveform):
+    """Nats per sample.
+
+    Args:
+      config: WaveNetConfig.
+      params: float32 [batch, time, output_channels], the network's output.
+      waveform: float32 [batch, time], the samples that it speaks of.
+
+    Returns:
+      float32 [batch, time]; for the Gaussians of a density, which may be below zero.
+    """
+    if config.output == "categorical":
+        codes = mulaw.encode(waveform, config.levels, config.mulaw_convention)
+        return likelihood.categorical_nll(params, codes)
+    if config.output == "logistic_mixture":
+        return likelihood.logistic_mixture_nll(
+            params, waveform, config.levels, config.log_scale_min
+        )
+    return likelihood.gaussian_mixture_nll(params, waveform, config.log_scale_min)
+
+
+def bits_per_sample(config, nats):
+    """Turn nats into bits; a density becomes the bits of a step of a 16-bit signal."""
+    bits = nats / math.log(2.0)
+    return bits + 15.0 if config.output.startswith("gaussian") else bits
+
+
+def draws(config, seed, block, clips, count):
+    """Random numbers for `count` samples of `clips` clips.
+
+    Clip i of a seed gets the same numbers however many clips there are.
+
+    Args:
+      config: WaveNetConfig.
+      seed: int32 scalar.
+      block: int32 scalar, number of the block of `count` samples.
+      clips: number of clips.
+      count: samples, a multiple of 4.
+
+    Returns:
+      Tuple of float32 [count, clips, ...]: uniform numbers for "categorical"; for the mixtures
+      uniform ones [count, clips, mixtures] for the component, then uniform ones for the logistic
+      or normal ones for the Gaussian; normal ones for "gaussian".
+    """
+    seed = tf.random.experimental.stateless_fold_in(tf.stack([seed, 0]), block)
+    component, value = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    low, high = likelihood.UNIFORM_RANGE
+
+    def by_clip(draw):
+        return tf.transpose(draw, [1, 0, *range(2, draw.shape.rank)])
+
+    def uniform(seed, *more):
+        low_high = (0.0, 1.0) if config.output == "categorical" else (low, high)
+        return by_clip(
+            tf.random.stateless_uniform([clips, count, *more], seed, *low_high, alg="philox")
+        )
+
+    def normal(seed):
+        return by_clip(tf.random.stateless_normal([clips, count], seed, alg="philox"))
+
+    if config.output == "categorical":
+        return (uniform(value),)
+    if config.output == "gaussian":
+        return (normal(value),)
+    second = uniform if config.output == "logistic_mixture" else normal
+    return uniform(component, config.mixtures), second(value)
+
+
+def draw_value(config, params, drawn, temperature=1.0, greedy=False):
+    """Draw a sample.
+
+    Args:
+      config: WaveNetConfig.
+      params: float32 [batch, output_channels].
+      drawn: tuple of random numbers of one sample, float32 [batch, ...]; see `draws`.
+      temperature: above 0; divides logits and multiplies scales.
+      greedy: take the most likely class, or the mean of the most likely component, instead.
+
+    Returns:
+      int32 codes [batch] for "categorical", else float32 waveform [batch] in [-1, 1].
+    """
+    if config.output == "categorical":
+        if greedy:
+            return tf.argmax(params, axis=-1, output_type=tf.int32)
+        likely = tf.exp((params - tf.reduce_max(params, -1, keepdims=True)) / temperature)
+        return likelihood.sample_categorical(likely, drawn[0])
+    if config.output == "gaussian":
+        mean, log_scale = tf.unstack(params, axis=-1)
+        component = None
+    else:
+        component, mean, log_scale = tf.split(params, 3, axis=-1)
+    if greedy:
+        if component is not None:
+            best = tf.one_hot(tf.argmax(component, axis=-1), config.mixtures)
+            mean = tf.reduce_sum(best * mean, axis=-1)
+        return tf.clip_by_value(mean, -1.0, 1.0)
+    log_scale += tf.math.log(tf.convert_to_tensor(temperature, tf.float32))
+    if component is None:
+        return likelihood.sample_gaussian_mixture(tf.stack([mean, log_scale], -1), None, *drawn)
+    params = tf.concat([component / temperature, mean, log_scale], axis=-1)
+    if config.output == "logistic_mixture":
+        return likelihood.sample_logistic_mixture(params, *drawn)
+    return likelihood.sample_gaussian_mixture(params, *drawn)

@@ -1,0 +1,284 @@
+"""Fast generation from WaveNet: one compiled loop, one queue per layer.
+
+Paper: "Fast Wavenet Generation Algorithm", Le Paine et al., arXiv:1611.09482. A dilated convolution
+of width k needs its own input from d, 2d, ..., (k - 1)d samples ago. Each layer keeps them in a
+ring of (k - 1)d slots, so that a sample costs one matrix product per layer instead of a pass over
+the receptive field.
+
+The loop's state is a tuple of tensors. Two things make it fast under XLA on a CPU:
+* A slot is written first and the slot that the next step needs is read from the updated ring, so
+  that XLA updates the ring in place. (Reading before writing copies every ring on every step.)
+* Everything that does not depend on the signal is folded once: weight normalisation, scales of
+  residuals and skips, both 1x1 products of a layer in one matrix, and the gate's sigmoid as a tanh
+  of half its argument, so that one tanh serves filter and gate.
+"""
+
+import math
+import typing
+
+import tensorflow as tf
+
+from tfwave.models import wavenet_outputs as outputs
+
+
+class Weights(typing.NamedTuple):
+    """A network's weights as the loop uses them; L layers, k taps, R, G, S channels.
+
+    `initial` [taps, inputs, R] has, for codes, one more row of zeros: the input before the first.
+    """
+
+    initial: tf.Tensor
+    initial_bias: tf.Tensor  # [R]
+    gates: tuple  # L times [k * R, G], oldest tap first
+    gates_bias: tf.Tensor  # [L, G]
+    mixes: tuple  # L times [G / 2, R + S]: residual, then skip
+    mixes_bias: tuple  # L times [R + S]
+    head: tuple  # two [S, ...]
+    head_bias: tuple
+
+
+class State(typing.NamedTuple):
+    """Where generation stands; B clips."""
+
+    time: tf.Tensor  # int32 scalar: inputs that the queues have seen
+    value: tf.Tensor  # [B] the next input: codes (int32) or waveform (float32)
+    recent: tf.Tensor  # [taps of the first convolution - 1, B] the inputs before it
+    queues: tuple  # L times [(k - 1) * dilation, B, R]: slot t % length holds the input at time t
+    taps: tuple  # L times [B, (k - 1) * R]: what the next step needs of the queue, oldest first
+
+
+def fold(network, precision="float32") -> Weights:
+    """Prepare a `WaveNetNetwork`'s weights for the loop.
+
+    Args:
+      network: `WaveNetNetwork`.
+      precision: "float32", or "bfloat16" for the matrices: faster where the processor multiplies it
+        and many clips are made at once. Sums, activations and queues stay in float32.
+    """
+    config = network.config
+    halve = tf.repeat([1.0, 0.5], config.gate_channels // 2)
+    depth = len(network.blocks)
+    initial = network.initial.effective_kernel()
+    if config.one_hot_input:
+        initial = tf.pad(initial, [[0, 0], [0, 1], [0, 0]])
+    gates, gates_bias, mixes, mixes_bias = [], [], [], []
+    for i, block in enumerate(network.blocks):
+        kernel = block.dilated.effective_kernel()
+        gates.append(tf.reshape(kernel, [-1, kernel.shape[-1]]) * halve)
+        bias = _bias(block.dilated)
+        for part in (block.local, block.speaker):
+            bias += 0.0 if part is None else _bias(part)
+        gates_bias.append(bias * halve)
+        residual, skip = config.residual_scale, _skip_scale(config, i, depth)
+        parts = (block.out, residual), (block.skip, skip)
+        mixes.append(tf.concat([part.effective_kernel()[0] * scale for part, scale in parts], -1))
+        mixes_bias.append(tf.concat([_bias(part) * scale for part, scale in parts], -1))
+    head = [layer.effective_kernel()[0] for layer in network.head]
+    gates, mixes, head = (
+        tuple(tf.cast(matrix, precision) for matrix in matrices)
+        for matrices in (gates, mixes, head)
+    )
+    return Weights(
+        initial, _bias(network.initial), gates, tf.stack(gates_bias), mixes, tuple(mixes_bias),
+        head, tuple(_bias(layer) for layer in network.head),
+    )  # fmt: skip
+
+
+def _bias(layer):
+    return tf.zeros([layer.filters]) if layer.bias is None else tf.convert_to_tensor(layer.bias)
+
+
+def _skip_scale(config, layer, depth):
+    if config.skip_scaling == "total":
+        return math.sqrt(1.0 / depth)
+    if config.skip_scaling == "running":
+        return math.sqrt(0.5) ** (depth - max(1, layer))
+    return 1.0
+
+
+def gate_terms(network, weights, speaker, clips):
+    """What is added to the gates at every step.
+
+    Args:
+      network: `WaveNetNetwork`.
+      weights: `Weights`.
+      speaker: float32 [clips, 1, speaker_channels], or None.
+      clips: number of clips.
+
+    Returns:
+      (float32 [L, clips, G] of biases and speaker, float32 [local_channels, L * G] that takes local
+      conditioning to the gates of all layers at once, or None).
+    """
+    halve = tf.repeat([1.0, 0.5], network.config.gate_channels // 2)
+    constant = tf.repeat(weights.gates_bias[:, tf.newaxis], clips, axis=1)
+    if speaker is not None:
+        kernels = tf.stack([block.speaker.effective_kernel()[0] for block in network.blocks])
+        constant += tf.einsum("bc,lcg->lbg", speaker[:, 0], kernels) * halve
+    if not network.config.local_channels:
+        return constant, None
+    kernels = [block.local.effective_kernel()[0] * halve for block in network.blocks]
+    return constant, tf.concat(kernels, axis=-1)
+
+
+def prime(network, inputs, local=None, speaker=None) -> State:
+    """Fill the queues by one pass of the whole network over given inputs.
+
+    Zeros stand before the first input at every layer, as in a causal convolution.
+
+    Args:
+      network: `WaveNetNetwork`.
+      inputs: [B, time] codes or waveform, 1 or more; the last one is the first input of the loop.
+      local: float32 [B, time or more, local_channels], or None.
+      speaker: float32 [B, 1, speaker_channels], or None.
+    """
+    config = network.config
+    span = config.kernel_size - 1
+    time = inputs.shape[1] - 1
+    batch = inputs.shape[0]
+    layers = [tf.zeros([batch, 0, config.residual_channels])] * len(network.blocks)
+    if time:
+        local = None if local is None else local[:, :time]
+        layers = network.activations(inputs[:, :-1], local, speaker, padding="causal")
+    queues, taps = [], []
+    for x, dilation in zip(layers, config.dilations, strict=False):
+        length = span * dilation
+        x = tf.pad(x[:, -length:], [[0, 0], [max(0, length - time), 0], [0, 0]])
+        # Slot s holds the input at the latest time with time % length == s.
+        ring = tf.roll(tf.transpose(x, [1, 0, 2]), time % length, axis=0)
+        queues.append(ring)
+        taps.append(_next_taps(ring, time, span, dilation))
+    width = config.initial_kernel_size - 1
+    before = tf.fill([batch, width], config.levels) if config.one_hot_input else 0.0
+    before = tf.cast(tf.broadcast_to(before, [batch, width]), inputs.dtype)
+    recent = tf.concat([before, inputs[:, :-1]], axis=1)[:, time:]
+    return State(
+        tf.constant(time), inputs[:, -1], tf.transpose(recent), tuple(queues), tuple(taps)
+    )
+
+
+def _next_taps(ring, time, span, dilation):
+    """Inputs from span * dilation, ..., dilation samples before `time`, side by side."""
+    length = span * dilation
+    return tf.concat([ring[(time + i * dilation) % length] for i in range(span)], axis=-1)
+
+
+def step(config, weights, constant, state, extra):
+    """Process one input.
+
+    Args:
+      config: WaveNetConfig.
+      weights: `Weights`.
+      constant: float32 [L, B, G] added to the gates (biases, speakers).
+      state: `State`.
+      extra: float32 [B, L * G] added to the gates (features), or None.
+
+    Returns:
+      (float32 [B, output_channels] that describe the next sample, `State` without its value).
+    """
+    residual, gates = config.residual_channels, config.gate_channels
+    span = config.kernel_size - 1
+    x = _first_layer(config, weights, state)
+    skips, queues, taps = 0.0, [], []
+    for i, dilation in enumerate(config.dilations):
+        inputs = tf.concat([state.taps[i], x], axis=-1)
+        h = _product(inputs, weights.gates[i]) + constant[i]
+        if extra is not None:
+            h += extra[:, i * gates : (i + 1) * gates]
+        h = tf.tanh(h)
+        z = h[:, : gates // 2] * (0.5 * h[:, gates // 2 :] + 0.5)
+        ring = tf.tensor_scatter_nd_update(
+            state.queues[i], [[state.time % (span * dilation)]], x[tf.newaxis]
+        )
+        queues.append(ring)
+        taps.append(_next_taps(ring, state.time + 1, span, dilation))
+        mixed = _product(z, weights.mixes[i]) + weights.mixes_bias[i]
+        x = config.residual_scale * x + mixed[:, :residual]
+        skips += mixed[:, residual:]
+    h = tf.nn.relu(_product(tf.nn.relu(skips), weights.head[0]) + weights.head_bias[0])
+    params = _product(h, weights.head[1]) + weights.head_bias[1]
+    recent = tf.concat([state.recent, state.value[tf.newaxis]], axis=0)[1:]
+    return params, State(state.time + 1, state.value, recent, tuple(queues), tuple(taps))
+
+
+def _product(x, matrix):
+    return tf.cast(tf.matmul(tf.cast(x, matrix.dtype), matrix), tf.float32)
+
+
+def _first_layer(config, weights, state):
+    inputs = tf.unstack(tf.concat([state.recent, state.value[tf.newaxis]], axis=0))
+    x = weights.initial_bias
+    for tap, value in enumerate(inputs):
+        if config.one_hot_input:
+            x += tf.gather(weights.initial[tap], value)
+        else:
+            x += value[:, tf.newaxis] * weights.initial[tap]
+    return x
+
+
+def advance(config, greedy, weights, constant, matrix, local, state, draws, temperature):
+    """Make as many samples as there are draws.
+
+    Args:
+      config: WaveNetConfig.
+      greedy: whether the most likely value is taken instead of a draw.
+      weights: `Weights`.
+      constant, matrix: of `gate_terms`.
+      local: float32 [samples, B, local_channels], or None.
+      state: `State`.
+      draws: tuple of float32 [samples, B, ...]; see `wavenet_outputs.draws`.
+      temperature: float32 scalar above 0.
+
+    Returns:
+      (int32 codes or float32 waveform [samples, B], `State`).
+    """
+    count = draws[0].shape[0]
+    extras = None
+    if local is not None:
+        extras = tf.matmul(tf.reshape(local, [-1, local.shape[-1]]), matrix)
+        extras = tf.reshape(extras, [count, -1, matrix.shape[-1]])
+
+    def body(i, state, made):
+        extra = None if extras is None else extras[i]
+        params, state = step(config, weights, constant, state, extra)
+        drawn = [draw[i] for draw in draws]
+        value = outputs.draw_value(config, params, drawn, temperature, greedy)
+        made = tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
+        return i + 1, state._replace(value=outputs.value_as_input(config, value)), made
+
+    dtype = tf.int32 if config.output == "categorical" else tf.float32
+    made = tf.zeros([count, *state.value.shape], dtype)
+    _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
+    return made, state
+
+
+def naive(network, inputs, local=None, speaker=None):
+    """Describe the sample after the last input by a pass over the whole receptive field.
+
+    This is what every sample costs without queues; `step` gives the same numbers.
+
+    Args:
+      network: `WaveNetNetwork`.
+      inputs: [B, time] codes or waveform.
+      local: float32 [B, time, local_channels], or None.
+      speaker: float32 [B, 1, speaker_channels], or None.
+
+    Returns:
+      float32 [B, output_channels].
+    """
+    field = network.config.stack_receptive_field
+    local = None if local is None else local[:, -field:]
+    return network(inputs[:, -field:], local, speaker, padding="causal")[:, -1]
+
+
+def take(state, group):
+    """The state of some of the clips.
+
+    Args:
+      state: `State`.
+      group: slice of the clips.
+    """
+    return State(
+        state.time, state.value[group], state.recent[:, group],
+        tuple(queue[:, group] for queue in state.queues),
+        tuple(taps[group] for taps in state.taps),
+    )  # fmt: skip
