@@ -3,9 +3,10 @@
     python paper_repro/wavenet_table1.py
     python paper_repro/wavenet_table1.py --data_dir=LJSpeech-1.1 --preset=paper
 
-Trains WaveNet, measures the likelihood of held-out speech, writes clips of every row that can be
-made, and OUT_DIR/table.md and results.json. The scores of the paper are listeners': put theirs into
-OUT_DIR/ratings.json. The same command goes on where it was stopped and computes nothing twice.
+Trains WaveNet, measures the likelihood of held-out speech, and writes OUT_DIR/table.html, table.md,
+results.json, figures and clips of every row that can be made. The scores of the paper are
+listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped and
+computes nothing twice.
 """
 
 import os
@@ -64,8 +65,8 @@ def main(argv):
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.exit_code
-    print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.md'}")
-    print(f"Clips: {options.out_dir / 'rows'}")
+    print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.html'}")
+    print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
     return 0
 
 

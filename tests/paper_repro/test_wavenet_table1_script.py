@@ -29,6 +29,9 @@ def test_the_table_holds_what_was_measured(table):
     assert row["values"]["mos_north_american_english"]["reproduced"] is None
     assert results["rows"]["lstm"]["status"] == "not published"
     assert "synthetic" in " ".join(results["warnings"])
+    page = (folder / "out/table.html").read_text()
+    assert page.count("<audio") == 6 and "Recording" in page and "digit" not in page
+    assert (folder / "out/figures/wavenet_lf_training.png").exists()
     text = (folder / "out/table.md").read_text()
     assert "4.21" in text and "bits per sample" in text
     assert "Held-out likelihood" in done.stdout

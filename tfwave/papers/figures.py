@@ -26,6 +26,16 @@ PANELS = (
     ("Gradient penalty", (("gradient_penalty", ""),)),
     ("RMS", (("x_rms", "real"), ("G_z_rms", "generated"))),
 )
+_LIKELIHOOD_PANELS = (
+    ("Bits per sample", (("bits_per_sample", "training"),
+                         ("held_out_bits_per_sample", "held out"))),
+    ("Gradient norm", (("grad_norm", ""),)),
+)  # fmt: skip
+
+
+def panels(curves):
+    """Choose the panels of a row's training curves: (title, ((scalar, legend), ...)) each."""
+    return _LIKELIHOOD_PANELS if "bits_per_sample" in curves else PANELS
 
 
 def spectrogram(waveform, decibels=_RANGE):
@@ -76,7 +86,7 @@ def clips_figure(real, generated, sample_rate, title, captions):
       real: list of float arrays [time].
       generated: list of float arrays [time], as many.
       sample_rate: in Hz.
-      title: what the second line of pictures is.
+      title: what the two lines of pictures are.
       captions: one line of text above every generated clip.
 
     Returns:
@@ -91,7 +101,7 @@ def clips_figure(real, generated, sample_rate, title, captions):
         gridspec_kw={"left": 0.75 / width, "right": 1 - 0.1 / width, "bottom": 0.1, "top": 0.97,
                      "wspace": 0.08, "hspace": 0.16},
     )  # fmt: skip
-    for line, (clips, name) in enumerate(((real, "Real (test)"), (generated, title))):
+    for line, (clips, name) in enumerate(zip((real, generated), title, strict=True)):
         for column, clip in enumerate(clips):
             axis = axes[line][column]
             axis.imshow(
@@ -115,14 +125,15 @@ def training_figure(curves, title):
       title: name of the row.
 
     Returns:
-      A matplotlib Figure with four panels.
+      A matplotlib Figure with a panel for each of `panels`.
     """
+    shown = panels(curves)
     figure = Figure(figsize=(10.5, 2.6))
     axes = figure.subplots(
-        1, len(PANELS),
+        1, len(shown),
         gridspec_kw={"left": 0.05, "right": 0.99, "bottom": 0.17, "top": 0.82, "wspace": 0.25},
     )  # fmt: skip
-    for axis, (name, lines) in zip(axes, PANELS, strict=True):
+    for axis, (name, lines) in zip(axes, shown, strict=True):
         for (scalar, legend), colour in zip(lines, (_FIRST, _SECOND), strict=False):
             points = np.asarray(curves.get(scalar, []), np.float64).reshape(-1, 2)
             axis.plot(points[:, 0], points[:, 1], color=colour, linewidth=1, label=legend)
@@ -130,7 +141,7 @@ def training_figure(curves, title):
             axis.text(0.5, 0.5, "not part of this loss", ha="center", va="center", fontsize=8,
                       color=_FAINT, transform=axis.transAxes)  # fmt: skip
         _dress(axis, name)
-        axis.set_xlabel("generator iterations", fontsize=8, color=_INK)
+        axis.set_xlabel("iterations", fontsize=8, color=_INK)
         if len(lines) > 1:
             axis.legend(fontsize=7, frameon=False)
     figure.suptitle(title, fontsize=10, color=_INK)
@@ -154,10 +165,10 @@ def scores_figure(views, columns, dark=False):
     height = 0.29 * len(views) + 1.1
     figure = Figure(figsize=(11, height))
     axes = figure.subplots(
-        1, len(columns), sharey=True,
+        1, len(columns), sharey=True, squeeze=False,
         gridspec_kw={"left": 0.2, "right": 0.99, "bottom": 0.72 / height,
                      "top": 1 - 0.3 / height, "wspace": 0.1},
-    )  # fmt: skip
+    )[0]  # fmt: skip
     places = np.arange(len(views))[::-1]
     for j, (axis, column) in enumerate(zip(axes, columns, strict=True)):
         for place, view in zip(places, views, strict=True):

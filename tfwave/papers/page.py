@@ -32,13 +32,13 @@ def render(report, results, clips_shown):
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    reference = results.load("real_test")
-    cards = [_card(row, reference, results, clips_shown) for row in report.views]
+    reference = results.load(report.headline.reference)
+    cards = [_card(row, report, reference, results, clips_shown) for row in report.views]
     return environment.get_template("table.html").render(
         report=report,
         headline=report.headline,
         cards=cards,
-        real_tiles=_real_tiles(cards, results),
+        real_tiles=_real_tiles(cards, results.row_dir(report.headline.reference)),
         scores=_scores_pictures(report),
         style=(_TEMPLATES / "table.css").read_text(encoding="utf-8"),
         duration=duration,
@@ -65,7 +65,7 @@ def real_counterpart(clip, index, reference):
     return same[0] if same else reference["clips"][index % len(reference["clips"])]
 
 
-def _card(row, reference, results, clips_shown):
+def _card(row, report, reference, results, clips_shown):
     """Collect what the page shows of one row beside its numbers."""
     card = {"view": row, "clips": [], "panels": [], "facts": []}
     if not row.done:
@@ -79,7 +79,7 @@ def _card(row, reference, results, clips_shown):
             "number": i + 1,
             "audio": _data_uri("audio/wav", path.read_bytes()),
             "tile": _data_uri("image/png", figures.tile(read_clip(path))),
-            "real": real if not row.row.slug.startswith("real_") else None,
+            "real": real if row.row.slug != report.headline.reference else None,
         })  # fmt: skip
     if row.result.get("trained") and (folder / runner.CURVES).exists():
         card["panels"] = _panels(files.read_json(folder / runner.CURVES))
@@ -110,9 +110,8 @@ def _number(value):
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _real_tiles(cards, results):
+def _real_tiles(cards, folder):
     """Return {name: data URI} of every real clip that stands beside another one."""
-    folder = results.row_dir("real_test")
     names = {
         clip["real"]["file"] for card in cards for clip in card["clips"] if clip["real"]
     }
@@ -137,7 +136,7 @@ def _scores_pictures(report):
 def _panels(curves):
     """Turn training curves into polylines in a box of 100 by 100."""
     panels = []
-    for title, lines in figures.PANELS:
+    for title, lines in figures.panels(curves):
         known = [(name, legend) for name, legend in lines if curves.get(name)]
         points = [(x, y) for name, _ in known for x, y in curves[name]]
         panel = {"title": title, "lines": [], "low": "", "high": "", "last": 0}

@@ -22,12 +22,22 @@ class Headline:
       facts: short (name, value) pairs: preset, corpus, seed, ...
       warnings: sentences a reader must see before the numbers.
       notes: sentences below the tables: how everything was measured.
+      reference: slug of the row of recordings whose clips stand beside those of the others.
+      reference_label: its name beside a clip.
+      counts: what the counts under the rows' names count, for the line of each row in table.md.
+      about_scores: sentences above the scores, beside what the arrows mean.
+      about_clips: sentences above the clips.
     """
 
     title: str
     facts: tuple = ()
     warnings: tuple = ()
     notes: tuple = ()
+    reference: str = "real_test"
+    reference_label: str = "Real (test)"
+    counts: str = ""
+    about_scores: str = ""
+    about_clips: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +184,7 @@ def markdown(report):
         for table in report.tables
     ]
     lines += [
-        f"- {v.row.label}: {v.counts} (inception score, other columns)."
+        f"- {v.row.label}: {v.counts}{report.headline.counts}."
         for v in report.views
         if v.counts
     ]
@@ -223,7 +233,7 @@ def terminal(report, width=30):
 def _write_figures(report, results):
     """Write the figures of finished rows that are not there yet, and the scores."""
     folder = results.path / "figures"
-    reference = results.load("real_test")
+    reference = results.load(report.headline.reference)
     for row in report.views:
         made = results.row_dir(row.row.slug) / runner.RESULT
         if row.done and row.result.get("trained"):
@@ -232,7 +242,7 @@ def _write_figures(report, results):
                 figure = figures.training_figure(files.read_json(curves), row.row.label)
                 figures.save(figure, folder / f"{row.row.slug}_training")
         if row.done and reference and _outdated(folder / f"{row.row.slug}_clips.pdf", made):
-            _clips_figure(row, reference, results, folder)
+            _clips_figure(row, report.headline, reference, results, folder)
     if any(row.done for row in report.views):
         figures.save(figures.scores_figure(report.views, report.table.columns), folder / "scores")
 
@@ -241,16 +251,17 @@ def _outdated(figure, source):
     return not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime
 
 
-def _clips_figure(row, reference, results, folder):
+def _clips_figure(row, headline, reference, results, folder):
     """Write the spectrograms of a row's clips under those of real clips."""
     clips = row.result["clips"][:_CLIPS_SHOWN]
-    own, real = results.row_dir(row.row.slug), results.row_dir("real_test")
+    own, real = results.row_dir(row.row.slug), results.row_dir(headline.reference)
     if not clips or not reference["clips"]:
         return
     figure = figures.clips_figure(
         [page.read_clip(real / page.real_counterpart(clip, i, reference)["file"])
          for i, clip in enumerate(clips)],
         [page.read_clip(own / clip["file"]) for clip in clips],
-        row.result["sample_rate"], row.row.label, [clip["caption"] for clip in clips],
+        row.result["sample_rate"], (headline.reference_label, row.row.label),
+        [clip["caption"] for clip in clips],
     )  # fmt: skip
     figures.save(figure, folder / f"{row.row.slug}_clips")

@@ -51,9 +51,11 @@ class RowView:
 
     @property
     def counts(self):
-        """Clips behind the inception score, and behind the distances and the noise, in words."""
+        """What stands behind the scores: the result's own words, or WaveGAN's clips."""
         if not self.done:
             return ""
+        if "counts" in self.result:
+            return self.result["counts"]
         scores = self.result["scores"]
         score, distance = scores.get("inception_score", {}), scores.get("d_self", {})
         parts = []

@@ -50,6 +50,11 @@ def headline(results):
         facts=tuple(facts),
         warnings=_warnings(preset, corpus, texts["corpus"], classifier),
         notes=(*NOTES, *_own_notes(settings)),
+        counts=" (inception score, other columns)",
+        about_scores="Under each name: the clips behind the inception score, and behind the other "
+        "three columns.",
+        about_clips="Beside each, what the classifier hears in it. Spectrograms show one second, "
+        "0 to 8 kHz, 80 dB. Above a generated clip stands a real one of the digit that was heard.",
     )
 
 

@@ -6,7 +6,6 @@ report after each of them.
 
 import dataclasses
 
-from tfwave import files
 from tfwave.papers import published, ratings, report, runner
 from tfwave.papers.plan import Plan
 from tfwave.papers.wavenet_rows import COMPUTED, PRESETS, ROWS
@@ -80,7 +79,7 @@ def reproduce(corpus, preset, rows, options, strategy):
 
 
 def write_report(results):
-    """Write table.md and results.json of a result folder; returns the `report.Report`."""
+    """Write the report of a result folder; returns the `report.Report`."""
     paper = published.load_paper("wavenet")
     human = (paper.tables["table1"],)
     rated = ratings.read_ratings(results.path, [row.slug for row in ROWS], human[0].columns)
@@ -89,8 +88,7 @@ def write_report(results):
         paper, _headline(results.settings), paper.tables["likelihood"], human, ROWS, results, rated,
         status,
     )  # fmt: skip
-    files.write_json(results.path / "results.json", report.as_json(made, results))
-    files.atomic_write(results.path / "table.md", report.markdown(made).encode("utf-8"))
+    report.write(made, results)
     return made
 
 
@@ -120,4 +118,9 @@ def _headline(settings):
         ),
         warnings=tuple(warnings),
         notes=NOTES,
+        reference="natural_16bit",
+        reference_label="Recording",
+        about_scores="Under each name: the samples behind the likelihood.",
+        about_clips="They follow the beginnings of held-out recordings, which stand above. "
+        f"Spectrograms reach to {settings['preset']['sample_rate'] / 2000:g} kHz, 80 dB.",
     )

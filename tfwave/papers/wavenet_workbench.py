@@ -124,6 +124,7 @@ class Workbench:
             "label": row.label,
             "trained": row.trained,
             "scores": scores,
+            "counts": f"{scores['bits_per_sample']['n']:,} samples" if scores else "",
             "clips": self._save_clips(folder, clips),
             "sample_rate": self.preset.sample_rate,
             "facts": facts,
