@@ -1,6 +1,6 @@
 """Compare tfwave with golden vectors that the authors' code made.
 
-    python tools/check_goldens.py tests/goldens/wavegan tests/goldens/specgan
+    python tools/check_goldens.py tests/goldens/wavegan tests/goldens/wavenet
 
 Prints for every case the worst error relative to its tolerance, and ends with exit code 1 when one
 is over it or a case has no check.

@@ -85,3 +85,5 @@ def test_an_unknown_convention_is_named():
     for function in (mulaw.encode, mulaw.decode):
         with pytest.raises(ValueError, match="'ceiling' is none of nearest, truncate, floor"):
             function(tf.constant([0]), 256, "ceiling")
+        with pytest.raises(ValueError, match="mu-law: 1 levels; 2 or more"):
+            function(tf.constant([0]), 1)

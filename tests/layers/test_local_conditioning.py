@@ -99,6 +99,27 @@ def test_activations(activation, below):
     np.testing.assert_allclose(found, np.full((1, 12, 2), below), atol=1e-6)
 
 
+@pytest.mark.parametrize("form, conv_in", [("stretch", True), ("transposed_1d", False)])
+def test_a_seed_fixes_the_first_weights(form, conv_in):
+    config = LocalConditioningConfig(3, (2, 2), form, conv_in)
+    made = []
+    for seed in (4, 4, 5):
+        layer = LocalConditioner(config, seed=seed)
+        layer.build()
+        made.append(np.concatenate([np.ravel(v) for v in layer.trainable_variables]))
+    np.testing.assert_array_equal(made[0], made[1])
+    assert (made[0] != made[2]).any()
+
+
+@pytest.mark.parametrize("conv_in", [True, False])
+def test_features_that_do_not_fit_are_refused(conv_in):
+    layer = _conditioner(LocalConditioningConfig(3, (2,), conv_in=conv_in, frame_padding=2))
+    with pytest.raises(ValueError, match="features have 5 channels; 3 are expected"):
+        layer(tf.zeros([1, 9, 5]))
+    with pytest.raises(ValueError, match="features have 4 frames; more than 4 are needed"):
+        layer(tf.zeros([1, 4, 3]))
+
+
 def test_a_checkpoint_brings_all_weights_back(tmp_path):
     config = LocalConditioningConfig(3, (2, 3))
     saved, fresh = _conditioner(config), _conditioner(config)
@@ -116,6 +137,7 @@ def test_a_checkpoint_brings_all_weights_back(tmp_path):
     [
         ("channels", 0), ("scales", ()), ("scales", (4, 0)), ("form", "spline"),
         ("frame_padding", -1), ("frequency_kernel", 2), ("activation", "tanh"),
+        ("scales", (2.5,)), ("frequency_kernel", -1),
     ],
 )  # fmt: skip
 def test_a_wrong_value_names_its_field(field, value):

@@ -93,6 +93,13 @@ def test_taps_stand_oldest_first():
     )
 
 
+def test_an_unknown_padding_is_named():
+    with pytest.raises(ValueError, match="padding is 'full'; it must be one of causal, same, v"):
+        WeightNormConv1D(2, 3, padding="full")
+    with pytest.raises(ValueError, match="padding is 'full'"):
+        side_by_side(tf.zeros([1, 4, 1]), 2, 1, "full")
+
+
 @pytest.mark.parametrize("weight_norm", [False, True])
 def test_all_weights_get_a_gradient(weight_norm):
     case = {"kernel_size": 2, "dilation": 2, "padding": "valid", "weight_norm": weight_norm,

@@ -299,7 +299,7 @@ def test_a_configuration_comes_back_from_its_dict():
     [
         ("dilations", ()), ("dilations", (1, 0)), ("kernel_size", 1), ("residual_channels", 0),
         ("gate_channels", 7), ("gate_channels", 0), ("skip_channels", 0), ("output", "laplace"),
-        ("levels", 1), ("mixtures", 0), ("initial_kernel_size", 0), ("mulaw_convention", "up"),
+        ("levels", 1), ("mixtures", 0), ("initial_kernel_size", 0), ("mulaw_convention", "floor"),
         ("skip_scaling", "half"), ("padding", "same"), ("dropout", 1.0), ("speakers", 2),
         ("speakers", -1), ("speaker_channels", -1), ("halve_every", -1), ("average_decay", 1.0),
     ],

@@ -1,10 +1,15 @@
 """The report puts published beside reproduced, never one in the place of the other."""
 
 import html.parser
-import json
+import http.server
+import os
+import queue
 import re
 import shutil
+import signal
 import subprocess
+import threading
+import urllib.parse
 
 import pytest
 
@@ -189,31 +194,53 @@ def test_spectrogram_shows_a_tone_at_its_frequency():
     assert figures.spectrogram(np.zeros(100)).max() == 0
 
 
+@pytest.fixture
+def listener():
+    """A local server whose `heard` is a queue of the queries that it is asked, as dicts."""
+    heard = queue.Queue()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.put(dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.heard = heard
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
 @pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium on the path")
-def test_a_player_plays_in_a_browser(written, tmp_path):
+def test_a_player_plays_in_a_browser(written, listener, tmp_path):
     _, folder = written
     text = (folder / "table.html").read_text(encoding="utf-8")
     probe = """<script>
-      const audio = document.querySelector("#wavegan audio"), note = document.body.dataset;
+      const audio = document.querySelector("#wavegan audio");
       audio.addEventListener("timeupdate", () => {
-        note.probe = JSON.stringify({time: audio.currentTime, duration: audio.duration});
+        const told = `time=${audio.currentTime}&duration=${audio.duration}`;
+        if (audio.currentTime > 0) new Image().src = `http://127.0.0.1:PORT/?${told}`;
       });
       audio.play();
-    </script></body>"""
+    </script></body>""".replace("PORT", str(listener.server_port))
     page = tmp_path / "probe.html"
     page.write_text(text.replace("</body>", probe), encoding="utf-8")
-    for budget in (5_000, 20_000, 60_000):  # milliseconds of the page's time
-        finished = subprocess.run(
-            [_CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-             "--no-first-run", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--disable-audio-output", f"--user-data-dir={tmp_path / 'profile'}",
-             "--autoplay-policy=no-user-gesture-required", f"--virtual-time-budget={budget}",
-             "--dump-dom", page.as_uri()],
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        found = re.search(r'data-probe="([^"]*)"', finished.stdout)
-        if found:
-            break
-    assert found, finished.stderr[-500:]
-    probe = json.loads(html.unescape(found[1]))
-    assert probe["duration"] == pytest.approx(1.0, abs=0.05) and probe["time"] > 0
+    # In real time: a busy machine plays late, but it plays.
+    browser = subprocess.Popen(
+        [_CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--disable-audio-output", f"--user-data-dir={tmp_path / 'profile'}",
+         "--autoplay-policy=no-user-gesture-required", page.as_uri()],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        played = listener.heard.get(timeout=120)
+    finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+    assert float(played["duration"]) == pytest.approx(1.0, abs=0.05)
+    assert float(played["time"]) > 0

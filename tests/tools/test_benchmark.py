@@ -23,10 +23,26 @@ def test_json_has_every_figure(run_script):
     assert figures["loading, batch 2"]["unit"] == "clips/s"
 
 
+@pytest.mark.slow
+def test_wavenet_has_every_figure(run_script):
+    done = run_script(
+        "tools/benchmark.py", "wavenet", "--json", "--runs=1", "--batch_sizes=2", "--model_dim=2",
+        timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    figures = json.loads(done.stdout)
+    for variant in ("small", "ibab"):
+        for precision in ("float32", "bfloat16"):
+            assert figures[f"{variant}, 2 clips, {precision}"]["unit"] == "samples/s"
+    assert figures["small, 1 clip, queues, speed-up"]["baseline"].startswith("naive")
+    assert figures["small, 40 layers, receptive field 4094"]["median"] > 0
+    assert figures["training, tfwave, speed-up"]["baseline"].startswith("plain")
+
+
 def test_an_unknown_benchmark_is_one_sentence(run_script):
     done = run_script("tools/benchmark.py", "nothing")
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].endswith("name one benchmark of: wavegan")
+    assert done.stderr.strip().splitlines()[-1].endswith("name one benchmark of: wavegan, wavenet")
 
 
 def test_the_baseline_learns(load_script):

@@ -44,9 +44,9 @@ def encode(waveform, levels: int = 256, convention: str = "nearest"):
       int32 [...] in 0 .. levels - 1 (`levels` for x = 1 with "floor").
 
     Raises:
-      ValueError: unknown convention.
+      ValueError: unknown convention, or fewer than 2 levels.
     """
-    _check(convention)
+    _check(levels, convention)
     mu = float(levels - 1)
     if convention == "floor":
         half = levels // 2
@@ -67,9 +67,9 @@ def decode(codes, levels: int = 256, convention: str = "nearest"):
       float32 [...] in [-1, 1].
 
     Raises:
-      ValueError: unknown convention.
+      ValueError: unknown convention, or fewer than 2 levels.
     """
-    _check(convention)
+    _check(levels, convention)
     if convention == "floor":
         half = levels // 2
         signed = tf.cast(codes - half, tf.float32)
@@ -78,6 +78,8 @@ def decode(codes, levels: int = 256, convention: str = "nearest"):
     return expand(2.0 * tf.cast(codes, tf.float32) / float(levels - 1) - 1.0, levels)
 
 
-def _check(convention):
+def _check(levels, convention):
+    if levels < 2:
+        raise ValueError(f"mu-law: {levels} levels; 2 or more are needed")
     if convention not in CONVENTIONS:
         raise ValueError(f"mu-law: {convention!r} is none of {', '.join(CONVENTIONS)}")

@@ -43,13 +43,15 @@ class LocalConditioningConfig:
         object.__setattr__(self, "scales", tuple(self.scales))
         for field, holds, wanted in (
             ("channels", self.channels >= 1, "1 or more"),
-            ("scales", bool(self.scales) and min(self.scales) >= 1, "whole numbers of 1 or more"),
+            ("scales", bool(self.scales) and all(s >= 1 and s == int(s) for s in self.scales),
+             "whole numbers of 1 or more"),
             ("form", self.form in _FORMS, f"one of {', '.join(_FORMS)}"),
             ("conv_in", not self.conv_in or self.form == "stretch", "false unless form is stretch"),
             ("frame_padding", self.frame_padding >= 0, "0 or more frames"),
-            ("frequency_kernel", self.frequency_kernel % 2 == 1, "odd"),
+            ("frequency_kernel", self.frequency_kernel >= 1 and self.frequency_kernel % 2 == 1,
+             "1 or more and odd"),
             ("activation", self.activation in _ACTIVATIONS, f"one of {', '.join(_ACTIVATIONS)}"),
-        ):
+        ):  # fmt: skip
             if not holds:
                 raise ValueError(
                     f"LocalConditioningConfig.{field} is {getattr(self, field)!r}; it must be "
@@ -69,23 +71,24 @@ class LocalConditioner(keras.layers.Layer):
       config: LocalConditioningConfig.
       weight_norm: whether the kernels of "stretch" and "transposed_2d" are weight-normalised, as
         both public forms have them.
+      seed: seed of the initial weights that are random, those of `conv_in` and "transposed_1d".
       name: name of the layer.
     """
 
-    def __init__(self, config, weight_norm=True, name="conditioner"):
+    def __init__(self, config, weight_norm=True, seed=0, name="conditioner"):
         super().__init__(name=name)
         self.config = config
         self.conv_in = None
         if config.conv_in:
             self.conv_in = WeightNormConv1D(
                 config.channels, 2 * config.frame_padding + 1, use_bias=False,
-                name=f"{name}_conv_in",
+                kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"{name}_conv_in",
             )  # fmt: skip
         makers = {"stretch": _Stretch, "transposed_2d": _Transposed2D, "repeat": None,
                   "transposed_1d": _Transposed1D}  # fmt: skip
         maker = makers[config.form]
         self.upsamplings = [
-            maker(config, scale, weight_norm, f"{name}_{i}")
+            maker(config, scale, weight_norm, seed + 1 + i, f"{name}_{i}")
             for i, scale in enumerate(config.scales if maker else ())
         ]
         track_layers(self, self.upsamplings)
@@ -97,12 +100,24 @@ class LocalConditioner(keras.layers.Layer):
         self.built = True
 
     def call(self, features):
-        """float32 [batch, frames, channels] -> float32 [batch, samples, channels]."""
+        """float32 [batch, frames, channels] -> float32 [batch, samples, channels].
+
+        Raises:
+          ValueError: features of other channels, or no more frames than the padding takes.
+        """
         return self.stages(features)[-1]
 
     def stages(self, features):
         """The features after `conv_in` (or as they are) and after upsampling."""
         config = self.config
+        _, frames, channels = features.shape
+        if channels != config.channels:
+            raise ValueError(f"features have {channels} channels; {config.channels} are expected")
+        if frames is not None and frames <= 2 * config.frame_padding:
+            raise ValueError(
+                f"features have {frames} frames; more than {2 * config.frame_padding} are needed, "
+                "which only give context"
+            )
         x = features if self.conv_in is None else self.conv_in(features)
         stages = [x]
         for layer in self.upsamplings:
@@ -149,7 +164,7 @@ class _SharedKernel(keras.layers.Layer):
 class _Stretch(_SharedKernel):
     """Repeat each frame `scale` times, then smooth over 2 * scale + 1; starts as an average."""
 
-    def __init__(self, config, scale, weight_norm, name):
+    def __init__(self, config, scale, weight_norm, seed, name):
         shape = (2 * scale + 1, config.frequency_kernel)
         super().__init__(shape, 1.0 / math.prod(shape), False, weight_norm, name)
         self.scale = scale
@@ -162,7 +177,7 @@ class _Stretch(_SharedKernel):
 class _Transposed2D(_SharedKernel):
     """Spread each frame over `scale` samples; starts by repeating it."""
 
-    def __init__(self, config, scale, weight_norm, name):
+    def __init__(self, config, scale, weight_norm, seed, name):
         shape = (scale, config.frequency_kernel)
         super().__init__(shape, 1.0 / config.frequency_kernel, True, weight_norm, name)
         self.scale = scale
@@ -179,12 +194,13 @@ class _Transposed2D(_SharedKernel):
 class _Transposed1D(keras.layers.Layer):
     """The paper's learned upsampling: a transposed convolution over all channels, 2 frames wide."""
 
-    def __init__(self, config, scale, weight_norm, name):
+    def __init__(self, config, scale, weight_norm, seed, name):
         super().__init__(name=name)
         self.scale = scale
         self.convolution = keras.layers.Conv1DTranspose(
-            config.channels, 2 * scale, strides=scale, padding="same", name=f"{name}_convolution"
-        )
+            config.channels, 2 * scale, strides=scale, padding="same",
+            kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"{name}_convolution",
+        )  # fmt: skip
 
     def build(self, input_shape):
         self.convolution.build(input_shape)

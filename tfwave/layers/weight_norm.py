@@ -7,6 +7,8 @@ and one norm for each output channel.
 import keras
 import tensorflow as tf
 
+PADDINGS = ("causal", "same", "valid")
+
 
 class WeightNormConv1D(keras.layers.Layer):
     """A convolution over time of stride 1, computed as one matrix product of its taps.
@@ -23,6 +25,9 @@ class WeightNormConv1D(keras.layers.Layer):
       weight_norm: whether the kernel is normalised; g starts as the norm of the initial kernel.
       kernel_initializer: of the kernel [kernel_size, channels, filters].
       name: name of the layer.
+
+    Raises:
+      ValueError: unknown padding.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class WeightNormConv1D(keras.layers.Layer):
         weight_norm=False, kernel_initializer="glorot_uniform", name=None,
     ):  # fmt: skip
         super().__init__(name=name)
+        _check(padding)
         self.filters = filters
         self.kernel_size = kernel_size
         self.dilation = dilation
@@ -85,7 +91,11 @@ def side_by_side(x, kernel_size, dilation, padding):
 
     Returns:
       [batch, time', kernel_size * channels].
+
+    Raises:
+      ValueError: unknown padding.
     """
+    _check(padding)
     if kernel_size == 1:
         return x
     span = (kernel_size - 1) * dilation
@@ -94,6 +104,11 @@ def side_by_side(x, kernel_size, dilation, padding):
         x = tf.pad(x, [[0, 0], [front, span - front], [0, 0]])
     frames = tf.shape(x)[1] - span
     return tf.concat([x[:, i * dilation : i * dilation + frames] for i in range(kernel_size)], -1)
+
+
+def _check(padding):
+    if padding not in PADDINGS:
+        raise ValueError(f"padding is {padding!r}; it must be one of {', '.join(PADDINGS)}")
 
 
 def _norm(kernel):

@@ -68,7 +68,7 @@ class WaveNetNetwork(keras.Model):
             )  # fmt: skip
         self.conditioner = None
         if config.conditioning is not None:
-            self.conditioner = LocalConditioner(config.conditioning, norm)
+            self.conditioner = LocalConditioner(config.conditioning, norm, first + 90)
         self.context = None
         if config.context is not None:
             self.context = ContextStack(config.context, first + 40)

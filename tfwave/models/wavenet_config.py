@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-from tfwave.audio import mulaw
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.config_checks import check
 from tfwave.models.wavenet_context import ContextConfig
@@ -73,7 +72,8 @@ class WaveNetConfig:
         check(self, "average_decay", 0.0 <= self.average_decay < 1.0, "0 or more and below 1")
         for field, names in (
             ("output", _OUTPUTS),
-            ("mulaw_convention", mulaw.CONVENTIONS),
+            # "floor" has a code for 1.0 that is no class.
+            ("mulaw_convention", ("nearest", "truncate")),
             ("skip_scaling", ("none", "total", "running")),
             ("padding", ("valid", "causal")),
         ):

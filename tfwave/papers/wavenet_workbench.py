@@ -111,8 +111,7 @@ class Workbench:
             seconds["score"] = time.monotonic() - begin
             facts = {
                 "Parameters": model.network.count_params(),
-                "Receptive field": f"{self.config.receptive_field:,} samples, "
-                f"{1000 * self.config.receptive_field / self.preset.sample_rate:.0f} ms",
+                "Receptive field": self._receptive_field(),
                 "Best weights of step": trained.best_step,
             }
             begin = time.monotonic()
@@ -171,6 +170,7 @@ class Workbench:
         def score(model):
             return self.held_out(model, "valid", preset.score_batches)["mean"]
 
+        self.options.say(f"receptive field: {self._receptive_field()}")
         return train(
             self.options.out_dir / "rows" / row.slug / "train",
             make,
@@ -201,6 +201,10 @@ class Workbench:
             score=_HELD_OUT,
             hparams={"row": row.slug, "steps": preset.steps, "seed": seed},
         )
+
+    def _receptive_field(self):
+        samples = self.config.receptive_field
+        return f"{samples:,} samples, {1000 * samples / self.preset.sample_rate:.0f} ms"
 
     def _save_curves(self, folder):
         curves = {}
