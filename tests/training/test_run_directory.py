@@ -10,7 +10,7 @@ from tfwave.training.directory import first_difference, open_directory, read_des
 from tfwave.training.guard import NonFiniteError, check_metrics, check_variables
 from tfwave.training.interrupts import stop_on_signals
 from tfwave.training.progress import Progress
-from tfwave.training.rows import RowWriter, read_rows
+from tfwave.training.rows import RowWriter, read_curves, read_rows
 from tfwave.training.summaries import Summaries, cut_events
 
 
@@ -93,6 +93,14 @@ def test_rows_are_cut_at_the_step_that_is_continued_from(tmp_path):
     ]
     for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
         json.loads(line)
+
+
+def test_curves_leave_out_what_was_not_finite(tmp_path):
+    writer = RowWriter(tmp_path, 0)
+    writer.append(1, {"loss": 2.0, "score": float("nan")})
+    writer.append(2, {"loss": 1.5, "score": 0.5})
+    writer.close()
+    assert read_curves(tmp_path) == {"loss": [[1, 2.0], [2, 1.5]], "score": [[2, 0.5]]}
 
 
 def test_no_rows_is_an_empty_list(tmp_path):

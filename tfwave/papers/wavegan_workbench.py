@@ -18,7 +18,7 @@ from tfwave.papers.wavegan_classifier import open_classifier
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig
 from tfwave.training.loop import train
-from tfwave.training.rows import read_rows
+from tfwave.training.rows import read_curves
 
 # Latents that select the best checkpoint, and latents of the final scores: never the same ones.
 _SELECTION_SEED = 1_000_000
@@ -215,12 +215,7 @@ class Workbench:
             row, lambda model: self._selection(model, logits), self.scorer.fingerprint
         )
         folder = results.row_dir(row.slug)
-        curves = {}
-        for line in read_rows(folder / "train"):
-            for name, value in line.items():
-                if name != "step" and value is not None:
-                    curves.setdefault(name, []).append([line["step"], value])
-        files.write_json(folder / runner.CURVES, curves)
+        files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
         model = self._model(row)
         checkpoints.restore(folder / "train", model, "best")
         return model, trained

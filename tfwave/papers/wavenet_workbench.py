@@ -24,7 +24,7 @@ from tfwave.papers import runner
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig
 from tfwave.training.loop import Score, train
-from tfwave.training.rows import read_rows
+from tfwave.training.rows import read_curves
 
 _HELD_OUT = Score("held_out_bits_per_sample", lower_is_better=True)
 _CLIP_SEED = 3_000_000
@@ -102,7 +102,7 @@ class Workbench:
         folder, seconds, scores, facts = results.row_dir(row.slug), {}, {}, {}
         if row.trained:
             trained = self._train(row)
-            self._save_curves(folder)
+            files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
             model = WaveNet(self.config, self.options.seed)
             checkpoints.restore(folder / "train", model, "best")
             seconds["train"] = trained.seconds
@@ -205,14 +205,6 @@ class Workbench:
     def _receptive_field(self):
         samples = self.config.receptive_field
         return f"{samples:,} samples, {1000 * samples / self.preset.sample_rate:.0f} ms"
-
-    def _save_curves(self, folder):
-        curves = {}
-        for line in read_rows(folder / "train"):
-            for name, value in line.items():
-                if name != "step" and value is not None:
-                    curves.setdefault(name, []).append([line["step"], value])
-        files.write_json(folder / runner.CURVES, curves)
 
     def _beginnings(self):
         """The first seconds of held-out recordings: [(name, batch of one row, samples)]."""

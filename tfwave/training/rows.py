@@ -82,3 +82,17 @@ def _line(row):
         for name, value in row.items()
     }
     return json.dumps(clean) + "\n"
+
+
+def read_curves(directory):
+    """Read the rows of a run by metric.
+
+    Returns:
+      {metric: [[step, value], ...]} without the values that were not finite.
+    """
+    curves = {}
+    for row in read_rows(directory):
+        for name, value in row.items():
+            if name != "step" and value is not None:
+                curves.setdefault(name, []).append([row["step"], value])
+    return curves
