@@ -1,0 +1,203 @@
+"""WaveNet as a phoneme recogniser (arXiv:1609.03499 section 3.4).
+
+The skip sum of the causal stack is averaged over 10 ms and read by a few non-causal convolutions.
+The paper gives the pooling and the two losses, next sample and frame class; it gives no sizes, no
+loss weights, no classes and no decoding. CTC is an addition. The stack sees zeros before the first
+sample, so that every sample belongs to a frame.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwave.layers.gated import convolution
+from tfwave.layers.tracking import track_layers, trained_variables
+from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.config_checks import check
+from tfwave.models.wavenet import WaveNetNetwork
+from tfwave.models.wavenet_config import WaveNetConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class RecognizerConfig:
+    """Hyperparameters; only `frame_length` is from the paper.
+
+    Raises:
+      ValueError: an illegal value, naming the field.
+    """
+
+    wavenet: WaveNetConfig = WaveNetConfig()  # of the stack; without conditioning
+    frame_length: int = 160  # samples, 10 ms at 16 kHz
+    channels: int = 128
+    kernel_size: int = 5  # frames
+    layers: int = 3
+    classes: int = 48  # phonemes; with `ctc` a blank comes after them
+    sample_weight: float = 1.0  # of the nats per sample
+    frame_weight: float = 1.0  # of the nats per labelled frame
+    ctc: bool = False  # whether the order of the phonemes alone is learnt, too
+    ctc_weight: float = 1.0  # of the nats per label
+    learning_rate: float = 1e-3
+
+    def __post_init__(self):
+        if isinstance(self.wavenet, dict):
+            object.__setattr__(self, "wavenet", WaveNetConfig(**self.wavenet))
+        stack = self.wavenet
+        plain = not (stack.local_channels or stack.speaker_channels or stack.dropout
+                     or stack.average_decay)  # fmt: skip
+        check(self, "wavenet", plain, "without conditioning, speakers, dropout and averaging")
+        for field in ("frame_length", "channels", "kernel_size", "layers", "classes"):
+            check(self, field, getattr(self, field) >= 1, "1 or more")
+        for field in ("sample_weight", "frame_weight", "ctc_weight"):
+            check(self, field, getattr(self, field) >= 0, "0 or more")
+        check(self, "learning_rate", self.learning_rate > 0, "above 0")
+
+
+class WaveNetRecognizer(keras.Model):
+    """Raw audio -> log probabilities of phonemes, frame by frame.
+
+    A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; "length" int32 [batch], samples
+    of each row that count; "phonemes" int32 [batch, time // frame_length], -1 where nothing is
+    labelled; with `ctc` also "labels" int32 [batch, most], the phonemes in order, and
+    "label_length" int32 [batch], how many of them count, no more than the row has frames.
+
+    Args:
+      config: RecognizerConfig.
+      seed: seed of the initial weights.
+
+    Attributes:
+      network: `WaveNetNetwork`, the stack and its prediction of the next sample.
+      frame_layers: the non-causal convolutions, the last one to the classes.
+      step: int64 variable, updates done.
+    """
+
+    def __init__(self, config: RecognizerConfig, seed=0):
+        super().__init__()
+        self.config = config
+        self.network = WaveNetNetwork(config.wavenet, seed)
+        self.network.build()
+        sizes = [config.channels] * config.layers + [config.classes + config.ctc]
+        inputs = [config.wavenet.skip_channels, *sizes[:-1]]
+        self.frame_layers = [
+            convolution(
+                f"frame_{i}", size, config.kernel_size if i < config.layers else 1, True,
+                10_000 * seed + 5_000 + i, padding="same",
+            )
+            for i, size in enumerate(sizes)
+        ]  # fmt: skip
+        track_layers(self, self.frame_layers)
+        for layer, channels in zip(self.frame_layers, inputs, strict=True):
+            layer.build((None, None, channels))
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False, name="step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )  # fmt: skip
+        self.built = True
+
+    def compile(self, optimizer=None, run_eagerly=False):
+        """Set the optimiser; without one Adam at the rate of the configuration."""
+        optimizer = optimizer or keras.optimizers.Adam(self.config.learning_rate)
+        optimizer.build(trained_variables(self))
+        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+
+    def call(self, waveform, length=None):
+        """Recognise.
+
+        Args:
+          waveform: float32 [batch, time] in [-1, 1].
+          length: int32 [batch], samples that count; frames beyond are not looked at. None for all.
+
+        Returns:
+          float32 [batch, time // frame_length, classes], one more class with `ctc`.
+        """
+        return tf.nn.log_softmax(self.scores(waveform, length)[0])
+
+    def scores(self, waveform, length=None):
+        """Return (logits of `call`, the stack's description of each next sample)."""
+        size = self.config.frame_length
+        codes = outputs.as_inputs(self.config.wavenet, waveform)
+        *_, skips, params = self.network.activations(codes, padding="causal")
+        frames = tf.shape(waveform)[1] // size
+        x = tf.reshape(
+            tf.nn.relu(skips)[:, : frames * size], [-1, frames, size, skips.shape[-1]]
+        )
+        x = tf.reduce_mean(x, axis=2)
+        mask = 1.0
+        if length is not None:
+            mask = tf.sequence_mask(length // size, frames, tf.float32)[..., tf.newaxis]
+        for layer in self.frame_layers[:-1]:
+            x = tf.nn.relu(layer(x * mask))
+        return self.frame_layers[-1](x), params
+
+    def losses_of(self, data):
+        """Measure a batch.
+
+        Returns:
+          Dict of float32 scalars: loss; sample_nats, the mean over predicted samples; frame_nats
+          and frame_accuracy over labelled frames; with `ctc` ctc_nats for each label.
+        """
+        config, waveform, length = self.config, data["waveform"], data["length"]
+        logits, params = self.scores(waveform, length)
+        nats = outputs.negative_log_likelihood(config.wavenet, params[:, :-1], waveform[:, 1:])
+        heard = tf.sequence_mask(length - 1, tf.shape(nats)[1], tf.float32)
+        counts = length // config.frame_length
+        wanted = data["phonemes"]
+        labelled = tf.sequence_mask(counts, tf.shape(logits)[1]) & (wanted >= 0)
+        labelled = tf.cast(labelled, tf.float32)
+        classes = logits[..., : config.classes]
+        cross = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), classes)
+        hits = tf.cast(tf.equal(tf.argmax(classes, -1, tf.int32), wanted), tf.float32)
+        parts = {
+            "sample_nats": _mean(nats, heard), "frame_nats": _mean(cross, labelled),
+            "frame_accuracy": _mean(hits, labelled),
+        }  # fmt: skip
+        loss = config.sample_weight * parts["sample_nats"]
+        loss += config.frame_weight * parts["frame_nats"]
+        if config.ctc:
+            ctc = tf.nn.ctc_loss(
+                data["labels"], logits, data["label_length"], counts, logits_time_major=False,
+                blank_index=config.classes,
+            )  # fmt: skip
+            lengths = tf.cast(tf.reduce_sum(data["label_length"]), tf.float32)
+            parts["ctc_nats"] = tf.reduce_sum(ctc) / tf.maximum(lengths, 1.0)
+            loss += config.ctc_weight * parts["ctc_nats"]
+        return {"loss": loss, **parts}
+
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, data):
+        """Make one update; returns what `losses_of` does."""
+        variables = trained_variables(self)
+        with tf.GradientTape() as tape:
+            parts = self.losses_of(data)
+            scaled = parts["loss"] / tf.distribute.get_strategy().num_replicas_in_sync
+        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.step.assign_add(1)
+        return parts
+
+
+def decode(log_probabilities, lengths, blank=None):
+    """Turn frames into phonemes: the best class of each, repeats merged.
+
+    Args:
+      log_probabilities: float32 [batch, frames, classes].
+      lengths: int [batch], frames that count.
+      blank: class that separates phonemes and is left out, the last one of a model with `ctc`;
+        None for a model without.
+
+    Returns:
+      List of lists of int, one for each row.
+    """
+    best = np.argmax(np.asarray(log_probabilities), axis=-1)
+    sequences = []
+    for classes, length in zip(best, np.asarray(lengths), strict=True):
+        classes = classes[:length]
+        first = np.ones(len(classes), bool)
+        first[1:] = classes[1:] != classes[:-1]
+        sequences.append([int(c) for c in classes[first] if c != blank])
+    return sequences
+
+
+def _mean(values, weights):
+    return tf.reduce_sum(values * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
