@@ -58,7 +58,7 @@ def edits(reference, hypothesis):
             (a, a_in, a_out), (b, b_in, b_out), (c, c_in, c_out) = last[j - 1], row[-1], last[j]
             row.append(
                 min(
-                    (a + (wanted != got), a_in, a_out),
+                    (a + int(wanted != got), a_in, a_out),
                     (b + 1, b_in + 1, b_out),
                     (c + 1, c_in, c_out + 1),
                 )

@@ -26,6 +26,11 @@ PANELS = (
     ("Gradient penalty", (("gradient_penalty", ""),)),
     ("RMS", (("x_rms", "real"), ("G_z_rms", "generated"))),
 )
+_RECOGNISER_PANELS = (
+    ("Nats per frame", (("frame_nats", ""),)),
+    ("Nats per sample", (("sample_nats", ""),)),
+    ("Phone error rate", (("held_out_phone_error_rate", "held out"),)),
+)
 _LIKELIHOOD_PANELS = (
     ("Bits per sample", (("bits_per_sample", "training"),
                          ("held_out_bits_per_sample", "held out"))),
@@ -35,6 +40,8 @@ _LIKELIHOOD_PANELS = (
 
 def panels(curves):
     """Choose the panels of a row's training curves: (title, ((scalar, legend), ...)) each."""
+    if "frame_nats" in curves:
+        return _RECOGNISER_PANELS
     return _LIKELIHOOD_PANELS if "bits_per_sample" in curves else PANELS
 
 

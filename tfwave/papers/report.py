@@ -169,12 +169,13 @@ def markdown(report):
     lines += _markdown_table(
         report.table.columns, [(v.row.label, v.cells) for v in report.views]
     )
-    lines += ["", "## Judged by listeners", ""]
-    lines += _markdown_table(
-        report.human_columns, [(v.row.label, v.human) for v in report.human_views]
-    )
-    lines += ["", f"{view.NEEDS_LISTENERS} under \u201creproduced\u201d: needs listeners.", ""]
-    lines += ["## Notes", ""]
+    if report.human_columns:
+        lines += ["", "## Judged by listeners", ""]
+        lines += _markdown_table(
+            report.human_columns, [(v.row.label, v.human) for v in report.human_views]
+        )
+        lines += ["", f"{view.NEEDS_LISTENERS} under \u201creproduced\u201d: needs listeners."]
+    lines += ["", "## Notes", ""]
     lines += [f"- {note}" for note in report.headline.notes]
     lines += [
         f"- Published {_escape(', '.join(column.label for column in table.columns))}: "
