@@ -96,6 +96,9 @@ def test_decoding():
     assert decode(frames, [6, 5]) == [[0, 2, 0, 1], [1, 2, 1]]
     assert decode(frames, [6, 5], blank=2) == [[0, 0, 1], [1, 1]]
     assert decode(frames, [0, 1]) == [[], [1]]
+    assert decode(frames, [6, 6], shortest=2) == [[0, 1], [2]]
+    flicker = np.eye(2)[[[0, 0, 1, 0, 0]]]
+    assert decode(flicker, [5], shortest=2) == [[0]]
 
 
 def test_a_checkpoint_holds_every_weight(tmp_path):

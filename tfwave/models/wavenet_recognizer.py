@@ -7,6 +7,7 @@ sample, so that every sample belongs to a frame.
 """
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -177,7 +178,7 @@ class WaveNetRecognizer(keras.Model):
         return parts
 
 
-def decode(log_probabilities, lengths, blank=None):
+def decode(log_probabilities, lengths, blank=None, shortest=1):
     """Turn frames into phonemes: the best class of each, repeats merged.
 
     Args:
@@ -185,6 +186,7 @@ def decode(log_probabilities, lengths, blank=None):
       lengths: int [batch], frames that count.
       blank: class that separates phonemes and is left out, the last one of a model with `ctc`;
         None for a model without.
+      shortest: runs of fewer frames are left out, before repeats are merged.
 
     Returns:
       List of lists of int, one for each row.
@@ -192,10 +194,9 @@ def decode(log_probabilities, lengths, blank=None):
     best = np.argmax(np.asarray(log_probabilities), axis=-1)
     sequences = []
     for classes, length in zip(best, np.asarray(lengths), strict=True):
-        classes = classes[:length]
-        first = np.ones(len(classes), bool)
-        first[1:] = classes[1:] != classes[:-1]
-        sequences.append([int(c) for c in classes[first] if c != blank])
+        runs = [(c, len(list(run))) for c, run in itertools.groupby(classes[:length].tolist())]
+        long = [c for c, count in runs if count >= shortest]
+        sequences.append([c for c, _ in itertools.groupby(long) if c != blank])
     return sequences
 
 
