@@ -78,3 +78,78 @@ def cache_dir(wanted: str) -> pathlib.Path:
     """Return the folder for decoded audio and the like: `wanted`, or ~/.cache/tfwave without it."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return pathlib.Path(wanted or os.path.join(caches, "tfwave"))
+
+
+def define_table_flags(out_dir, rows, data_dir="LJSpeech, VCTK, TIMIT or any folder of speech"):
+    """Define the flags of a script that rebuilds a table from speech; see `rebuild`.
+
+    Args:
+      out_dir: default of --out_dir.
+      rows: the rows that can be computed, in words.
+      data_dir: which folders it takes.
+    """
+    flags.DEFINE_string(
+        "data_dir", "", f"{data_dir}; empty for built-in sentences, which are synthetic.")
+    flags.DEFINE_string("out_dir", out_dir, "Result folder.")
+    flags.DEFINE_string("preset", "quick", "paper, quick or smoke (seconds, meaningless numbers).")
+    flags.DEFINE_list("rows", [], f"Rows to compute: {rows}.")
+    flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
+    flags.DEFINE_string(
+        "cache_dir", "", "Folder for decoded audio and features; empty for ~/.cache/tfwave.")
+    flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
+    flags.DEFINE_string("strategy", "auto", "auto, one or mirrored.")
+
+
+def rebuild(argv, load):
+    """Rebuild a table from speech and print it.
+
+    Args:
+      argv: what is left of the command line.
+      load: function without arguments that imports and returns a module with `PRESETS`, `ROWS` and
+        `reproduce(corpus, preset, rows, options, strategy)`; called once the flags are parsed.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      ValueError, OSError: as one line for the user.
+    """
+    values = flags.FLAGS
+    if len(argv) > 1:
+        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    import tensorflow as tf
+    from absl import logging
+
+    tf.get_logger().setLevel("ERROR")
+    logging.set_verbosity(logging.WARNING)
+
+    from tfwave.data.sentence_corpora import open_sentences
+    from tfwave.data.sentences import read_sentences
+    from tfwave.papers import report, rows, speech_table
+    from tfwave.training.distribution import open_strategy
+    from tfwave.training.interrupts import Interrupted
+
+    table = load()
+    if values.preset not in table.PRESETS:
+        known = ", ".join(table.PRESETS)
+        raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
+    preset, cache = table.PRESETS[values.preset], cache_dir(values.cache_dir)
+    wanted = rows.select(table.ROWS, values.rows)
+    options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed)
+    try:
+        if values.data_dir:
+            corpus = open_sentences(
+                values.data_dir, cache, preset.sample_rate, strict=values.strict)
+        else:
+            corpus = read_sentences(
+                cache, values.seed, dict(preset.sentences), preset.speakers,
+                sample_rate=preset.sample_rate)
+        made = table.reproduce(corpus, preset, wanted, options, open_strategy(values.strategy))
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.exit_code
+    print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.html'}")
+    print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
+    return 0

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import scipy.fft
 import tensorflow as tf
 
 from tfwave.audio import mel
@@ -105,13 +106,15 @@ def check_features(features, audio):
         )
 
 
-def mel_features(audio, config, cache_dir, progress=True):
+def mel_features(audio, config, cache_dir, cepstra=0, progress=True):
     """Compute the mel spectrograms of recordings, or open those that an earlier call computed.
 
     Args:
       audio: AudioStore of one channel.
       config: MelConfig.
       cache_dir: folder for the features.
+      cepstra: how many cosines over the bands to keep; 0 for all. A dozen keep the spectral
+        envelope, which tells the sound that is spoken, without the harmonics that tell its pitch.
       progress: show a progress bar.
 
     Returns:
@@ -126,18 +129,32 @@ def mel_features(audio, config, cache_dir, progress=True):
             f"{audio.sample_rate} Hz"
         )
 
+    smoothing = envelope_matrix(config.n_mels, cepstra or config.n_mels)
+
     @tf.function(input_signature=[tf.TensorSpec([1, None], tf.float32)])
     def compute(waveform):
-        return mel.mel_spectrogram(waveform, config)
+        bands = mel.mel_spectrogram(waveform, config)
+        return bands @ smoothing if cepstra else bands
 
     def make():
         for number in range(len(audio)):
             yield _mel_of(audio, number, config, compute)
 
-    key = ["mel", dataclasses.asdict(config)]
-    return store_features(
-        make, audio, config.hop_length, mel.silence(config), cache_dir, key, progress
-    )
+    key = ["mel", dataclasses.asdict(config), *([cepstra] if cepstra else [])]
+    silence = mel.silence(config) @ smoothing if cepstra else mel.silence(config)
+    return store_features(make, audio, config.hop_length, silence, cache_dir, key, progress)
+
+
+def envelope_matrix(bands, cepstra):
+    """Return what keeps the first `cepstra` cosines (DCT-II) over bands, float32 [bands, bands].
+
+    Raises:
+      ValueError: more cosines than bands, or none.
+    """
+    if not 1 <= cepstra <= bands:
+        raise ValueError(f"cepstra must lie between 1 and the {bands} bands, not {cepstra}")
+    cosines = scipy.fft.dct(np.eye(bands), norm="ortho")[:, :cepstra]
+    return (cosines @ cosines.T).astype(np.float32)
 
 
 def _mel_of(audio, number, config, compute):

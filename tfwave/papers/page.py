@@ -51,7 +51,7 @@ def read_clip(path):
 
 
 def real_counterpart(clip, index, reference):
-    """Choose the real clip to show beside another one: the same class, else by number.
+    """Choose the real clip to show beside another one: the same class or recording, else by number.
 
     Args:
       clip: entry of a result's `clips`.
@@ -61,7 +61,8 @@ def real_counterpart(clip, index, reference):
     Returns:
       An entry of the reference's `clips` or `examples`.
     """
-    same = [e for e in reference.get("examples", []) if e["label"] == clip.get("label")]
+    known = [*reference.get("examples", []), *reference["clips"]]
+    same = [entry for entry in known if "label" in clip and entry.get("label") == clip["label"]]
     return same[0] if same else reference["clips"][index % len(reference["clips"])]
 
 

@@ -31,7 +31,7 @@ class Column:
       key: name used in result files, for example `inception_score`.
       label: name in print.
       unit: unit in words, empty for a plain number.
-      better: "higher", "lower" or "closest to X".
+      better: "higher", "lower", "closest to X" or "none".
       judged_by: "classifier", "measurement" or "listeners".
       digits: decimals as printed by the paper.
       low, high: smallest and largest possible value, None where there is none.
@@ -48,8 +48,8 @@ class Column:
 
     @property
     def arrow(self):
-        """The direction of better as one sign: up, down, or towards a value."""
-        return {"higher": "\u2191", "lower": "\u2193"}.get(
+        """The direction of better as one sign: up, down, or towards a value; "" without one."""
+        return {"higher": "\u2191", "lower": "\u2193", "none": ""}.get(
             self.better, "\u2192 " + self.better.rpartition(" ")[2]
         )
 

@@ -4,12 +4,11 @@
 report after each of them.
 """
 
-import dataclasses
-
-from tfwave.papers import published, ratings, report, runner
-from tfwave.papers.plan import Plan
-from tfwave.papers.wavenet_rows import COMPUTED, PRESETS, ROWS
+from tfwave.papers import published, ratings, report, runner, speech_table
+from tfwave.papers.wavenet_rows import COMPUTED, PRESETS, ROWS, preset_warning
 from tfwave.papers.wavenet_workbench import Workbench
+
+__all__ = ["PRESETS", "ROWS", "reproduce", "write_report"]
 
 # Raise this when numbers of the same configuration change: results made before count as others.
 PROTOCOL = 1
@@ -26,22 +25,6 @@ NOTES = (
 )
 
 
-def settings_of(preset, options, corpus):
-    """Return everything that all rows of a result folder have in common."""
-    return {
-        "table": "wavenet_table1",
-        "protocol": PROTOCOL,
-        "preset": dataclasses.asdict(preset),
-        "seed": options.seed,
-        "corpus": {
-            "recordings": {name: len(split) for name, split in corpus.splits.items()},
-            "fingerprints": {n: split.store.fingerprint for n, split in corpus.splits.items()},
-            "synthetic": corpus.synthetic,
-        },
-        "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
-    }
-
-
 def reproduce(corpus, preset, rows, options, strategy):
     """Compute the wanted rows that are not there yet and write the report.
 
@@ -49,7 +32,7 @@ def reproduce(corpus, preset, rows, options, strategy):
       corpus: `SentenceCorpus`.
       preset: `wavenet_rows.Preset`.
       rows: rows to compute.
-      options: `wavenet_workbench.Options`.
+      options: `speech_table.Options`.
       strategy: tf.distribute.Strategy.
 
     Returns:
@@ -61,21 +44,10 @@ def reproduce(corpus, preset, rows, options, strategy):
       OSError: a file cannot be written.
     """
     bench = Workbench(corpus, preset, options, strategy)
-    results = runner.open_results(options.out_dir, settings_of(preset, options, corpus))
+    settings = speech_table.settings_of("wavenet_table1", PROTOCOL, preset, options, corpus)
+    results = runner.open_results(options.out_dir, settings)
     rows = [row for row in rows if row.slug in COMPUTED]
-    plan = Plan({row.slug: (row.label, int(row.trained)) for row in rows}, options.say)
-    try:
-        for row in rows:
-            if results.load(row.slug, bench.row_settings(row)):
-                plan.cached(row.slug)
-                continue
-            plan.start(row.slug)
-            bench.compute(row, results)
-            plan.finish(row.slug)
-            write_report(results)
-    finally:
-        made = write_report(results)
-    return made
+    return speech_table.compute_rows(rows, bench, results, write_report, options.say)
 
 
 def write_report(results):
@@ -93,30 +65,10 @@ def write_report(results):
 
 
 def _headline(settings):
-    preset, corpus, texts = settings["preset"], settings["corpus"], settings["texts"]
-    synthetic = " (synthetic)" if corpus["synthetic"] else ""
-    recordings = ", ".join(f"{count:,} {name}" for name, count in corpus["recordings"].items())
-    warnings = ["The corpus is not the paper's; it is " + texts["corpus"]]
-    if preset["name"] != "paper":
-        published_sizes = PRESETS["paper"]
-        warnings.append(
-            f"The {preset['name']} preset trains {len(preset['dilations'])} layers with "
-            f"{preset['skip_channels']} skip channels for {preset['steps']:,} steps of "
-            f"{preset['batch_size'] * preset['slice_len']:,} samples (preset paper, by "
-            f"ibab/tensorflow-wavenet: {len(published_sizes.dilations)} layers, "
-            f"{published_sizes.skip_channels} channels, {published_sizes.steps:,} steps of "
-            f"{published_sizes.batch_size * published_sizes.slice_len:,})."
-        )
-    return report.Headline(
-        title=f"Table 1 of \u201cWaveNet\u201d: {preset['name']} preset, "
-        f"{texts['corpus_name']}{synthetic}",
-        facts=(
-            ("Preset", preset["name"]),
-            ("Corpus", f"{texts['corpus_name']}{synthetic}"),
-            ("Recordings", recordings),
-            ("Seed", str(settings["seed"])),
-        ),
-        warnings=tuple(warnings),
+    return speech_table.headline(
+        settings,
+        "Table 1 of \u201cWaveNet\u201d",
+        warnings=preset_warning(settings["preset"]),
         notes=NOTES,
         reference="natural_16bit",
         reference_label="Recording",

@@ -1,16 +1,11 @@
 """How one row of WaveNet's Table 1 is trained, measured and made audible."""
 
 import dataclasses
-import functools
-import pathlib
 import time
 
-import numpy as np
 import tensorflow as tf
 
-from tfwave import files
 from tfwave.audio import mulaw
-from tfwave.audio.files import write_wav
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import (  # fmt: skip
     WindowConfig,
@@ -20,31 +15,11 @@ from tfwave.data.utterances import (  # fmt: skip
     training_slices,
 )
 from tfwave.models.wavenet import WaveNet
-from tfwave.papers import runner
-from tfwave.training import checkpoints
-from tfwave.training.config import TrainingConfig
-from tfwave.training.loop import Score, train
-from tfwave.training.rows import read_curves
+from tfwave.papers import speech_table
+from tfwave.training.loop import Score
 
 _HELD_OUT = Score("held_out_bits_per_sample", lower_is_better=True)
 _CLIP_SEED = 3_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How to run, apart from what.
-
-    Attributes:
-      out_dir: result folder.
-      cache_dir: folder for decoded audio and features.
-      seed: of everything.
-      say: function that is given one line of progress.
-    """
-
-    out_dir: pathlib.Path
-    cache_dir: pathlib.Path
-    seed: int = 0
-    say: object = functools.partial(print, flush=True)
 
 
 class Workbench:
@@ -53,7 +28,7 @@ class Workbench:
     Args:
       corpus: `SentenceCorpus` with the splits train, valid and test.
       preset: `wavenet_rows.Preset`.
-      options: `Options`.
+      options: `speech_table.Options`.
       strategy: tf.distribute.Strategy.
     """
 
@@ -65,9 +40,10 @@ class Workbench:
         self.config = preset.model(len(corpus.speakers))
         self._windows = {}
 
-    def windows(self, split):
-        """The windows of a split, with the features of each."""
-        if split not in self._windows:
+    def windows(self, split, row):
+        """The windows of a split, with the features that a row is conditioned on."""
+        cepstra = dict(row.changes).get("cepstra", 0)
+        if (split, cepstra) not in self._windows:
             utterances = self.corpus.splits[split]
             config = WindowConfig(
                 slice_len=self.preset.slice_len,
@@ -75,14 +51,14 @@ class Workbench:
                 frame_padding=self.config.conditioning.frame_padding,
             )
             features = mel_features(
-                utterances.store, self.preset.mel(), self.options.cache_dir
+                utterances.store, self.preset.mel(), self.options.cache_dir, cepstra
             )
-            self._windows[split] = Windows(utterances, config, features)
-        return self._windows[split]
+            self._windows[split, cepstra] = Windows(utterances, config, features)
+        return self._windows[split, cepstra]
 
     def row_settings(self, row):
         """Return what changes the numbers of a row, beside the settings of the folder."""
-        settings = {"row": row.slug}
+        settings = {"row": row.slug, **dict(row.changes)}
         if row.trained:
             settings |= {"model": dataclasses.asdict(self.config),
                          "mel": dataclasses.asdict(self.preset.mel())}  # fmt: skip
@@ -101,13 +77,10 @@ class Workbench:
         """
         folder, seconds, scores, facts = results.row_dir(row.slug), {}, {}, {}
         if row.trained:
-            trained = self._train(row)
-            files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
-            model = WaveNet(self.config, self.options.seed)
-            checkpoints.restore(folder / "train", model, "best")
+            model, trained = self._train(row, results)
             seconds["train"] = trained.seconds
             begin = time.monotonic()
-            scores["bits_per_sample"] = self.held_out(model, "test")
+            scores["bits_per_sample"] = self.held_out(model, row, "test")
             seconds["score"] = time.monotonic() - begin
             facts = {
                 "Parameters": model.network.count_params(),
@@ -115,27 +88,28 @@ class Workbench:
                 "Best weights of step": trained.best_step,
             }
             begin = time.monotonic()
-            clips = self._generated(model)
+            clips = self._generated(model, row)
             seconds["generate"] = time.monotonic() - begin
         else:
-            clips = self._recorded(row.slug == "natural_8bit")
+            clips = self._recorded(row)
         result = {
             "label": row.label,
             "trained": row.trained,
             "scores": scores,
             "counts": f"{scores['bits_per_sample']['n']:,} samples" if scores else "",
-            "clips": self._save_clips(folder, clips),
+            "clips": speech_table.save_clips(folder, clips, self.preset.sample_rate),
             "sample_rate": self.preset.sample_rate,
             "facts": facts,
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
         }
         results.save(row.slug, self.row_settings(row), result)
 
-    def held_out(self, model, split, batches=None):
+    def held_out(self, model, row, split, batches=None):
         """Bits per sample of the slices of a split.
 
         Args:
           model: `WaveNet`.
+          row: `Row` that it was trained for.
           split: "valid" or "test".
           batches: how many batches, None for all.
 
@@ -144,7 +118,7 @@ class Workbench:
         """
         step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
         total = count = 0.0
-        for batch in evaluation_slices(self.windows(split), self.preset.batch_size).take(
+        for batch in evaluation_slices(self.windows(split, row), self.preset.batch_size).take(
             -1 if batches is None else batches
         ):
             measured = step(batch)
@@ -153,7 +127,7 @@ class Workbench:
             count += samples
         return {"mean": total / count, "n": int(count)}
 
-    def _train(self, row):
+    def _train(self, row, results):
         preset, seed = self.preset, self.options.seed
 
         def make():
@@ -161,54 +135,34 @@ class Workbench:
             model.compile()
             return model
 
-        def batches(start_step, shard_index, shard_count):
-            return training_slices(
-                self.windows("train"), preset.batch_size, seed, start_step, shard_index,
-                shard_count,
-            )  # fmt: skip
+        def batches(*shard):
+            return training_slices(self.windows("train", row), preset.batch_size, seed, *shard)
 
         def score(model):
-            return self.held_out(model, "valid", preset.score_batches)["mean"]
+            return self.held_out(model, row, "valid", preset.score_batches)["mean"]
 
         self.options.say(f"receptive field: {self._receptive_field()}")
-        return train(
-            self.options.out_dir / "rows" / row.slug / "train",
-            make,
-            batches,
-            TrainingConfig(
-                steps=preset.steps,
-                batch_size=preset.batch_size,
-                seed=seed,
-                log_every=preset.log_every,
-                media_every=preset.media_every,
-                score_every=preset.score_every,
-                checkpoint_every=preset.checkpoint_every,
-            ),
-            {
-                "system": row.system,
-                "model": dataclasses.asdict(self.config),
-                "mel": dataclasses.asdict(preset.mel()),
-                "speakers": list(self.corpus.speakers) if self.config.speakers else [],
-                "steps": preset.steps,
-                "batch_size": preset.batch_size,
-                "slice_len": preset.slice_len,
-                "score_batches": preset.score_batches,
-                "corpus": self.corpus.splits["train"].store.fingerprint,
-                "seed": seed,
-            },
-            strategy=self._strategy,
-            score_fn=score,
-            score=_HELD_OUT,
-            hparams={"row": row.slug, "steps": preset.steps, "seed": seed},
-        )
+        facts = {
+            "model": dataclasses.asdict(self.config),
+            "mel": dataclasses.asdict(preset.mel()),
+            **dict(row.changes),
+            "speakers": list(self.corpus.speakers) if self.config.speakers else [],
+            "slice_len": preset.slice_len,
+            "score_batches": preset.score_batches,
+            "corpus": self.corpus.splits["train"].store.fingerprint,
+        }
+        return speech_table.train_row(
+            row, results, preset, self.options, self._strategy, make, batches, score, _HELD_OUT,
+            facts,
+        )  # fmt: skip
 
     def _receptive_field(self):
         samples = self.config.receptive_field
         return f"{samples:,} samples, {1000 * samples / self.preset.sample_rate:.0f} ms"
 
-    def _beginnings(self):
+    def _beginnings(self, row):
         """The first seconds of held-out recordings: [(name, batch of one row, samples)]."""
-        windows = self.windows("test")
+        windows = self.windows("test", row)
         wanted = int(self.preset.clip_seconds * self.preset.sample_rate)
         names = self.corpus.splits["test"].store.names
         whole = complete_utterances(windows).take(self.preset.clips)
@@ -216,10 +170,10 @@ class Workbench:
             spoken = int(batch["length"][0]) - self.config.context_len
             yield name, batch, min(wanted, spoken)
 
-    def _generated(self, model):
+    def _generated(self, model, row):
         """Clips spoken by the model from the features and the speaker of held-out recordings."""
         config, clips = self.config, []
-        for number, (name, batch, samples) in enumerate(self._beginnings()):
+        for number, (name, batch, samples) in enumerate(self._beginnings(row)):
             # The frames before belong to the silence in front of the recording.
             before = config.context_len // config.conditioning.hop_length
             made = model.generate(
@@ -229,20 +183,13 @@ class Workbench:
             clips.append((name, made[0, :, 0].numpy()))
         return clips
 
-    def _recorded(self, companded):
+    def _recorded(self, row):
         """The same stretches as recorded, or companded to mu-law codes and back."""
         clips = []
-        for name, batch, samples in self._beginnings():
+        for name, batch, samples in self._beginnings(row):
             field = self.config.context_len
             clip = batch["waveform"][0, field : field + samples]
-            clips.append((name, (mulaw.decode(mulaw.encode(clip)) if companded else clip).numpy()))
+            if row.slug == "natural_8bit":
+                clip = mulaw.decode(mulaw.encode(clip))
+            clips.append((name, clip.numpy()))
         return clips
-
-    def _save_clips(self, folder, clips):
-        saved = []
-        for number, (name, clip) in enumerate(clips):
-            file = f"samples/clip_{number:02d}.wav"
-            (folder / "samples").mkdir(parents=True, exist_ok=True)
-            write_wav(folder / file, np.clip(clip, -1, 1)[:, np.newaxis], self.preset.sample_rate)
-            saved.append({"file": file, "number": number, "caption": name})
-        return saved
