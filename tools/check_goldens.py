@@ -17,6 +17,7 @@ from absl import flags  # noqa: E402
 
 from tfwave import cli  # noqa: E402
 from tfwave.interop import adversarial_goldens as adversarial  # noqa: E402
+from tfwave.interop import melgan_goldens as melgan  # noqa: E402
 from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
 from tfwave.interop import wavenet_ibab_goldens as ibab  # noqa: E402
 from tfwave.interop import wavenet_parts_goldens as wavenet_parts  # noqa: E402
@@ -56,6 +57,8 @@ CHECKS_BY_ARRAY = (
     ("in/y_hat", wavenet_parts.check_logistic_mixture),
     ("in/up_fk1/c", wavenet_parts.check_upsampling),
     ("w/tacotron2/mel_basis", check_mel),
+    ("w/audio2mel/mel_basis", melgan.check_melgan),
+    ("out/log_mel", melgan.check_audio2mel),
 )
 
 
@@ -80,7 +83,11 @@ def main(argv):
 def _check(path, verbose):
     golden = read_golden(path)
     ran = golden.cfg.get("function", "")
-    arrays = {f"in/{name}" for name in golden.inputs} | {f"w/{name}" for name in golden.weights}
+    arrays = {
+        f"{kind}/{name}"
+        for kind, part in (("in", golden.inputs), ("w", golden.weights), ("out", golden.outputs))
+        for name in part
+    }
     by_function = [check for part, check in CHECKS if part in ran]
     by_array = [check for name, check in CHECKS_BY_ARRAY if name in arrays]
     check = next(iter(by_function or by_array), None)

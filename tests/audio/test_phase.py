@@ -1,4 +1,4 @@
-"""Griffin-Lim: properties, and the authors' own output."""
+"""Griffin-Lim, plain and fast: properties, and the authors' own output."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfwave.audio.phase import griffin_lim
+from tfwave.audio.phase import griffin_lim, recover_phase
 from tfwave.audio.spectral import inverse_stft, stft
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -30,6 +30,10 @@ def inconsistency(magnitude, waveform, size):
     return np.linalg.norm((reached - magnitude)[inside]) / np.linalg.norm(magnitude[inside])
 
 
+def project(spectrum):
+    return stft(inverse_stft(spectrum, 64, 16), 64, 16)
+
+
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([(256, 64), (256, 128)]))
 def test_more_iterations_come_nearer_to_the_magnitude(seed, size):
@@ -40,6 +44,44 @@ def test_more_iterations_come_nearer_to_the_magnitude(seed, size):
     ]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.5 * errors[0]
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), iterations=st.sampled_from([16, 32]))
+def test_fast_griffin_lim_comes_nearer_than_plain(seed, iterations):
+    size = (256, 64)
+    magnitude = np.abs(stft(voiced(seed), *size))
+    plain, fast = (
+        inconsistency(
+            magnitude, griffin_lim(magnitude, *size, iterations, "dual", momentum=momentum), size
+        )
+        for momentum in (0.0, 0.99)
+    )
+    assert fast < plain
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
+def test_rounds_equal_the_paper_s_in_numpy(momentum):
+    magnitude = np.abs(stft(voiced(3, 2048), 64, 16)).astype(np.float64)
+
+    # Perraudin et al., algorithm 2: t is extrapolated, c lies in the set of consistent spectra.
+    first = np.random.default_rng(0).uniform(-np.pi, np.pi, magnitude.shape)
+    last = project(magnitude * np.exp(1j * first)).numpy()
+    target = last
+    for _ in range(4):
+        consistent = project(magnitude * np.exp(1j * np.angle(target))).numpy()
+        target = consistent + momentum * (consistent - last)
+        last = consistent
+    got = recover_phase(magnitude, project, 5, momentum, phase=first)
+    np.testing.assert_allclose(got, magnitude * np.exp(1j * np.angle(target)), atol=1e-6)
+
+
+def test_first_phases_are_kept_without_rounds():
+    magnitude = np.abs(np.random.default_rng(0).standard_normal([2, 10, 33]))
+    phase = np.random.default_rng(1).uniform(-np.pi, np.pi, magnitude.shape)
+    np.testing.assert_allclose(
+        recover_phase(magnitude, project, 0, phase=phase), magnitude * np.exp(1j * phase)
+    )
 
 
 @pytest.mark.parametrize("window", ["authors", "dual"])
@@ -68,6 +110,8 @@ def test_bad_arguments_are_named():
     magnitude = np.ones([1, 4, 33], np.float32)
     with pytest.raises(ValueError, match="iterations.*-1"):
         griffin_lim(magnitude, 64, 32, -1)
+    with pytest.raises(ValueError, match="momentum.*-0.1"):
+        griffin_lim(magnitude, 64, 32, momentum=-0.1)
     with pytest.raises(ValueError, match="33 bins.*got 32"):
         griffin_lim(magnitude[..., :32], 64, 32)
     with pytest.raises(ValueError, match="'hann'"):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfwave.losses import adversarial
-from tfwave.losses.tf1_optimizers import TF1Adam, TF1RMSprop
+from tfwave.losses.optimizers import TF1Adam, TF1RMSprop, TorchAdam
 
 REAL = np.float32([0.5, -1.0, 2.0])
 FAKE = np.float32([-0.3, 0.7, 1.1])
@@ -80,6 +80,15 @@ def test_adam_has_tf1s_epsilon_outside_the_root():
         m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
         x = x - 1e-4 * np.sqrt(1 - 0.9**t) / (1 - 0.5**t) * m / (np.sqrt(v) + 1e-8)
     actual = _run(TF1Adam(1e-4, beta_1=0.5, beta_2=0.9), GRADIENTS)
+    np.testing.assert_allclose(actual, x, rtol=1e-4, atol=1e-12)
+
+
+def test_pytorchs_adam_has_its_epsilon_behind_the_correction():
+    m = v = x = np.zeros(3)
+    for t, g in enumerate(GRADIENTS, 1):
+        m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
+        x = x - 1e-4 / (1 - 0.5**t) * m / (np.sqrt(v / (1 - 0.9**t)) + 1e-8)
+    actual = _run(TorchAdam(1e-4, beta_1=0.5, beta_2=0.9), GRADIENTS)
     np.testing.assert_allclose(actual, x, rtol=1e-4, atol=1e-12)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize("folder", ["wavegan", "specgan", "wavenet"])
+@pytest.mark.parametrize("folder", ["wavegan", "specgan", "wavenet", "melgan"])
 def test_shipped_goldens_pass(run_script, goldens, folder):
     done = run_script("tools/check_goldens.py", goldens / folder, timeout=300)
     count = len(list((goldens / folder).glob("*.npz")))

@@ -150,6 +150,33 @@ def _meaning(config, name):
     return f"{value:g}" if isinstance(value, float) else value
 
 
+def check_features(features, config, least=1):
+    """Check what a model is to be conditioned on.
+
+    Args:
+      features: array-like [batch, frames, n_mels].
+      config: MelConfig that the model was trained with.
+      least: frames that it needs.
+
+    Returns:
+      float32 tensor [batch, frames, n_mels].
+
+    Raises:
+      ValueError: another shape, too few frames, or values that are not finite (outside of graphs).
+    """
+    features = tf.convert_to_tensor(features, tf.float32)
+    shape = features.shape
+    if shape.rank != 3 or shape[2] not in (None, config.n_mels):
+        raise ValueError(
+            f"features must have shape [batch, frames, {config.n_mels}], not {tuple(shape)}"
+        )
+    if shape[1] is not None and shape[1] < least:
+        raise ValueError(f"features must have at least {least} frames, not {shape[1]}")
+    if tf.executing_eagerly() and not bool(tf.reduce_all(tf.math.is_finite(features))):
+        raise ValueError("features must be finite, but hold NaN or infinity")
+    return features
+
+
 def frame_count(samples, config):
     """Return the number of frames of a waveform of `samples` samples; int or integer tensor."""
     return (samples + 2 * config.pad - config.n_fft) // config.hop_length + 1

@@ -1,11 +1,13 @@
-"""Phase recovery from magnitude spectrograms: Griffin-Lim."""
+"""Phase recovery from magnitude spectrograms: Griffin-Lim, plain and fast."""
 
 import tensorflow as tf
 
 from tfwave.audio.spectral import inverse_stft, stft
 
 
-def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="authors"):
+def griffin_lim(
+    magnitude, frame_length, hop_length, iterations=16, window="authors", momentum=0.0
+):
     """Estimate a waveform whose STFT has the given magnitude (Griffin and Lim, 1984).
 
     Starts from zero phase, so the result is deterministic. Every iteration takes the waveform's
@@ -20,34 +22,81 @@ def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="auth
         train_specgan.py, which ripples between half and full amplitude at half overlap and so
         loses about a quarter of the level. 'dual' is the window that inverts the transform.
         See `tfwave.audio.spectral.inverse_stft`.
+      momentum: 0 for the plain algorithm; 0.99 for fast Griffin-Lim, see `recover_phase`.
 
     Returns:
       float tensor [..., (frames - 1) * hop_length + frame_length].
 
     Raises:
-      ValueError: if `iterations` is negative, `window` is unknown, or the last axis of
-        `magnitude` does not belong to `frame_length`.
+      ValueError: if `iterations` or `momentum` is negative, `window` is unknown, or the last axis
+        of `magnitude` does not belong to `frame_length`.
     """
-    if iterations < 0:
-        raise ValueError(f"iterations must not be negative, got {iterations}")
     magnitude = tf.convert_to_tensor(magnitude)
     if magnitude.shape[-1] != frame_length // 2 + 1:
         raise ValueError(
             f"magnitude must have {frame_length // 2 + 1} bins for frame_length={frame_length}, "
             f"got {magnitude.shape[-1]}"
         )
-    tiny = tf.cast(1e-8, magnitude.dtype)
-    spectrum = tf.complex(magnitude, tf.zeros_like(magnitude))
 
-    def round_of(i, spectrum):
+    def project(spectrum):
         waveform = inverse_stft(spectrum, frame_length, hop_length, window)
-        estimate = stft(waveform, frame_length, hop_length)
-        scale = magnitude / tf.maximum(tiny, tf.abs(estimate))
-        spectrum = estimate * tf.complex(scale, tf.zeros_like(scale))
-        return i + 1, tf.ensure_shape(spectrum, magnitude.shape)
+        return stft(waveform, frame_length, hop_length)
+
+    spectrum = recover_phase(magnitude, project, iterations, momentum)
+    return inverse_stft(spectrum, frame_length, hop_length, window)
+
+
+def recover_phase(magnitude, project, iterations, momentum=0.0, phase=None):
+    """Find phases with which magnitudes come near to the spectrum of a waveform.
+
+    Every round goes to the nearest spectrum that a waveform has, `project`, moves on in the
+    direction of the last step by `momentum` times its length, and puts the given magnitude back:
+    fast Griffin-Lim (Perraudin, Balazs and Sondergaard, 2013), which is the plain one at
+    momentum 0.
+
+    Args:
+      magnitude: float tensor [..., frames, bins], not negative.
+      project: function of a complex tensor of that shape that transforms it into a waveform and
+        back, such as `stft(inverse_stft(spectrum))`.
+      iterations: number of rounds; 0 gives the magnitudes their first phases.
+      momentum: not negative; the paper's choice is 0.99.
+      phase: first phases in radians, float tensor of the magnitude's shape; None for zero.
+
+    Returns:
+      complex tensor [..., frames, bins] with the given magnitude, except that bins in which the
+      projection is below 1e-8 are lowered with it.
+
+    Raises:
+      ValueError: `iterations` or `momentum` is negative.
+    """
+    if iterations < 0:
+        raise ValueError(f"iterations must not be negative, got {iterations}")
+    if momentum < 0:
+        raise ValueError(f"momentum must not be negative, got {momentum}")
+    magnitude = tf.convert_to_tensor(magnitude)
+    zeros = tf.zeros_like(magnitude)
+    spectrum = tf.complex(magnitude, zeros)
+    if phase is not None:
+        spectrum *= tf.exp(tf.complex(zeros, tf.cast(phase, magnitude.dtype)))
+    tiny = tf.cast(1e-8, magnitude.dtype)
+
+    def round_of(i, spectrum, previous):
+        estimate = project(spectrum)
+        target = estimate
+        if momentum:
+            # The first previous estimate is zero, which changes the length of the target only.
+            target = estimate + tf.cast(momentum, estimate.dtype) * (estimate - previous)
+        scale = magnitude / tf.maximum(tiny, tf.abs(target))
+        spectrum = target * tf.complex(scale, tf.zeros_like(scale))
+        return (
+            i + 1,
+            tf.ensure_shape(spectrum, magnitude.shape),
+            tf.ensure_shape(estimate, magnitude.shape),
+        )
 
     # A loop in the graph: unrolled, the rounds take a minute to trace and to export.
-    _, spectrum = tf.while_loop(
-        lambda i, _: i < iterations, round_of, (tf.constant(0), spectrum), parallel_iterations=1
+    start = (tf.constant(0), spectrum, tf.complex(zeros, zeros))
+    _, spectrum, _ = tf.while_loop(
+        lambda i, *_: i < iterations, round_of, start, parallel_iterations=1
     )
-    return inverse_stft(spectrum, frame_length, hop_length, window)
+    return spectrum

@@ -29,3 +29,13 @@ def trained_variables(network):
       tf.Variables in the order in which they were made.
     """
     return [v if isinstance(v, tf.Variable) else v.value for v in network.trainable_variables]
+
+
+def find_layers(network, kind):
+    """List the layers of one kind inside a Keras model or layer, in the order they were added.
+
+    Args:
+      network: Keras model or layer.
+      kind: class.
+    """
+    return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]

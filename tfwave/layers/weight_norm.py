@@ -1,16 +1,14 @@
-"""One-dimensional convolutions by their taps, with weight normalisation where wanted.
-
-Source: arXiv:1602.07868 in the form of PyTorch's `weight_norm`: kernel = g * v / |v|, with one g
-and one norm for each output channel.
-"""
+"""One-dimensional convolutions by their taps, with weight normalisation where wanted."""
 
 import keras
 import tensorflow as tf
 
+from tfwave.layers.kernel_norm import NormalizedKernel
+
 PADDINGS = ("causal", "same", "valid")
 
 
-class WeightNormConv1D(keras.layers.Layer):
+class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
     """A convolution over time of stride 1, computed as one matrix product of its taps.
 
     That is faster on a CPU than TensorFlow's dilated convolution, and shares the kernel with
@@ -22,7 +20,7 @@ class WeightNormConv1D(keras.layers.Layer):
       dilation: frames between taps.
       padding: "causal" (zeros in front), "same" (zeros on both sides) or "valid" (none).
       use_bias: whether it has a bias, which starts from zero.
-      weight_norm: whether the kernel is normalised; g starts as the norm of the initial kernel.
+      weight_norm: whether the kernel is normalised, see `NormalizedKernel`.
       kernel_initializer: of the kernel [kernel_size, channels, filters].
       name: name of the layer.
 
@@ -43,24 +41,14 @@ class WeightNormConv1D(keras.layers.Layer):
         self.use_bias = use_bias
         self.weight_norm = weight_norm
         self.kernel_initializer = kernel_initializer
-        self.kernel = self.gain = self.bias = None
+        self.bias = None
 
     def build(self, input_shape):
         shape = (self.kernel_size, input_shape[-1], self.filters)
-        self.kernel = self.add_weight(
-            shape=shape, initializer=self.kernel_initializer, name="kernel"
-        )
-        if self.weight_norm:
-            self.gain = self.add_weight(shape=(self.filters,), initializer="ones", name="gain")
-            self.gain.assign(_norm(tf.convert_to_tensor(self.kernel)))
+        self.add_kernel(shape, self.kernel_initializer, "weight" if self.weight_norm else "none")
         if self.use_bias:
             self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
         self.built = True
-
-    def effective_kernel(self):
-        """The kernel [kernel_size, channels, filters] that acts, with its norms in place."""
-        kernel = tf.convert_to_tensor(self.kernel)
-        return kernel if self.gain is None else self.gain * kernel / _norm(kernel)
 
     def call(self, x, padding=None):
         """[batch, time, channels] -> [batch, time', filters].
@@ -109,7 +97,3 @@ def side_by_side(x, kernel_size, dilation, padding):
 def _check(padding):
     if padding not in PADDINGS:
         raise ValueError(f"padding is {padding!r}; it must be one of {', '.join(PADDINGS)}")
-
-
-def _norm(kernel):
-    return tf.sqrt(tf.reduce_sum(tf.square(kernel), axis=[0, 1]))

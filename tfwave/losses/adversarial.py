@@ -5,7 +5,7 @@ Source: arXiv:1802.04208, sections 2.1 and 3.7 (Table 7), and the authors' train
 
 import tensorflow as tf
 
-from tfwave.losses.tf1_optimizers import TF1Adam, TF1RMSprop
+from tfwave.losses.optimizers import TF1Adam, TF1RMSprop
 
 LOSSES = ("wgan-gp", "wgan", "lsgan", "dcgan")
 

@@ -1,8 +1,9 @@
-"""Adam and RMSProp with the arithmetic of `tf.train` in TensorFlow 1.
+"""Adam and RMSProp with the arithmetic of TensorFlow 1's `tf.train`, and PyTorch's Adam.
 
-Keras differs from it in Adam's default epsilon (1e-7 instead of 1e-8) and in RMSProp's start: TF1's
-mean square begins at 1, Keras' at 0, which makes a first step of about three times the learning
-rate whatever the size of the gradient.
+Keras differs from TF1 in Adam's default epsilon (1e-7 instead of 1e-8) and in RMSProp's start:
+TF1's mean square begins at 1, Keras' at 0, which makes a first step of about three times the
+learning rate whatever the size of the gradient. PyTorch's Adam adds epsilon after the correction of
+the second moment, TF1's and Keras' before it, which tells early on and where gradients are small.
 """
 
 import keras
@@ -40,9 +41,20 @@ class TF1Adam(keras.optimizers.Adam):
             lr=tf.cast(rate, tf.float32),
             beta1=self.beta_1,
             beta2=self.beta_2,
-            epsilon=self.epsilon,
+            epsilon=self._epsilon_of(t),
             grad=gradient,
         )
+
+    def _epsilon_of(self, t):
+        """What is added outside the root in update t, counted from 1."""
+        return self.epsilon
+
+
+class TorchAdam(TF1Adam):
+    """PyTorch's Adam: var -= lr / (1 - beta_1^t) * m / (sqrt(v / (1 - beta_2^t)) + epsilon)."""
+
+    def _epsilon_of(self, t):
+        return self.epsilon * tf.sqrt(1.0 - tf.pow(self.beta_2, t))
 
 
 class TF1RMSprop(keras.optimizers.RMSprop):

@@ -1,0 +1,184 @@
+"""Golden vectors of descriptinc/melgan-neurips: features, networks, losses, one training step."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
+from tfwave.interop.goldens import compare
+from tfwave.models.melgan import MelGAN, MelGANConfig
+
+# Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
+_TOLERANCE = 1e-5
+_MEL_TOLERANCE = 2e-5
+_WEIGHT_TOLERANCE = 1e-7
+
+
+def check_audio2mel(golden):
+    """Compare the mel spectrogram of one signal.
+
+    Args:
+      golden: Golden with `audio` [time], the mel matrix, and `log_mel` [frames, n_mels].
+
+    Returns:
+      (name, worst error, tolerance) of each array.
+    """
+    settings = golden.cfg["audio2mel_case"] if "audio2mel_case" in golden.cfg else golden.cfg
+    config = _mel(settings, settings["n_mel_channels"])
+    found = mel_spectrogram(golden.inputs["audio"], config)
+    return [
+        compare("w/mel_basis", mel_matrix(config), golden.weights["mel_basis"], 0.0),
+        compare("out/log_mel", found, golden.outputs["log_mel"], _MEL_TOLERANCE),
+    ]
+
+
+def check_melgan(golden):
+    """Compare every layer, the losses, their gradients and one training step.
+
+    Args:
+      golden: Golden with `audio` [batch, time, 1], and the weights of both networks under their
+        module paths.
+
+    Returns:
+      (name, worst error, tolerance) of each array.
+    """
+    model = melgan_of(golden)
+    waveform = tf.constant(golden.inputs["audio"])
+    results = _Results(golden)
+    features = model.features(waveform[:, :, 0])
+    results.add("mel", features, _MEL_TOLERANCE)
+    *stages, fake = model.generator.activations(tf.constant(golden.outputs["mel"]))
+    for number, stage in enumerate(stages):
+        results.add(f"gen/stage{number}", stage)
+    results.add("gen/audio", fake)
+    remade = model.features(fake[:, :, 0])
+    results.add("loss/mel_reconstruction_l1", tf.reduce_mean(tf.abs(remade - features)))
+    for name, judged in (("real", waveform), ("fake", fake)):
+        for scale, maps in enumerate(model.discriminator(judged)):
+            for layer, found in enumerate(maps):
+                results.add(f"disc_{name}/scale{scale}/layer{layer}", found)
+    _check_losses(model, waveform, fake, results)
+    _check_step(model, waveform, results)
+    return results.found
+
+
+def melgan_of(golden):
+    """Return the `MelGAN` of a golden, with its weights."""
+    cfg = golden.cfg
+    config = MelGANConfig(
+        mel=_mel(cfg["mel"], cfg["n_mel_channels"]),
+        channels=cfg["ngf"],
+        residual_blocks=cfg["n_residual_layers"],
+        discriminators=cfg["num_D"],
+        discriminator_channels=cfg["ndf"],
+        discriminator_layers=cfg["n_layers_D"],
+        discriminator_stride=cfg["downsamp_factor"],
+        discriminator_max_channels=cfg["channel_cap"],
+        segment_len=cfg["seq_len"],
+        batch_size=cfg["batch"],
+    )
+    model = MelGAN(config)
+    model.compile()
+    for path, layer in _layers(model).items():
+        layer.kernel.assign(golden.weights[f"{path}/v"])
+        layer.gain.assign(golden.weights[f"{path}/g"])
+        layer.bias.assign(golden.weights[f"{path}/bias"])
+    return model
+
+
+def _mel(settings, bands):
+    return MelConfig(
+        sample_rate=settings["sampling_rate"], n_fft=settings["n_fft"],
+        hop_length=settings["hop_length"], win_length=settings["win_length"], n_mels=bands,
+        f_min=settings.get("mel_fmin") or 0.0, f_max=settings.get("mel_fmax") or 0.0,
+        framing="half_hop", scale="log10",
+    )  # fmt: skip
+
+
+def _layers(model):
+    """{module path in the authors' code: layer}."""
+    generator, blocks = model.generator, model.config.residual_blocks
+    found, place = {"G/model/1": generator.first}, 1
+    for upsampling, stack in zip(generator.upsampling, generator.stacks, strict=True):
+        place += 2  # an activation stands between
+        found[f"G/model/{place}"] = upsampling
+        for block in stack:
+            place += 1
+            found[f"G/model/{place}/block/2"] = block.dilated
+            found[f"G/model/{place}/block/4"] = block.out
+            found[f"G/model/{place}/shortcut"] = block.shortcut
+    assert place == 1 + len(generator.stacks) * (blocks + 2)
+    found[f"G/model/{place + 3}"] = generator.last
+    for scale, network in enumerate(model.discriminator.scales):
+        last = len(network.convolutions) - 1
+        for number, layer in enumerate(network.convolutions):
+            inner = {0: "/1", last: ""}.get(number, "/0")
+            found[f"D/model/disc_{scale}/model/layer_{number}{inner}"] = layer
+    return found
+
+
+def _check_losses(model, waveform, fake, results):
+    loss, real_maps, gradients = model.discriminator_loss_and_gradients(waveform, fake)
+    results.add("loss/disc_hinge", loss)
+    fake_maps = model.discriminator(fake)
+    halves = {"real": [], "fake": []}
+    for of_real, of_fake in zip(real_maps, fake_maps, strict=True):
+        halves["real"].append(tf.reduce_mean(tf.nn.relu(1.0 - of_real[-1])))
+        halves["fake"].append(tf.reduce_mean(tf.nn.relu(1.0 + of_fake[-1])))
+    for name, half in halves.items():
+        results.add(f"loss/disc_hinge_{name}_per_scale", tf.stack(half))
+    variables = _trained(model.discriminator)
+    _check_gradients(model, "grad_D_of_loss_disc", "D", variables, gradients, results)
+    variables = _trained(model.generator)
+    with tf.GradientTape() as tape:
+        again = model.generator(tf.constant(results.golden.outputs["mel"]))
+        losses = model.generator_losses(again, real_maps)
+    gradients = tape.gradient(losses["total"], variables)
+    results.add("loss/gen_adv", losses["adversarial"])
+    results.add("loss/feature_matching", losses["feature_matching"])
+    results.add("loss/gen_total", losses["total"], 2 * _TOLERANCE)
+    _check_gradients(model, "grad_G_of_loss_gen_total", "G", variables, gradients, results)
+
+
+def _check_gradients(model, prefix, network, variables, gradients, results):
+    by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
+    layers = _layers(model)
+    for name in results.golden.outputs:
+        if name.startswith(prefix):
+            path, _, part = name.removeprefix(prefix + "/").rpartition("/")
+            layer = layers[f"{network}/{path}"]
+            variable = {"v": layer.kernel, "g": layer.gain, "bias": layer.bias}[part]
+            results.add(name, by_variable[_inner(variable).ref()])
+
+
+def _check_step(model, waveform, results):
+    metrics = model.train_step({"waveform": waveform[:, :, 0]})
+    results.add("step/loss_disc", metrics["D_loss"])
+    results.add("step/loss_gen_adv_after_D_update", metrics["G_adversarial"])
+    results.add("step/loss_feature_matching_after_D_update", metrics["feature_matching"])
+    layers = _layers(model)
+    for name in results.golden.outputs:
+        if name.startswith("step/") and name.endswith("/v_after"):
+            layer = layers[name.removeprefix("step/").removesuffix("/v_after")]
+            results.add(name, layer.kernel, _WEIGHT_TOLERANCE)
+    again = model.generator(tf.constant(results.golden.outputs["mel"]))
+    results.add("step/gen_audio_after_G_update", again)
+
+
+def _inner(variable):
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def _trained(network):
+    return [_inner(variable) for variable in network.trainable_variables]
+
+
+class _Results:
+    """Comparisons with the outputs of a golden, in the order in which they are made."""
+
+    def __init__(self, golden):
+        self.golden = golden
+        self.found = []
+
+    def add(self, name, actual, tolerance=_TOLERANCE):
+        expected = self.golden.outputs[name]
+        self.found.append(compare(f"out/{name}", np.asarray(actual), expected, tolerance))

@@ -1,0 +1,125 @@
+"""Strided, grouped and transposed convolutions with a normalised kernel, padded as PyTorch does.
+
+They start as PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in).
+"""
+
+import keras
+import tensorflow as tf
+
+from tfwave.layers.kernel_norm import NormalizedKernel
+from tfwave.layers.torch_initial import torch_uniform
+
+
+class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
+    """A convolution over time with explicit padding on both sides.
+
+    Args:
+      filters: output channels.
+      kernel_size: taps.
+      stride: frames between outputs.
+      dilation: frames between taps; 1 where stride is not.
+      groups: contiguous blocks of channels that do not see each other.
+      padding: frames on each side.
+      reflect: whether the padding mirrors the signal; zeros otherwise.
+      normalization: see `NormalizedKernel`; over output channels.
+      seed: seed of the initial values.
+      name: name of the layer.
+    """
+
+    def __init__(
+        self, filters, kernel_size=1, stride=1, dilation=1, groups=1, padding=0, reflect=False,
+        normalization="weight", seed=0, name=None,
+    ):  # fmt: skip
+        super().__init__(name=name)
+        self.filters, self.kernel_size = filters, kernel_size
+        self.stride, self.dilation, self.groups = stride, dilation, groups
+        self.padding, self.reflect = padding, reflect
+        self._normalization, self.seed = normalization, seed
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels % self.groups or self.filters % self.groups:
+            raise ValueError(
+                f"{self.name}: groups is {self.groups}, which does not divide {channels} channels "
+                f"in and {self.filters} out"
+            )
+        shape = (self.kernel_size, channels // self.groups, self.filters)
+        fan_in = shape[0] * shape[1]
+        self.add_kernel(shape, torch_uniform(fan_in, 2 * self.seed), self._normalization)
+        self.bias = self.add_weight(
+            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1),
+            name="bias",
+        )  # fmt: skip
+        self.built = True
+
+    def call(self, x):
+        """[batch, time, channels] -> [batch, time', filters].
+
+        time' is (time + 2 padding - (kernel_size - 1) dilation - 1) // stride + 1. Mirrored padding
+        needs more frames than it adds.
+        """
+        x = pad_time(x, self.padding, self.reflect)
+        kernel = self.effective_kernel()
+        if self.kernel_size == self.stride == self.groups == 1:
+            y = tf.matmul(x, kernel[0])
+        else:
+            y = tf.nn.conv1d(x, kernel, self.stride, "VALID", dilations=self.dilation)
+        return tf.nn.bias_add(y, self.bias)
+
+
+class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
+    """Upsampling by an even factor: a transposed convolution of twice as many taps, cropped alike.
+
+    The norms are over input channels, as PyTorch's are for transposed convolutions.
+
+    Args:
+      filters: output channels.
+      stride: output frames for each input frame, even.
+      normalization: see `NormalizedKernel`.
+      seed: seed of the initial values.
+      name: name of the layer.
+
+    Raises:
+      ValueError: an odd stride.
+    """
+
+    def __init__(self, filters, stride, normalization="weight", seed=0, name=None):
+        super().__init__(name=name)
+        if stride < 2 or stride % 2:
+            raise ValueError(f"stride must be an even number from 2, not {stride}")
+        self.filters, self.stride = filters, stride
+        self._normalization, self.seed = normalization, seed
+
+    def build(self, input_shape):
+        shape = (2 * self.stride, self.filters, input_shape[-1])
+        fan_in = shape[0] * shape[1]
+        self.add_kernel(shape, torch_uniform(fan_in, 2 * self.seed), self._normalization, 1)
+        self.bias = self.add_weight(
+            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1),
+            name="bias",
+        )  # fmt: skip
+        self.built = True
+
+    def call(self, x):
+        """[batch, time, channels] -> [batch, time * stride, filters]."""
+        # Before cropping, block b of `stride` outputs sees frame b by the first half of the taps
+        # and frame b - 1 by the second: a convolution of width 2, faster than a transposed one.
+        kernel = tf.reshape(self.effective_kernel(), [2, self.stride * self.filters, -1])
+        y = tf.nn.conv1d(
+            pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID"
+        )
+        y = tf.reshape(y, [tf.shape(x)[0], -1, self.filters])
+        half = self.stride // 2
+        return tf.nn.bias_add(y[:, half:-half], self.bias)
+
+
+def pad_time(x, padding, reflect):
+    """Add `padding` frames on both sides of [batch, time, channels], mirrored or zeros."""
+    if not padding:
+        return x
+    if not reflect:
+        return tf.pad(x, [[0, 0], [padding, padding], [0, 0]])
+    # Two short pieces and a copy; tf.pad mirrors element by element.
+    left = tf.reverse(x[:, 1 : padding + 1], [1])
+    right = tf.reverse(x[:, -padding - 1 : -1], [1])
+    return tf.concat([left, x, right], axis=1)

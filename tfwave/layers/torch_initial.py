@@ -1,0 +1,22 @@
+"""The initial values that PyTorch gives to its layers, for models whose public code is PyTorch."""
+
+import math
+
+import keras
+
+
+def torch_uniform(fan_in, seed=0):
+    """Uniform draws within 1 / sqrt(fan_in), the start of PyTorch's kernels and biases.
+
+    Args:
+      fan_in: inputs that an output sums, in PyTorch's count: input channels / groups * width for a
+        convolution, output channels * width for a transposed one, hidden units for a GRU.
+      seed: seed of the draws.
+
+    Returns:
+      A Keras initializer.
+
+    Source: torch.nn.modules.conv, linear and rnn, `reset_parameters`.
+    """
+    bound = 1.0 / math.sqrt(fan_in)
+    return keras.initializers.RandomUniform(-bound, bound, seed=seed)

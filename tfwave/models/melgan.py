@@ -1,0 +1,308 @@
+"""MelGAN: waveforms from mel spectrograms by one pass of a convolutional generator.
+
+Paper: "MelGAN: Generative Adversarial Networks for Conditional Waveform Synthesis", Kumar et al.,
+arXiv:1910.06711; sections 2.1 (generator), 2.2 (discriminators), 2.3 (losses). Code:
+descriptinc/melgan-neurips, which is the default where the two differ:
+
+* Residual block: width 3, then 1x1, and a 1x1 convolution on the shortcut. Figure 4 of the paper
+  has width 3 twice and an identity shortcut (`residual_block="paper"`); only the code's has the
+  4.26 million parameters of Table 1.
+* Feature matching: each map's mean difference counts 4 / (layers + 1) / discriminators; in the
+  paper's equation 3 it counts 1 (`feature_matching_scaling="paper"`).
+* Hinge: max(0, 1 - D(x)); the paper prints min.
+
+The rows of Table 2 (ablation) are fields of the configuration; how the paper built them is not
+stated, and the docstring of `MelGANConfig` says what is done here.
+"""
+
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+
+from tfwave.audio import mel as mels
+from tfwave.audio.mel import MELGAN, MelConfig
+from tfwave.audio.pictures import spectrogram_image
+from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
+from tfwave.layers.tracking import find_layers, trained_variables
+from tfwave.losses.optimizers import TorchAdam
+from tfwave.models.config_checks import check
+from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
+
+
+@dataclasses.dataclass(frozen=True)
+class MelGANConfig:
+    """Sizes and training of MelGAN; the defaults are those of the authors' train.py.
+
+    Raises:
+      ValueError: a value out of range, naming the field.
+    """
+
+    mel: MelConfig = MELGAN
+    ratios: tuple = (8, 8, 2, 2)  # of upsampling; their product is the hop
+    channels: int = 32  # of the generator at the sample rate, twice as many at each stage before
+    residual_blocks: int = 3  # after each upsampling, dilated 1, 3, 9
+    residual_block: str = "code"  # or "paper"
+    dilated: bool = True  # False: all residual blocks have dilation 1
+    normalization: str = "weight"  # of the generator: "weight", "spectral" or "none"
+    discriminators: int = 3  # scales, each at half the rate of the one before
+    discriminator_channels: int = 16
+    discriminator_layers: int = 4  # strided
+    discriminator_stride: int = 4
+    discriminator_max_channels: int = 1024
+    discriminator_normalization: str = "weight"
+    window_based: bool = True  # False: a clip's scores are averaged to one before the loss
+    feature_matching: float = 10.0  # weight
+    feature_matching_scaling: str = "code"  # or "paper"
+    sample_l1: float = 0.0  # weight of the mean difference of samples
+    learning_rate: float = 1e-4
+    beta_1: float = 0.5
+    beta_2: float = 0.9
+    batch_size: int = 16
+    segment_len: int = 8192  # samples
+
+    def __post_init__(self):
+        for field in (
+            "channels", "residual_blocks", "discriminators", "discriminator_channels",
+            "discriminator_layers", "discriminator_stride", "discriminator_max_channels",
+            "batch_size", "segment_len",
+        ):  # fmt: skip
+            check(self, field, getattr(self, field) >= 1, "1 or more")
+        for field, names in (
+            ("residual_block", ("code", "paper")),
+            ("feature_matching_scaling", ("code", "paper")),
+            ("normalization", NORMALIZATIONS),
+            ("discriminator_normalization", NORMALIZATIONS),
+        ):
+            check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
+        check(self, "learning_rate", self.learning_rate > 0, "above 0")
+        for field in ("feature_matching", "sample_l1"):
+            check(self, field, getattr(self, field) >= 0, "0 or more")
+        check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
+        hop = self.mel.hop_length
+        check(self, "ratios", math.prod(self.ratios) == hop, f"factors of mel.hop_length, {hop}")
+        check(self, "segment_len", self.segment_len % hop == 0, f"a multiple of the hop, {hop}")
+
+    @property
+    def sample_rate(self):
+        """Hz."""
+        return self.mel.sample_rate
+
+    @property
+    def hop_length(self):
+        """Samples of a frame."""
+        return self.mel.hop_length
+
+
+class MelGAN(keras.Model):
+    """Generator and discriminators with the authors' update.
+
+    A batch is a dict: "waveform" float32 [batch, segment_len] in [-1, 1]. The mel spectrogram is
+    computed from it in the step, as in the authors' code.
+
+    Attributes:
+      config: MelGANConfig.
+      generator, discriminator: the networks.
+      step: int64 variable, updates done.
+    """
+
+    def __init__(self, config: MelGANConfig, seed=0):
+        super().__init__()
+        self.config = config
+        self.seed = seed
+        self.generator = Generator(config, seed)
+        self.generator.build()
+        self.discriminator = MultiScaleDiscriminator(config, seed + 1)
+        self.discriminator.build()
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False, name="step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )  # fmt: skip
+        self.built = True
+        self._generate = tf.function(
+            self.generator.call, autograph=False,
+            input_signature=[tf.TensorSpec([None, None, config.mel.n_mels], tf.float32)],
+        )  # fmt: skip
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, run_eagerly=False):
+        """Set the optimisers; without arguments Adam at the rates of the configuration.
+
+        Args:
+          generator_optimizer, discriminator_optimizer: Keras optimisers, or None.
+          run_eagerly: passed to Keras; for debugging.
+        """
+        config = self.config
+
+        def adam():
+            return TorchAdam(config.learning_rate, config.beta_1, config.beta_2)
+
+        self.generator_optimizer = generator_optimizer or adam()
+        self.discriminator_optimizer = discriminator_optimizer or adam()
+        self.generator_optimizer.build(trained_variables(self.generator))
+        self.discriminator_optimizer.build(trained_variables(self.discriminator))
+        super().compile(
+            optimizer=self.generator_optimizer, run_eagerly=run_eagerly, jit_compile=False
+        )
+
+    def call(self, features):
+        """Mel spectrogram [batch, frames, n_mels] -> waveform [batch, frames * hop_length, 1]."""
+        return self.generator(features)
+
+    def features(self, waveform):
+        """float32 [batch, time] in [-1, 1] -> the mel spectrogram that the generator takes."""
+        return mels.mel_spectrogram(waveform, self.config.mel)
+
+    def discriminator_loss_and_gradients(self, real, fake):
+        """Hinge loss of the discriminators.
+
+        Args:
+          real, fake: float32 [batch, time, 1].
+
+        Returns:
+          (loss, maps of the real clips, gradients in the order of the trainable variables).
+        """
+        variables = trained_variables(self.discriminator)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            real_maps, fake_maps = self.discriminator(real), self.discriminator(fake)
+            loss = tf.add_n([
+                tf.reduce_mean(tf.nn.relu(1.0 - self._scores(of_real)))
+                + tf.reduce_mean(tf.nn.relu(1.0 + self._scores(of_fake)))
+                for of_real, of_fake in zip(real_maps, fake_maps, strict=True)
+            ])  # fmt: skip
+            scaled = loss / tf.distribute.get_strategy().num_replicas_in_sync
+        return loss, real_maps, tape.gradient(scaled, variables)
+
+    def generator_losses(self, fake, real_maps, real=None):
+        """What the generator is trained for.
+
+        Args:
+          fake: float32 [batch, time, 1], what it made.
+          real_maps: maps of the recordings, from the discriminators before their update.
+          real: float32 [batch, time, 1], needed with `sample_l1`.
+
+        Returns:
+          Dict of float32 scalars: adversarial, feature_matching (without its weight), and their
+          weighted sum, total.
+        """
+        config = self.config
+        fake_maps = self.discriminator(fake)
+        adversarial = tf.add_n([-tf.reduce_mean(self._scores(maps)) for maps in fake_maps])
+        differences = [
+            tf.reduce_mean(tf.abs(of_fake - tf.stop_gradient(of_real)))
+            for fakes, reals in zip(fake_maps, real_maps, strict=True)
+            for of_fake, of_real in zip(fakes[:-1], reals[:-1], strict=True)
+        ]
+        matching = tf.add_n(differences)
+        if config.feature_matching_scaling == "code":
+            matching *= 4.0 / (config.discriminator_layers + 1) / config.discriminators
+        total = adversarial + config.feature_matching * matching
+        if config.sample_l1:
+            total += config.sample_l1 * tf.reduce_mean(tf.abs(fake - real))
+        return {"adversarial": adversarial, "feature_matching": matching, "total": total}
+
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, data):
+        """Update the discriminators, then the generator against the updated ones.
+
+        The generator runs once; its clips are judged again after the first update, while the maps
+        of the recordings stay those from before it (scripts/train.py).
+
+        Returns:
+          Dict of float32 scalars: D_loss, G_loss, G_adversarial, feature_matching, D_grad_norm,
+          G_grad_norm, mel_error (mean difference of log mel spectrograms).
+        """
+        real = data["waveform"][:, :, tf.newaxis]
+        features = self.features(data["waveform"])
+        variables = trained_variables(self.generator)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            fake = self.generator(features)
+            d_loss, real_maps, d_gradients = self.discriminator_loss_and_gradients(
+                real, tf.stop_gradient(fake)
+            )
+            self.discriminator_optimizer.apply_gradients(
+                zip(d_gradients, trained_variables(self.discriminator), strict=True)
+            )
+            losses = self.generator_losses(fake, real_maps, real)
+            scaled = losses["total"] / tf.distribute.get_strategy().num_replicas_in_sync
+        gradients = tape.gradient(scaled, variables)
+        self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        for network in (self.generator, self.discriminator):
+            for layer in find_layers(network, NormalizedKernel):
+                layer.power_iteration()
+        self.step.assign_add(1)
+        return {
+            "D_loss": d_loss,
+            "G_loss": losses["total"],
+            "G_adversarial": losses["adversarial"],
+            "feature_matching": losses["feature_matching"],
+            "D_grad_norm": tf.linalg.global_norm(d_gradients),
+            "G_grad_norm": tf.linalg.global_norm(gradients),
+            "mel_error": tf.reduce_mean(tf.abs(self.features(fake[:, :, 0]) - features)),
+        }
+
+    def test_step(self, data):
+        """Mean difference of log mel spectrograms, by which the authors keep the best weights."""
+        features = self.features(data["waveform"])
+        fake = self.generator(features)[:, :, 0]
+        return {"mel_error": tf.reduce_mean(tf.abs(self.features(fake) - features))}
+
+    def generate(self, features, seed=0):
+        """Make waveforms.
+
+        Args:
+          features: float32 [batch, frames, n_mels], from `features` or of the same recipe; at least
+            4 frames, which the mirrored padding needs.
+          seed: not used; the generator draws nothing.
+
+        Returns:
+          float32 [batch, frames * hop_length, 1] in [-1, 1].
+
+        Raises:
+          ValueError: features of another shape, with too few frames, or not finite.
+        """
+        del seed
+        return self._generate(mels.check_features(features, self.config.mel, least=4))
+
+    def summaries(self, step, data):
+        """Write audio and pictures of recordings and of what is made from their mel spectrograms.
+
+        To be called under a default summary writer.
+
+        Args:
+          step: int, the step to file them under.
+          data: a batch, as a dict.
+        """
+        real = data["waveform"][:2]
+        clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
+        for name, waveform in clips.items():
+            tf.summary.audio(f"audio/{name}", waveform, self.config.sample_rate, step)
+            tf.summary.image(f"images/{name}", spectrogram_image(waveform[:, :, 0]), step)
+
+    def _scores(self, maps):
+        scores = maps[-1]
+        return scores if self.config.window_based else tf.reduce_mean(scores, axis=1)
+
+
+def folded(model):
+    """Return a MelGAN of the same function whose kernels have their norms in place.
+
+    For inference and export: nothing is normalised any more when it runs.
+
+    Args:
+      model: `MelGAN`.
+    """
+    config = dataclasses.replace(
+        model.config, normalization="none", discriminator_normalization="none"
+    )
+    plain = MelGAN(config, model.seed)
+    for network, twin in (
+        (model.generator, plain.generator), (model.discriminator, plain.discriminator)
+    ):  # fmt: skip
+        layers = (find_layers(each, NormalizedKernel) for each in (network, twin))
+        for layer, copy in zip(*layers, strict=True):
+            copy.kernel.assign(layer.effective_kernel())
+            copy.bias.assign(layer.bias)
+    return plain

@@ -1,0 +1,212 @@
+"""The networks of MelGAN: the generator, and the discriminators of windows at several rates.
+
+Paper: arXiv:1910.06711 sections 2.1 and 2.2, Tables 6a and 6b. Code: descriptinc/melgan-neurips,
+mel2wav/modules.py.
+"""
+
+import keras
+import tensorflow as tf
+
+from tfwave.layers.normalized_conv import NormalizedConv1D, NormalizedConv1DTranspose, pad_time
+from tfwave.layers.tracking import track_layers
+
+_SLOPE = 0.2  # of every leaky ReLU
+
+
+class ResidualBlock(keras.layers.Layer):
+    """A dilated convolution between two activations, beside a shortcut (Figure 4).
+
+    Args:
+      channels: in and out.
+      dilation: frames between taps.
+      kind: "code" or "paper", see the module.
+      normalization: of the convolutions.
+      seed: seed of the initial values.
+      name: name of the layer.
+    """
+
+    def __init__(self, channels, dilation, kind, normalization, seed, name):
+        super().__init__(name=name)
+        self.channels = channels
+
+        def convolution(part, size=1, dilation=1):
+            return NormalizedConv1D(
+                channels, size, dilation=dilation, padding=(size - 1) // 2 * dilation,
+                reflect=True, normalization=normalization, seed=seed + len(part),
+                name=f"{name}_{part}",
+            )  # fmt: skip
+
+        self.dilated = convolution("dilated", 3, dilation)
+        self.out = convolution("out", 1 if kind == "code" else 3)
+        self.shortcut = convolution("shortcut") if kind == "code" else None
+
+    def build(self, input_shape=None):
+        for layer in filter(None, (self.dilated, self.out, self.shortcut)):
+            layer.build((None, None, self.channels))
+        self.built = True
+
+    def call(self, x):
+        """[batch, time, channels] -> the same shape."""
+        y = self.out(_activate(self.dilated(_activate(x))))
+        return y + (x if self.shortcut is None else self.shortcut(x))
+
+
+class Generator(keras.Model):
+    """Mel spectrogram -> waveform (section 2.1, Table 6a).
+
+    Args:
+      config: MelGANConfig.
+      seed: seed of the initial values.
+    """
+
+    def __init__(self, config, seed=0):
+        super().__init__()
+        self.config = config
+        seeds = iter(range(10_000 * seed, 10_000 * seed + 10_000, 10))
+        width = config.channels * 2 ** len(config.ratios)
+        norm = config.normalization
+        self.first = NormalizedConv1D(
+            width, 7, padding=3, reflect=True, normalization=norm, seed=next(seeds), name="first"
+        )
+        self.upsampling, self.stacks = [], []
+        for stage, ratio in enumerate(config.ratios):
+            width //= 2
+            self.upsampling.append(
+                NormalizedConv1DTranspose(width, ratio, norm, next(seeds), f"upsample_{stage}")
+            )
+            self.stacks.append([
+                ResidualBlock(
+                    width, 3**block if config.dilated else 1, config.residual_block, norm,
+                    next(seeds), f"stage_{stage}_block_{block}",
+                )
+                for block in range(config.residual_blocks)
+            ])  # fmt: skip
+        self.last = NormalizedConv1D(
+            1, 7, padding=3, reflect=True, normalization=norm, seed=next(seeds), name="last"
+        )
+        blocks = [block for stack in self.stacks for block in stack]
+        track_layers(self, [*self.upsampling, *blocks])
+
+    def build(self, input_shape=None):
+        width = self.config.channels * 2 ** len(self.config.ratios)
+        self.first.build((None, None, self.config.mel.n_mels))
+        for upsampling, stack in zip(self.upsampling, self.stacks, strict=True):
+            upsampling.build((None, None, width))
+            width //= 2
+            for block in stack:
+                block.build()
+        self.last.build((None, None, width))
+        self.built = True
+
+    def call(self, features):
+        """float32 [batch, frames, n_mels], at least 4 frames -> [batch, frames * hop_length, 1]."""
+        return self.activations(features)[-1]
+
+    def activations(self, features):
+        """The output of the first layer and of each upsampling, then the waveform."""
+        x = self.first(features)
+        found = [x]
+        for upsampling, stack in zip(self.upsampling, self.stacks, strict=True):
+            x = upsampling(_activate(x))
+            found.append(x)
+            for block in stack:
+                x = block(x)
+        return [*found, tf.tanh(self.last(_activate(x)))]
+
+
+class Discriminator(keras.Model):
+    """Windows of a waveform -> a score for each, and the maps on the way (section 2.2, Table 6b).
+
+    Args:
+      config: MelGANConfig.
+      seed: seed of the initial values.
+      name: name of the network.
+    """
+
+    def __init__(self, config, seed=0, name=None):
+        super().__init__(name=name)
+        stride, most = config.discriminator_stride, config.discriminator_max_channels
+        self.convolutions, self._inputs = [], []
+
+        def add(inputs, filters, size, **how):
+            number = len(self.convolutions)
+            self._inputs.append(inputs)
+            self.convolutions.append(
+                NormalizedConv1D(
+                    filters, size, normalization=config.discriminator_normalization,
+                    seed=100 * seed + number, name=f"layer_{number}", **how,
+                )
+            )  # fmt: skip
+            return filters
+
+        width = add(1, config.discriminator_channels, 15, padding=7, reflect=True)
+        for _ in range(config.discriminator_layers):
+            width = add(
+                width, min(width * stride, most), 10 * stride + 1, stride=stride,
+                groups=max(width // 4, 1), padding=5 * stride,
+            )  # fmt: skip
+        width = add(width, min(width * 2, most), 5, padding=2)
+        add(width, 1, 3, padding=1)
+        track_layers(self, self.convolutions)
+
+    def build(self, input_shape=None):
+        for channels, layer in zip(self._inputs, self.convolutions, strict=True):
+            layer.build((None, None, channels))
+        self.built = True
+
+    def call(self, x):
+        """[batch, time, 1] -> the map after each layer, the last one the scores."""
+        maps = []
+        for layer in self.convolutions[:-1]:
+            x = _activate(layer(x))
+            maps.append(x)
+        return [*maps, self.convolutions[-1](x)]
+
+
+class MultiScaleDiscriminator(keras.Model):
+    """Discriminators of one structure at falling sample rates (section 2.2).
+
+    Args:
+      config: MelGANConfig.
+      seed: seed of the initial values.
+    """
+
+    def __init__(self, config, seed=0):
+        super().__init__()
+        self.scales = [
+            Discriminator(config, 10 * seed + scale, f"scale_{scale}")
+            for scale in range(config.discriminators)
+        ]
+        track_layers(self, self.scales)
+
+    def build(self, input_shape=None):
+        for scale in self.scales:
+            scale.build()
+        self.built = True
+
+    def call(self, waveform):
+        """[batch, time, 1] -> for each scale, its maps."""
+        found = []
+        for number, scale in enumerate(self.scales):
+            if number:
+                waveform = average_pool(waveform)
+            found.append(scale(waveform))
+        return found
+
+
+def average_pool(x):
+    """Halve the rate: means of 4 samples, without the sample of padding at each end.
+
+    Args:
+      x: float32 [batch, time, 1].
+
+    Returns:
+      float32 [batch, time // 2, 1]. torch's AvgPool1d(4, 2, 1, count_include_pad=False).
+    """
+    sums = tf.nn.avg_pool1d(pad_time(x, 1, False), 4, 2, "VALID")
+    counts = tf.nn.avg_pool1d(pad_time(tf.ones_like(x[:1]), 1, False), 4, 2, "VALID")
+    return sums / counts
+
+
+def _activate(x):
+    return tf.nn.leaky_relu(x, _SLOPE)
