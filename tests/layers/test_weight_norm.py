@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfwave.layers.tracking import trained_variables
-from tfwave.layers.weight_norm import WeightNormConv1D, side_by_side
+from tfwave.layers.weight_norm import WeightNormConv1D
 
 cases = st.fixed_dictionaries(
     {
@@ -85,19 +85,11 @@ def test_the_norm_starts_without_effect_and_takes_the_length_of_the_kernel():
     assert [tuple(v.shape) for v in layer.trainable_variables] == [(3, 2, 5), (5,), (5,)]
 
 
-def test_taps_stand_oldest_first():
-    x = tf.reshape(tf.range(6.0), [1, 6, 1])
-    np.testing.assert_array_equal(side_by_side(x, 2, 3, "valid")[0], [[0, 3], [1, 4], [2, 5]])
-    np.testing.assert_array_equal(
-        side_by_side(x, 3, 1, "causal")[0, :3], [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
-    )
-
-
 def test_an_unknown_padding_is_named():
     with pytest.raises(ValueError, match="padding is 'full'; it must be one of causal, same, v"):
         WeightNormConv1D(2, 3, padding="full")
     with pytest.raises(ValueError, match="padding is 'full'"):
-        side_by_side(tf.zeros([1, 4, 1]), 2, 1, "full")
+        WeightNormConv1D(2, 3)(tf.zeros([1, 4, 1]), padding="full")
 
 
 @pytest.mark.parametrize("weight_norm", [False, True])

@@ -7,7 +7,7 @@ filter first.
 import keras
 import tensorflow as tf
 
-from tfwave.layers.weight_norm import WeightNormConv1D
+from tfwave.layers.weight_norm import WeightNormConv1D, last_frames
 
 
 class GatedBlock(keras.layers.Layer):
@@ -67,7 +67,9 @@ class GatedBlock(keras.layers.Layer):
                 layer.build((None, None, channels))
         self.built = True
 
-    def call(self, x, local=None, speaker=None, dropout_seed=None, padding=None):
+    def call(
+        self, x, local=None, speaker=None, dropout_seed=None, padding=None, skip_frames=None
+    ):  # fmt: skip
         """Activations -> (those of the next block, what goes to the output).
 
         Args:
@@ -76,9 +78,10 @@ class GatedBlock(keras.layers.Layer):
           speaker: float32 [batch, 1, speaker], or None.
           dropout_seed: int32 [2] in training with dropout, or None.
           padding: instead of that of the layer, or None.
+          skip_frames: how many of the last frames go to the output; None for all.
 
         Returns:
-          float32 [batch, time', residual] and [batch, time', skips].
+          float32 [batch, time', residual] and [batch, skip_frames or time', skips].
         """
         dropped = x
         if dropout_seed is not None and self.dropout:
@@ -86,13 +89,13 @@ class GatedBlock(keras.layers.Layer):
         gates = self.dilated(dropped, padding=padding)
         frames = tf.shape(gates)[1]
         if local is not None:
-            gates += self.local(local)[:, -frames:]
+            gates += self.local(last_frames(local, frames))
         if speaker is not None:
             gates += self.speaker(speaker)
         signal, gate = tf.split(gates, 2, axis=-1)
         z = tf.tanh(signal) * tf.sigmoid(gate)
-        residual = (x[:, -frames:] + self.out(z)) * self.residual_scale
-        return residual, self.skip(z)
+        residual = (last_frames(x, frames) + self.out(z)) * self.residual_scale
+        return residual, self.skip(z if skip_frames is None else last_frames(z, skip_frames))
 
 
 def convolution(

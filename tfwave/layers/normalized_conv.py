@@ -109,8 +109,10 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
             pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID"
         )
         y = tf.reshape(y, [tf.shape(x)[0], -1, self.filters])
-        half = self.stride // 2
-        return tf.nn.bias_add(y[:, half:-half], self.bias)
+        frames = tf.shape(x)[1] * self.stride
+        return tf.nn.bias_add(
+            tf.slice(y, [0, self.stride // 2, 0], [-1, frames, -1]), self.bias
+        )
 
 
 def pad_time(x, padding, reflect):
@@ -119,7 +121,9 @@ def pad_time(x, padding, reflect):
         return x
     if not reflect:
         return tf.pad(x, [[0, 0], [padding, padding], [0, 0]])
-    # Two short pieces and a copy; tf.pad mirrors element by element.
-    left = tf.reverse(x[:, 1 : padding + 1], [1])
-    right = tf.reverse(x[:, -padding - 1 : -1], [1])
+    # Two short pieces and a copy; tf.pad mirrors element by element, and an index has a slower
+    # gradient than tf.slice.
+    size, last = [-1, padding, -1], tf.shape(x)[1] - padding - 1
+    left = tf.reverse(tf.slice(x, [0, 1, 0], size), [1])
+    right = tf.reverse(tf.slice(x, [0, last, 0], size), [1])
     return tf.concat([left, x, right], axis=1)

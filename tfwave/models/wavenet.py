@@ -118,9 +118,9 @@ class WaveNetNetwork(keras.Model):
             seed = dropout_seed
             if seed is not None:
                 seed = tf.random.experimental.stateless_fold_in(seed, i)
-            x, skip = block(x, local, speaker, seed, padding=padding)
+            x, skip = block(x, local, speaker, seed, padding, skip_frames=frames)
             layers.append(x)
-            skips += skip[:, -frames:]
+            skips += skip
             if config.skip_scaling == "running" and i > 0:
                 skips *= math.sqrt(0.5)
         if config.skip_scaling == "total":
