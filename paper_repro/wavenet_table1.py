@@ -18,9 +18,9 @@ def main(argv):
     """Rebuild the table; returns the exit code."""
 
     def load():
-        from tfwave.papers import wavenet_table1
+        from tfwave.papers.wavenet_table1 import TABLE
 
-        return wavenet_table1
+        return TABLE
 
     return cli.rebuild(argv, load)
 

@@ -18,9 +18,9 @@ def main(argv):
     """Rebuild the table; returns the exit code."""
 
     def load():
-        from tfwave.papers import wavenet_table2
+        from tfwave.papers.wavenet_table2 import TABLE
 
-        return wavenet_table2
+        return TABLE
 
     return cli.rebuild(argv, load)
 

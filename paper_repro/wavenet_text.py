@@ -45,7 +45,7 @@ def main(argv):
         for name, folder in folders.items() if folder
     }
     made = wavenet_text.reproduce(FLAGS.out_dir, corpora, FLAGS.table1_dir)
-    print(f"\n{report.terminal(made, 50)}\n\nReport: {os.path.join(FLAGS.out_dir, 'table.md')}")
+    print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(FLAGS.out_dir, 'table.md')}")
 
 
 if __name__ == "__main__":

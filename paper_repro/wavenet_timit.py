@@ -16,9 +16,9 @@ def main(argv):
     """Rebuild the number; returns the exit code."""
 
     def load():
-        from tfwave.papers import wavenet_timit
+        from tfwave.papers.wavenet_timit import TABLE
 
-        return wavenet_timit
+        return TABLE
 
     return cli.rebuild(argv, load)
 

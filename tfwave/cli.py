@@ -105,8 +105,8 @@ def rebuild(argv, load):
 
     Args:
       argv: what is left of the command line.
-      load: function without arguments that imports and returns a module with `PRESETS`, `ROWS` and
-        `reproduce(corpus, preset, rows, options, strategy)`; called once the flags are parsed.
+      load: function without arguments that imports and returns a `speech_table.Table`; called once
+        the flags are parsed.
 
     Returns:
       The exit code.
@@ -132,11 +132,11 @@ def rebuild(argv, load):
     from tfwave.training.interrupts import Interrupted
 
     table = load()
-    if values.preset not in table.PRESETS:
-        known = ", ".join(table.PRESETS)
+    if values.preset not in table.presets:
+        known = ", ".join(table.presets)
         raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
-    preset, cache = table.PRESETS[values.preset], cache_dir(values.cache_dir)
-    wanted = rows.select(table.ROWS, values.rows)
+    preset, cache = table.presets[values.preset], cache_dir(values.cache_dir)
+    wanted = rows.select(table.rows, values.rows)
     options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed)
     try:
         if values.data_dir:

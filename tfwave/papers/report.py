@@ -209,26 +209,33 @@ def _escape(text):
     return text.replace("|", "\\|")
 
 
-def terminal(report, width=30):
-    """Return the table as plain text for a terminal, about 96 columns wide."""
-    columns = report.table.columns
-    widths = [14 if i == 0 else 8 for i in range(len(columns))]
-    lines = [report.headline.title, ""]
-    top, second = " " * width, "reproduced | paper".ljust(width)
-    for column, size in zip(columns, widths, strict=True):
-        top += f"{column.label} {column.arrow}".center(2 * size + 2)
-        second += "repr.".rjust(size) + " |" + "paper".rjust(size)[1:] + " "
-    lines += [top.rstrip(), second.rstrip(), "-" * len(second.rstrip())]
+def terminal(report):
+    """Return the table as plain text for a terminal, as wide as its contents.
+
+    A column for which nothing is published shows what was reproduced alone.
+    """
+    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in report.table.columns)],
+            ["reproduced | paper", *("" for _ in report.table.columns)]]  # fmt: skip
+    bare = [not any(view.cells[i].values[0] for view in report.views)
+            for i in range(len(report.table.columns))]  # fmt: skip
     for row in report.views:
-        text = row.row.label.ljust(width)
-        if row.status:
-            lines.append(f"{text} {row.status}")
-            continue
-        for cell, size in zip(row.cells, widths, strict=True):
-            text += cell.reproduced.rjust(size) + " |" + cell.published.rjust(size)[1:] + " "
-        lines.append(text.rstrip())
-    lines += ["", *report.headline.warnings]
-    return "\n".join(lines)
+        cells = [row.status] if row.status else [
+            cell.reproduced if alone else f"{cell.reproduced} | {cell.published}"
+            for cell, alone in zip(row.cells, bare, strict=True)
+        ]  # fmt: skip
+        grid.append([row.row.label, *cells])
+    full = [line for line in grid if len(line) > 2 or len(report.table.columns) == 1]
+    widths = [max(len(line[i]) for line in full) for i in range(len(grid[0]))]
+    widths[0] = max(len(line[0]) for line in grid)
+    lines = [
+        "  ".join([line[0].ljust(widths[0]), *(
+            text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=False)
+        )]).rstrip()
+        if len(line) == len(widths) else f"{line[0].ljust(widths[0])}  {line[1]}"
+        for line in grid
+    ]  # fmt: skip
+    lines.insert(2, "-" * max(map(len, lines)))
+    return "\n".join([report.headline.title, "", *lines, "", *report.headline.warnings])
 
 
 def _write_figures(report, results):

@@ -33,6 +33,23 @@ class Options:
     say: object = functools.partial(print, flush=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What a script rebuilds.
+
+    Attributes:
+      presets: {name: sizes of everything}; with sample_rate, and for the sentences that are built
+        in, sentences and speakers.
+      rows: `Row`s.
+      reproduce: function of (corpus, preset, rows, options, strategy) that returns the
+        `report.Report`.
+    """
+
+    presets: dict
+    rows: tuple
+    reproduce: object
+
+
 def settings_of(table, protocol, preset, options, corpus):
     """Return everything that all rows of a result folder have in common.
 

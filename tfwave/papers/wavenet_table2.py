@@ -132,3 +132,6 @@ def write_report(results):
     )
     report.write(made, results)
     return made
+
+
+TABLE = speech_table.Table(PRESETS, ROWS, reproduce)

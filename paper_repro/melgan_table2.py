@@ -1,0 +1,28 @@
+"""Rebuild what can be made of Table 2 of MelGAN (arXiv:1910.06711): the ablation.
+
+    python paper_repro/melgan_table2.py
+    python paper_repro/melgan_table2.py --data_dir=LJSpeech-1.1 --preset=paper
+
+Trains MelGAN and its six variants, runs them on held-out recordings, measures the outcome, and
+writes OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper are
+listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_table_flags("melgan_table2", "those of the paper, griffin_lim_0, original")
+
+
+def main(argv):
+    """Rebuild the table; returns the exit code."""
+
+    def load():
+        from tfwave.papers.melgan_tables import TABLE2
+
+        return TABLE2
+
+    return cli.rebuild(argv, load)
+
+
+if __name__ == "__main__":
+    cli.run(main)

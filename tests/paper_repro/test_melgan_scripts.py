@@ -1,0 +1,72 @@
+"""The scripts of MelGAN's tables, from the command line, tiny."""
+
+import json
+
+import pytest
+import soundfile
+
+TABLE2 = "paper_repro/melgan_table2.py"
+ROWS = "melgan,griffin_lim_0,original"
+
+
+@pytest.fixture(scope="module")
+def table2(run_script, tmp_path_factory):
+    """A folder with three rows of the smoke preset and the arguments that made it."""
+    folder = tmp_path_factory.mktemp("melgan_table2")
+    arguments = (TABLE2, "--preset=smoke", f"--rows={ROWS}", f"--out_dir={folder / 'out'}",
+                 f"--cache_dir={folder / 'cache'}")  # fmt: skip
+    done = run_script(*arguments, timeout=400)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "out", arguments, done
+
+
+def test_the_ablation_holds_what_was_measured(table2):
+    folder, _, done = table2
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    melgan, griffin_lim = rows["melgan"]["values"], rows["griffin_lim_0"]["values"]
+    distance = "log_spectral_distance"
+    assert 3 < griffin_lim[distance]["reproduced"]["mean"] < 20
+    assert melgan[distance]["reproduced"]["mean"] > griffin_lim[distance]["reproduced"]["mean"]
+    assert melgan["mos"]["published"]["mean"] == 3.09 and melgan["mos"]["reproduced"] is None
+    assert griffin_lim["mos"]["published"] is None
+    assert rows["no_norm"]["status"] == "not run"
+    assert "LSD" in done.stdout and "baseline MelGAN" in done.stdout
+    assert (folder / "table.html").read_text().count("<audio") == 6
+
+
+def _clips(folder, row):
+    return sorted((folder / "rows" / row / "samples").glob("*.wav"))
+
+
+def test_clips_are_as_long_as_the_recordings(table2):
+    folder = table2[0]
+    lengths = {
+        row: [soundfile.info(clip).frames for clip in _clips(folder, row)]
+        for row in ROWS.split(",")
+    }
+    assert lengths["melgan"] == lengths["original"] and len(lengths["original"]) == 2
+    assert all(length % 256 == 0 for length in lengths["original"])
+
+
+def test_a_finished_row_is_not_computed_again(table2, run_script):
+    again = run_script(*table2[1])
+    assert again.returncode == 0 and again.stdout.count("already done") == 3
+
+
+def test_unknown_rows_are_named(run_script, tmp_path):
+    done = run_script(TABLE2, "--rows=nothing", f"--out_dir={tmp_path}")
+    assert done.returncode == 2 and "there is no row 'nothing'" in done.stderr
+
+
+def test_speeds_and_sizes_stand_beside_the_papers(run_script, tmp_path):
+    arguments = ("paper_repro/melgan_table1.py", "--preset=smoke", f"--out_dir={tmp_path}")
+    done = run_script(*arguments, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    for row in ("wavenet", "melgan"):
+        speed = rows[row]["values"]["cpu_khz"]["reproduced"]
+        assert speed["mean"] > 0 and speed["n"] == 2
+    assert rows["clarinet"]["status"] == "not built here"
+    assert rows["melgan"]["values"]["params_m"]["published"]["mean"] == 4.26
+    other = run_script(*arguments, "--threads=2")
+    assert other.returncode == 2 and "threads is 1 there and 2 here" in other.stderr
