@@ -25,6 +25,7 @@ from tfwave.interop.goldens import read_golden  # noqa: E402
 from tfwave.interop.loader_goldens import check_loader  # noqa: E402
 from tfwave.interop.mel_goldens import check_mel  # noqa: E402
 from tfwave.interop.wavenet_r9y9_goldens import check_r9y9_network  # noqa: E402
+from tfwave.interop.wavernn_goldens import check_dual_softmax  # noqa: E402
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
 
@@ -58,6 +59,7 @@ CHECKS_BY_ARRAY = (
     ("in/up_fk1/c", wavenet_parts.check_upsampling),
     ("w/tacotron2/mel_basis", check_mel),
     ("w/audio2mel/mel_basis", melgan.check_melgan),
+    ("w/I_mask", check_dual_softmax),
     ("out/log_mel", melgan.check_audio2mel),
 )
 

@@ -1,0 +1,220 @@
+"""Magnitude pruning of matrices in blocks, on the schedule of WaveRNN.
+
+Source: arXiv:1802.08435 section 3. The sparsity follows the cubic of Zhu and Gupta,
+arXiv:1710.01878:
+
+    z(t) = Z (1 - (1 - (t - t0) / S)^3), limited to 0 before t0 and to Z after t0 + S
+
+Every so many steps the k = z x (number of blocks) blocks of the least mean magnitude are pruned,
+those included that are pruned already: a pruned block counts as zero, and so it stays pruned.
+
+For inference a matrix is kept as `Blocks`: for each group of outputs the numbers of the inputs that
+reach it and their weights. Groups have unequal numbers of inputs; each is cut in chunks of equal
+size, whose products are made at once and then summed by group, so that little more than what is
+there is read.
+
+Kernels are [inputs, outputs]. Blocks are named outputs x inputs as in the paper: "16x1" has 16
+outputs that share one input.
+"""
+
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+BLOCKS = {"element": (1, 1), "4x4": (4, 4), "16x1": (16, 1)}  # name -> outputs, inputs
+_CHUNK = 16  # inputs of a chunk of `Blocks`
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningConfig:
+    """What is pruned and when; the defaults are the paper's.
+
+    Raises:
+      ValueError: a value out of range, naming the field.
+    """
+
+    sparsity: float  # Z: share of the blocks that is zero in the end
+    block: str = "16x1"  # "element", "4x4"
+    start: int = 1000  # t0: step of the first pruning
+    steps: int = 200_000  # S: steps from the first pruning to the last
+    every: int = 500  # steps from pruning to pruning
+
+    def __post_init__(self):
+        for field, holds, wanted in (
+            ("sparsity", 0.0 <= self.sparsity < 1.0, "0 or more and below 1"),
+            ("block", self.block in BLOCKS, f"one of {', '.join(BLOCKS)}"),
+            ("start", self.start >= 0, "0 or more"),
+            ("steps", self.steps >= 1, "1 or more"),
+            ("every", self.every >= 1, "1 or more"),
+        ):
+            if not holds:
+                raise ValueError(
+                    f"PruningConfig.{field} is {getattr(self, field)!r}; it must be {wanted}"
+                )
+
+
+def sparsity_at(config, step):
+    """z(t), float64 scalar; step is a Python or TensorFlow integer."""
+    done = (tf.cast(step, tf.float64) - config.start) / config.steps
+    done = tf.clip_by_value(done, 0.0, 1.0)
+    return config.sparsity * (1.0 - (1.0 - done) ** 3)
+
+
+def is_due(config, step):
+    """Whether pruning happens after update number `step`: bool scalar."""
+    step = tf.cast(step, tf.int64)
+    last = config.start + config.steps + config.every
+    return (step >= config.start) & (step < last) & (step % config.every == 0)
+
+
+def block_magnitudes(kernel, block):
+    """Mean magnitude of each block.
+
+    Args:
+      kernel: float [inputs, outputs].
+      block: name in BLOCKS.
+
+    Returns:
+      float [inputs / block inputs, outputs / block outputs].
+
+    Raises:
+      ValueError: the kernel does not consist of whole blocks.
+    """
+    outputs, inputs = BLOCKS[block]
+    rows, columns = kernel.shape
+    if rows % inputs or columns % outputs:
+        raise ValueError(
+            f"a kernel of {rows} inputs and {columns} outputs has no whole number of {block} blocks"
+        )
+    parts = tf.reshape(tf.abs(kernel), [rows // inputs, inputs, columns // outputs, outputs])
+    return tf.reduce_mean(parts, axis=[1, 3])
+
+
+def expand(blocks, block):
+    """Repeat a number of each block for each of its weights: [rows, columns] -> kernel's shape."""
+    outputs, inputs = BLOCKS[block]
+    return tf.repeat(tf.repeat(blocks, inputs, axis=0), outputs, axis=1)
+
+
+def strongest(kernel, sparsity, block):
+    """Find the blocks that pruning keeps.
+
+    Args:
+      kernel: float [inputs, outputs].
+      sparsity: share of the blocks that go, a scalar in 0 to 1; their number is rounded down.
+      block: name in BLOCKS.
+
+    Returns:
+      float32 [inputs / block inputs, outputs / block outputs]: 1 for a block that stays, else 0.
+    """
+    magnitudes = block_magnitudes(kernel, block)
+    flat = tf.reshape(magnitudes, [-1])
+    count = tf.size(flat)
+    # A product such as 0.3 x 10 may come out just below the whole number it is.
+    weak = tf.floor(tf.cast(sparsity, tf.float64) * tf.cast(count, tf.float64) + 1e-6)
+    order = tf.argsort(flat, stable=True)
+    ranks = tf.scatter_nd(order[:, tf.newaxis], tf.range(count), [count])
+    return tf.reshape(tf.cast(ranks >= tf.cast(weak, tf.int32), tf.float32), magnitudes.shape)
+
+
+class PruningMask(tf.Module):
+    """Which blocks of a kernel are left.
+
+    Args:
+      config: PruningConfig.
+      inputs, outputs: shape of the kernel.
+      parts: groups of as many columns each that are pruned separately, such as the gates of a cell.
+      name: name of the mask.
+
+    Attributes:
+      blocks: float32 variable, 1 for a block that is left, else 0; in checkpoints.
+
+    Raises:
+      ValueError: the kernel's parts do not consist of whole blocks.
+    """
+
+    def __init__(self, config, inputs, outputs, parts=1, name=None):
+        super().__init__(name=name)
+        self.config, self._parts = config, parts
+        part = block_magnitudes(tf.zeros([inputs, outputs // parts]), config.block)
+        self.blocks = tf.Variable(
+            tf.ones([part.shape[0], parts * part.shape[1]]),
+            trainable=False,
+            name="blocks",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def apply(self, kernel):
+        """Set what is pruned to zero; its gradient is zero as well."""
+        return kernel * expand(tf.convert_to_tensor(self.blocks), self.config.block)
+
+    def update(self, kernel, step):
+        """Prune, where it is time to.
+
+        Args:
+          kernel: the kernel as it is stored, unmasked.
+          step: int64 scalar, updates done.
+        """
+        before = tf.convert_to_tensor(self.blocks)
+
+        def pruned():
+            share = sparsity_at(self.config, step)
+            parts = tf.split(self.apply(kernel), self._parts, axis=1)
+            found = [strongest(part, share, self.config.block) for part in parts]
+            return tf.concat(found, axis=1)
+
+        self.blocks.assign(tf.cond(is_due(self.config, step), pruned, lambda: before))
+
+    def sparsity(self):
+        """Share of the blocks that is pruned, float32 scalar."""
+        return 1.0 - tf.reduce_mean(tf.convert_to_tensor(self.blocks))
+
+
+class Blocks(typing.NamedTuple):
+    """A sparse matrix; G groups of outputs, cut in C chunks of K inputs."""
+
+    values: tf.Tensor  # float32 [C, K, outputs of a group]
+    inputs: tf.Tensor  # int32 [C, K]: which inputs they are multiplied by
+    chunks: tf.Tensor  # int32 [G, most chunks of a group]: which chunks make a group; C for none
+
+
+def to_blocks(matrix, block, chunk=_CHUNK) -> Blocks:
+    """Keep what is not zero of a matrix.
+
+    Args:
+      matrix: float32 [inputs, outputs] of whole blocks.
+      block: name in BLOCKS.
+      chunk: inputs of a chunk.
+    """
+    outputs, inputs = BLOCKS[block]
+    matrix = np.asarray(matrix)
+    rows, chunk = matrix.shape[0], min(chunk, matrix.shape[0])
+    columns = matrix.reshape(rows, -1, outputs)
+    alive = np.any(columns.reshape(rows // inputs, inputs, *columns.shape[1:]), axis=(1, 3))
+    groups, places = np.nonzero(alive.repeat(inputs, axis=0).T)
+    counts = np.bincount(groups, minlength=columns.shape[1])
+    sizes = -(-counts // chunk)
+    first = np.cumsum(sizes) - sizes
+    rank = np.arange(len(groups)) - (np.cumsum(counts) - counts)[groups]  # within its group
+    total, place = int(sizes.sum()), (first[groups] + rank // chunk, rank % chunk)
+    values = np.zeros([total, chunk, outputs], np.float32)
+    values[place] = columns[places, groups]
+    numbers = np.zeros([total, chunk], np.int32)
+    numbers[place] = places
+    table = np.arange(max(1, sizes.max()))
+    table = np.where(table < sizes[:, np.newaxis], first[:, np.newaxis] + table, total)
+    return Blocks(tf.constant(values), tf.constant(numbers), tf.constant(table, tf.int32))
+
+
+def product(x, matrix):
+    """x [B, inputs] times a dense matrix or `Blocks` -> [B, outputs]."""
+    if not isinstance(matrix, Blocks):
+        return tf.matmul(x, matrix)
+    picked = tf.gather(tf.transpose(x), matrix.inputs)  # [C, K, B]
+    sums = tf.matmul(picked, matrix.values, transpose_a=True)  # [C, B, outputs]
+    sums = tf.pad(sums, [[0, 1], [0, 0], [0, 0]])
+    groups = tf.reduce_sum(tf.gather(sums, matrix.chunks), axis=1)  # [G, B, outputs]
+    size = matrix.chunks.shape[0] * matrix.values.shape[-1]
+    return tf.reshape(tf.transpose(groups, [1, 0, 2]), [-1, size])
