@@ -315,3 +315,22 @@ def test_other_wrong_settings():
     for field, value in (("stride", 6), ("stride", 0), ("channels", 0), ("dilations", ())):
         with pytest.raises(ValueError, match=rf"\b{field}\b"):
             ContextConfig(**{field: value})
+
+
+def test_wrong_batches_are_one_sentence():
+    config = WaveNetConfig(**TINY)
+    model = WaveNet(config)
+    with pytest.raises(ValueError, match=f"at least {config.receptive_field + 1} are needed"):
+        model.test_step({"waveform": tf.zeros([1, config.receptive_field])})
+    codes = np.zeros([1, 40], np.int32)
+    for wrong in (-1, config.levels):
+        codes[0, 7] = wrong
+        with pytest.raises(ValueError, match=f"inputs hold code {wrong}; the network has 0 to"):
+            model.network(tf.constant(codes))
+    conditioned = WaveNetConfig(
+        **TINY, conditioning=LocalConditioningConfig(channels=3, scales=(2, 2), frame_padding=0)
+    )
+    with pytest.raises(ValueError, match="features cover 40 samples, but 79 are given"):
+        WaveNet(conditioned).test_step(
+            {"waveform": tf.zeros([1, 80]), "features": tf.zeros([1, 10, 3])}
+        )

@@ -102,7 +102,17 @@ class WaveNetNetwork(keras.Model):
         Returns:
           float32 [batch, time', output_channels]: row j from the end speaks of the sample after
           input j from the end. time' is time, or time - receptive_field + 1 without padding.
+
+        Raises:
+          ValueError: codes out of range, outside of graphs.
         """
+        if self.config.one_hot_input and tf.executing_eagerly():
+            low, high = int(tf.reduce_min(inputs)), int(tf.reduce_max(inputs))
+            if low < 0 or high >= self.config.levels:
+                wrong = low if low < 0 else high
+                raise ValueError(
+                    f"inputs hold code {wrong}; the network has 0 to {self.config.levels - 1}"
+                )
         return self.activations(inputs, local, speaker, dropout_seed, padding)[-1]
 
     def activations(self, inputs, local=None, speaker=None, dropout_seed=None, padding=None):
@@ -118,7 +128,9 @@ class WaveNetNetwork(keras.Model):
             seed = dropout_seed
             if seed is not None:
                 seed = tf.random.experimental.stateless_fold_in(seed, i)
-            x, skip = block(x, local, speaker, seed, padding, skip_frames=frames)
+            x, skip = block(
+                x, local, speaker, seed, padding=padding, skip_frames=frames
+            )
             layers.append(x)
             skips += skip
             if config.skip_scaling == "running" and i > 0:
@@ -162,10 +174,18 @@ class WaveNetNetwork(keras.Model):
         Returns:
           float32 [batch, time, local_channels]: row t conditions the prediction of sample t + 1;
           None without conditioning.
+
+        Raises:
+          ValueError: features that do not cover the waveform, where their sizes are known.
         """
         parts = []
         if self.conditioner is not None:
-            parts.append(self.conditioner(features)[:, : tf.shape(waveform)[1]])
+            rows = self.conditioner(features)
+            if None not in (rows.shape[1], waveform.shape[1]) and rows.shape[1] < waveform.shape[1]:
+                raise ValueError(
+                    f"features cover {rows.shape[1]} samples, but {waveform.shape[1]} are given"
+                )
+            parts.append(rows[:, : tf.shape(waveform)[1]])
         if self.context is not None:
             parts.append(self.context(waveform, first=first))
         return tf.concat(parts, axis=-1) if parts else None
@@ -253,11 +273,19 @@ class WaveNet(keras.Model):
         Returns:
           (float32 [batch, samples, output_channels], waveform [batch, samples] that they speak of,
           float32 weights [batch, samples] that are 0 beyond a row's length).
+
+        Raises:
+          ValueError: a waveform that leaves nothing to predict, where its length is known.
         """
         config = self.config
         waveform = data["waveform"]
         past = waveform[:, :-1]
         first = config.context_len
+        if waveform.shape[1] is not None and waveform.shape[1] <= first:
+            raise ValueError(
+                f"waveform has {waveform.shape[1]} samples; with a receptive field of "
+                f"{config.receptive_field} at least {first + 1} are needed"
+            )
         local = network.conditioning(past, data.get("features"), first)
         # The stack sees no further back than its own field.
         unseen = first - config.stack_receptive_field if config.padding == "valid" else 0
