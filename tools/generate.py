@@ -10,7 +10,6 @@ train/. Clip number i of a seed is always the same clip, however many are asked 
 already there are skipped, so that an interrupted command is repeated to finish it.
 """
 
-import dataclasses
 import os
 import sys
 import time
@@ -23,13 +22,10 @@ from tfwave import cli
 from tfwave.audio import mel
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
-from tfwave.models.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
 from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
 from tfwave.models.wavenet_generation import stream
-from tfwave.training.checkpoints import restore
-from tfwave.training.directory import open_directory, read_description
+from tfwave.training.directory import open_directory
+from tfwave.training.trained import find_training, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
@@ -60,41 +56,9 @@ _SECONDS = flags.DEFINE_float(
     "after --prime.",
 )
 
-_SYSTEMS = ((WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet))
 # Always whole batches of this size: the rounding of a clip must not depend on how many are made.
 _BATCH = 16
 _WAVENET_BATCH = 8  # clips that WaveNet makes at a time
-
-
-def find_training(directory):
-    """Return the training directory: `directory` itself or, of a row of a table, its train/."""
-    inner = os.path.join(directory, "train")
-    has_own = os.path.exists(os.path.join(directory, "config.json"))
-    return inner if not has_own and os.path.isdir(inner) else directory
-
-
-def load_model(directory, which):
-    """Build the model that a training directory describes and load its weights.
-
-    Args:
-      directory: a directory that training wrote.
-      which: "best" or "latest".
-
-    Returns:
-      (model, description of the run, step of the weights).
-
-    Raises:
-      ValueError: the run's configuration belongs to no system of tfwave.
-      OSError: the directory holds no run or no such weights.
-    """
-    description = read_description(directory)
-    settings = description.get("model") if isinstance(description, dict) else None
-    for make_config, make_model in _SYSTEMS:
-        # Every system has fields of its own, which tell them apart.
-        if set(settings or ()) == {field.name for field in dataclasses.fields(make_config)}:
-            model = make_model(make_config(**settings))
-            return model, description, restore(directory, model, which)
-    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
 
 
 def latent(seed, number, latent_dim):
@@ -267,6 +231,11 @@ def main(argv):
         raise ValueError("--interpolate: a line needs at least 2 steps")
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
+    if not isinstance(model, WaveNet) and not hasattr(model.config, "latent_dim"):
+        raise ValueError(
+            f"{directory}: {type(model).__name__} speaks what a recording says; "
+            "use tools/copy_synthesis.py"
+        )
     out_dir = _OUT_DIR.value
     # Skipping files is only right when they came from these very weights.
     made_from = {"generated_from": description, "step": step}

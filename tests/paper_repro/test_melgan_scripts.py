@@ -70,3 +70,25 @@ def test_speeds_and_sizes_stand_beside_the_papers(run_script, tmp_path):
     assert rows["melgan"]["values"]["params_m"]["published"]["mean"] == 4.26
     other = run_script(*arguments, "--threads=2")
     assert other.returncode == 2 and "threads is 1 there and 2 here" in other.stderr
+
+
+def test_a_trained_row_copies_recordings(table2, run_script, tmp_path):
+    run = table2[0] / "rows/melgan"
+    recording = _clips(table2[0], "original")[0]
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "speech.wav").write_bytes(recording.read_bytes())
+    (corpus / "broken.wav").write_bytes(b"RIFF not a recording")
+    done = run_script("tools/copy_synthesis.py", run, corpus, f"--out_dir={tmp_path / 'out'}")
+    assert done.returncode == 1 and "broken.wav" in done.stderr and "Traceback" not in done.stderr
+    assert "1 recordings copied" in done.stdout and "griffin-lim: log spectral dis" in done.stdout
+    frames = soundfile.info(recording).frames
+    for name in ("recording", "vocoder", "griffin_lim"):
+        info = soundfile.info(tmp_path / f"out/speech.{name}.wav")
+        assert (info.frames, info.samplerate) == (frames, 22050)
+
+
+def test_generate_sends_vocoders_to_their_tool(table2, run_script, tmp_path):
+    run = table2[0] / "rows/melgan"
+    done = run_script("tools/generate.py", run, f"--out_dir={tmp_path}")
+    assert done.returncode == 2 and "use tools/copy_synthesis.py" in done.stderr

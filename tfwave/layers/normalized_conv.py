@@ -3,11 +3,15 @@
 They start as PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in).
 """
 
+import math
+
 import keras
 import tensorflow as tf
 
 from tfwave.layers.kernel_norm import NormalizedKernel
 from tfwave.layers.torch_initial import torch_uniform
+
+_GROUP_CHANNELS = 16  # that a group has at least, where groups can be merged
 
 
 class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
@@ -63,6 +67,7 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         if self.kernel_size == self.stride == self.groups == 1:
             y = tf.matmul(x, kernel[0])
         else:
+            kernel = merge_groups(kernel, self.groups)
             y = tf.nn.conv1d(x, kernel, self.stride, "VALID", dilations=self.dilation)
         return tf.nn.bias_add(y, self.bias)
 
@@ -127,3 +132,25 @@ def pad_time(x, padding, reflect):
     left = tf.reverse(tf.slice(x, [0, 1, 0], size), [1])
     right = tf.reverse(tf.slice(x, [0, last, 0], size), [1])
     return tf.concat([left, x, right], axis=1)
+
+
+def merge_groups(kernel, groups):
+    """Put small groups of a grouped convolution together, with zeros between them.
+
+    CPUs run many groups of four channels, and their gradients, two to four times slower than a
+    quarter as many of sixteen that are three quarters zeros.
+
+    Args:
+      kernel: [width, channels of a group, filters].
+      groups: how many groups it has.
+
+    Returns:
+      [width, channels of a larger group, filters] with the same outputs.
+    """
+    width, channels, filters = kernel.shape
+    merged = math.gcd(groups, max(_GROUP_CHANNELS // channels, 1))
+    if merged == 1:
+        return kernel
+    parts = tf.reshape(kernel, [width, 1, channels, groups // merged, merged, -1])
+    place = tf.reshape(tf.eye(merged), [1, merged, 1, 1, merged, 1])
+    return tf.reshape(parts * place, [width, merged * channels, filters])

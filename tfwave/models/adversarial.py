@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.pictures import spectrogram_image
+from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.tracking import trained_variables
 from tfwave.losses import adversarial
 
@@ -312,7 +312,6 @@ class AdversarialModel(keras.Model):
           step: int, the step to file them under.
           waveforms: real clips, float32 [batch, slice_len, channels].
         """
-        rate = self.config.sample_rate
         latents = self.sample_latents(8, self.seed)
         walk = tf.linspace(latents[0], latents[1], 8)
         interpolation = tf.concat(tf.unstack(self.generate(walk)), axis=0)[tf.newaxis]
@@ -321,10 +320,7 @@ class AdversarialModel(keras.Model):
             "generated": self.generate(latents),
             "interpolation": interpolation,
         }
-        for name, waveform in clips.items():
-            tf.summary.audio(f"audio/{name}", tf.clip_by_value(waveform, -1.0, 1.0), rate, step, 4)
-            picture = spectrogram_image(waveform[:, :, 0])
-            tf.summary.image(f"images/{name}", picture, step, max_outputs=4)
+        summarize_clips(clips, self.config.sample_rate, step, 4)
 
     def signatures(self):
         """Functions to export: {name: tf.function with named inputs and outputs}.

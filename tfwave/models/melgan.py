@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from tfwave.audio import mel as mels
 from tfwave.audio.mel import MELGAN, MelConfig
-from tfwave.audio.pictures import spectrogram_image
+from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
 from tfwave.layers.tracking import find_layers, trained_variables
 from tfwave.losses.optimizers import TorchAdam
@@ -63,6 +63,9 @@ class MelGANConfig:
     segment_len: int = 8192  # samples
 
     def __post_init__(self):
+        if isinstance(self.mel, dict):  # as config.json of a run has it
+            object.__setattr__(self, "mel", MelConfig(**self.mel))
+        object.__setattr__(self, "ratios", tuple(self.ratios))
         for field in (
             "channels", "residual_blocks", "discriminators", "discriminator_channels",
             "discriminator_layers", "discriminator_stride", "discriminator_max_channels",
@@ -277,9 +280,7 @@ class MelGAN(keras.Model):
         """
         real = data["waveform"][:2]
         clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
-        for name, waveform in clips.items():
-            tf.summary.audio(f"audio/{name}", waveform, self.config.sample_rate, step)
-            tf.summary.image(f"images/{name}", spectrogram_image(waveform[:, :, 0]), step)
+        summarize_clips(clips, self.config.sample_rate, step)
 
     def _scores(self, maps):
         scores = maps[-1]

@@ -19,7 +19,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfwave.audio.pictures import spectrogram_image
+from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
@@ -388,10 +388,7 @@ class WaveNet(keras.Model):
             "real": data["waveform"][:2, first : first + samples, tf.newaxis],
             "generated": self.generate(samples, clips=min(2, data["waveform"].shape[0]), **how),
         }
-        for name, waveform in clips.items():
-            clipped = tf.clip_by_value(waveform, -1.0, 1.0)
-            tf.summary.audio(f"audio/{name}", clipped, config.sample_rate, step)
-            tf.summary.image(f"images/{name}", spectrogram_image(waveform[:, :, 0]), step)
+        summarize_clips(clips, config.sample_rate, step)
 
     def _averages(self):
         return zip(self.averaged.variables, self.network.variables, strict=True)

@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.audio.pictures import spectrogram_image
+from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.block_sparsity import BLOCKS, PruningConfig
 from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers, trained_variables
@@ -346,7 +346,4 @@ class WaveRNN(keras.Model):
         if config.conditioning == "features":
             how |= {"features": data["features"][:2], "padded": True}
         generated = self.generate(real.shape[1], clips=real.shape[0], **how)
-        for name, waveform in {"real": real, "generated": generated}.items():
-            clipped = tf.clip_by_value(waveform, -1.0, 1.0)
-            tf.summary.audio(f"audio/{name}", clipped, config.sample_rate, step)
-            tf.summary.image(f"images/{name}", spectrogram_image(waveform[:, :, 0]), step)
+        summarize_clips({"real": real, "generated": generated}, config.sample_rate, step)

@@ -1,0 +1,49 @@
+"""Models as a training directory describes them, with their weights."""
+
+import dataclasses
+import os
+
+from tfwave.models.melgan import MelGAN, MelGANConfig
+from tfwave.models.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.training.checkpoints import restore
+from tfwave.training.directory import read_description
+
+_SYSTEMS = (
+    (WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet),
+    (MelGANConfig, MelGAN), (WaveRNNConfig, WaveRNN),
+)  # fmt: skip
+
+
+def find_training(directory):
+    """Return the training directory: `directory` itself or, of a row of a table, its train/."""
+    inner = os.path.join(directory, "train")
+    has_own = os.path.exists(os.path.join(directory, "config.json"))
+    return inner if not has_own and os.path.isdir(inner) else directory
+
+
+def load_model(directory, which):
+    """Build the model that a training directory describes and load its weights.
+
+    Args:
+      directory: a directory that training wrote.
+      which: "best" or "latest".
+
+    Returns:
+      (model, description of the run, step of the weights).
+
+    Raises:
+      ValueError: the run's configuration belongs to no system of tfwave.
+      OSError: the directory holds no run or no such weights.
+    """
+    description = read_description(directory)
+    settings = description.get("model") if isinstance(description, dict) else None
+    for make_config, make_model in _SYSTEMS:
+        # Every system has fields of its own, which tell them apart.
+        if set(settings or ()) == {field.name for field in dataclasses.fields(make_config)}:
+            model = make_model(make_config(**settings))
+            return model, description, restore(directory, model, which)
+    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")

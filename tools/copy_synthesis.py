@@ -1,0 +1,94 @@
+"""Run recordings through a trained vocoder: a wav in, the vocoder's wav out.
+
+    python tools/copy_synthesis.py melgan_table2/rows/melgan speech.wav --out_dir=copies
+    python tools/copy_synthesis.py TRAINED_DIR folder_of_speech --out_dir=copies
+
+Writes for every recording NAME.recording.wav, NAME.vocoder.wav and NAME.griffin_lim.wav, all at the
+rate of the model, and prints how near the vocoder and Griffin-Lim came to the recording.
+"""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+from absl import flags
+
+from tfwave import cli
+
+_OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
+_WHICH = flags.DEFINE_enum(
+    "which", "best", ["best", "latest"], "Weights: those of the best score, or the newest."
+)
+_ITERATIONS = flags.DEFINE_integer(
+    "iterations", 32, "Of the fast Griffin-Lim beside the vocoder.", lower_bound=0
+)
+_SECONDS = flags.DEFINE_float("seconds", 30.0, "Most that is taken of a recording.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of draws and initial phases.", lower_bound=0)
+
+_SHOWN = ("log_spectral_distance", "mel_cepstral_distortion", "pesq", "stoi")
+
+
+def main(argv):
+    """Copy the recordings; returns the exit code."""
+    if len(argv) != 3:
+        raise ValueError("give one trained directory, and one recording or folder of recordings")
+    if not _SECONDS.value > 0:
+        raise ValueError(f"--seconds must be above 0, not {_SECONDS.value:g}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    from tfwave.audio.files import find_audio, load, write_wav
+    from tfwave.audio.mel import mel_spectrogram
+    from tfwave.audio.mel_inversion import mel_to_waveform
+    from tfwave.metrics.vocoder import measure
+    from tfwave.papers.vocoder_systems import TRAINED
+    from tfwave.training.trained import find_training, load_model
+
+    model, _, step = load_model(find_training(argv[1]), _WHICH.value)
+    systems = [system for system in TRAINED.values() if isinstance(model, system.make)]
+    if not systems:
+        raise ValueError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
+    config, source = model.config.mel, pathlib.Path(argv[2])
+    paths = [pathlib.Path(p) for p in find_audio(source)] if source.is_dir() else [source]
+    if not paths:
+        raise ValueError(f"{source}: there is no audio (wav, flac, mp3, ogg) in this folder")
+    failed, out_dir = 0, pathlib.Path(_OUT_DIR.value)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        try:
+            recording = load(str(path), config.sample_rate, 1)[:, 0]
+        except (OSError, ValueError) as error:
+            print(f"copy_synthesis.py: {cli.one_line(error)}", file=sys.stderr)
+            failed += 1
+            continue
+        samples = min(len(recording), int(_SECONDS.value * config.sample_rate))
+        recording = recording[: samples // config.hop_length * config.hop_length]
+        if len(recording) < config.n_fft:
+            print(f"copy_synthesis.py: {path}: shorter than a frame of the mel spectrogram",
+                  file=sys.stderr)  # fmt: skip
+            failed += 1
+            continue
+        features = mel_spectrogram(recording[np.newaxis], config)
+        made = {
+            "vocoder": systems[0].vocode(model, recording, _SEED.value),
+            "griffin_lim": mel_to_waveform(
+                features, config, _ITERATIONS.value, seed=_SEED.value
+            )[0].numpy(),
+        }  # fmt: skip
+        for name, waveform in {"recording": recording, **made}.items():
+            clip = np.clip(waveform, -1, 1)[:, np.newaxis]
+            write_wav(out_dir / f"{path.stem}.{name}.wav", clip, config.sample_rate)
+        for name, waveform in made.items():
+            shorter = min(len(waveform), len(recording))
+            found = measure(recording[:shorter], np.clip(waveform[:shorter], -1, 1),
+                            config.sample_rate)  # fmt: skip
+            numbers = ", ".join(
+                f"{key.replace('_', ' ')} {found[key]:.2f}" for key in _SHOWN if found[key]
+            )
+            print(f"{path.name}, {name.replace('_', '-')}: {numbers}")
+    print(f"{out_dir}: {len(paths) - failed} recordings copied (weights of step {step})")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
