@@ -21,6 +21,7 @@ from tfwave.interop import melgan_goldens as melgan  # noqa: E402
 from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
 from tfwave.interop import wavenet_ibab_goldens as ibab  # noqa: E402
 from tfwave.interop import wavenet_parts_goldens as wavenet_parts  # noqa: E402
+from tfwave.interop.fatchord_wavernn_goldens import check_fatchord  # noqa: E402
 from tfwave.interop.goldens import read_golden  # noqa: E402
 from tfwave.interop.loader_goldens import check_loader  # noqa: E402
 from tfwave.interop.mel_goldens import check_mel  # noqa: E402
@@ -60,6 +61,7 @@ CHECKS_BY_ARRAY = (
     ("w/tacotron2/mel_basis", check_mel),
     ("w/audio2mel/mel_basis", melgan.check_melgan),
     ("w/I_mask", check_dual_softmax),
+    ("w/upsample/resnet/conv_in/kernel", check_fatchord),
     ("out/log_mel", melgan.check_audio2mel),
 )
 

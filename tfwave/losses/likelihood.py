@@ -154,9 +154,22 @@ def sample_gaussian_mixture(params, uniform_mixture, normal):
     return tf.clip_by_value(mean + tf.exp(log_scale) * normal, -1.0, 1.0)
 
 
+def pick_component(logits, uniform):
+    """Draw components by Gumbel's maximum.
+
+    Args:
+      logits: float32 [..., K].
+      uniform: float32 [..., K] in UNIFORM_RANGE.
+
+    Returns:
+      int32 [...].
+    """
+    gumbel = -tf.math.log(-tf.math.log(uniform))
+    return tf.argmax(logits + gumbel, axis=-1, output_type=tf.int32)
+
+
 def _pick(params, uniform):
     """Mean and log scale of the component that uniform numbers pick."""
     logits, means, log_scales = tf.split(params, 3, axis=-1)
-    best = tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), axis=-1)
-    chosen = tf.one_hot(best, logits.shape[-1])
+    chosen = tf.one_hot(pick_component(logits, uniform), logits.shape[-1])
     return tf.reduce_sum(chosen * means, axis=-1), tf.reduce_sum(chosen * log_scales, axis=-1)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan import MelGAN, MelGANConfig
 from tfwave.models.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan import WaveGAN, WaveGANConfig
@@ -14,7 +15,7 @@ from tfwave.training.directory import read_description
 
 _SYSTEMS = (
     (WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet),
-    (MelGANConfig, MelGAN), (WaveRNNConfig, WaveRNN),
+    (MelGANConfig, MelGAN), (WaveRNNConfig, WaveRNN), (FatchordConfig, FatchordWaveRNN),
 )  # fmt: skip
 
 

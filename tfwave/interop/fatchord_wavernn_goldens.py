@@ -1,0 +1,233 @@
+"""Golden vectors of fatchord/WaveRNN: the network, its loss and gradients, generation, folds."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio.mel import MelConfig
+from tfwave.interop.goldens import compare
+from tfwave.layers.tracking import trained_variables
+from tfwave.losses import likelihood
+from tfwave.models import fatchord_wavernn_generation as generation
+from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+
+# Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
+# loss of mixtures subtracts two sigmoids, which leaves 6e-3 of a sample and 1e-3 of a gradient.
+_TOLERANCE = 1e-4
+_GRADIENT_TOLERANCE = 2e-5
+_MIXTURE_TOLERANCES = {"loss_per_sample": 1.5e-2, "loss": 1e-3, "grad": 2e-3}
+_AUDIO_TOLERANCE = 2e-5
+_OUTPUTS = {"RAW": "categorical", "MOL": "logistic_mixture"}
+
+
+def fatchord_model(golden, mu_law=False):
+    """A `FatchordWaveRNN` of a `fatchord_` golden and its weights; classes companded or not."""
+    cfg, weights = golden.cfg, golden.weights
+    hop = int(np.prod(cfg["upsample_factors"]))
+    config = FatchordConfig(
+        mel=MelConfig(hop_length=hop, n_mels=cfg["feat_dims"]),
+        output=_OUTPUTS[cfg["mode"]],
+        bits=cfg["bits"],
+        mu_law=mu_law,
+        mixtures=weights["fc3/kernel"].shape[1] // 3,
+        units=cfg["rnn_dims"],
+        dense_units=cfg["fc_dims"],
+        upsampling=cfg["upsample_factors"],
+        frame_padding=cfg["pad"],
+        resnet_channels=cfg["compute_dims"],
+        resnet_blocks=cfg["res_blocks"],
+        aux_channels=cfg["res_out_dims"],
+    )
+    model = FatchordWaveRNN(config)
+    for place, variable in _variables(model.network).items():
+        array = weights[place]
+        variable.assign(array.reshape(variable.shape))
+    return model
+
+
+def _variables(network):
+    """{array of a golden without w/: variable}."""
+    aux, found = network.auxiliary, {}
+    for i, layer in enumerate(network.stretch.upsamplings):
+        found[f"upsample/up_layers/{2 * i + 1}/kernel"] = layer.kernel
+    layers = {"conv_in": aux.conv_in, "batch_norm": aux.norm, "conv_out": aux.conv_out}
+    for i, block in enumerate(aux.blocks):
+        parts = {"conv1": block.conv1, "batch_norm1": block.norm1, "conv2": block.conv2,
+                 "batch_norm2": block.norm2}  # fmt: skip
+        layers |= {f"layers/{i}/{name}": layer for name, layer in parts.items()}
+    layers = {f"upsample/resnet/{name}": layer for name, layer in layers.items()}
+    layers |= {"I": network.inputs_layer, "rnn1": network.rnn1.cell, "rnn2": network.rnn2.cell}
+    layers |= {name: getattr(network, name) for name in ("fc1", "fc2", "fc3")}
+    parts = ("kernel", "recurrent_kernel", "bias", "gamma", "beta", "moving_mean",
+             "moving_variance")  # fmt: skip
+    for place, layer in layers.items():
+        for part in parts:
+            if getattr(layer, part, None) is not None:
+                found[f"{place}/{part}"] = getattr(layer, part)
+    return found
+
+
+def check_fatchord(golden):
+    """Compare the network in evaluation and training, the loss, and generation.
+
+    Args:
+      golden: Golden with mels, levels, weights under their module paths, and random numbers.
+
+    Returns:
+      List of (array, worst absolute error, tolerance); an output that is not computed here, or one
+      that is missing, has an infinite error.
+    """
+    inputs = golden.inputs
+    model = fatchord_model(golden)
+    results = _check_inputs(model, inputs)
+    found = _network(model, inputs, "eval")
+    found |= _whole(model, inputs)
+    if model.config.output == "categorical":
+        found |= _folds(model, inputs, golden.cfg)
+        found["gen_argmax/audio_mu_law"] = _audio(fatchord_model(golden, mu_law=True), inputs)
+    else:
+        found |= _mixture_loss(inputs)
+    # Last, because it moves the statistics of batch normalisation.
+    found |= _network(model, inputs, "train")
+    for name in sorted({*golden.outputs, *found}):
+        if name not in golden.outputs or name not in found:
+            results.append((f"out/{name}", float("inf"), _TOLERANCE))
+            continue
+        expected = golden.outputs[name]
+        tolerance = _tolerance(name, expected, model.config)
+        results.append(compare(f"out/{name}", found[name], expected, tolerance))
+    return results
+
+
+def _tolerance(name, expected, config):
+    if expected.dtype.kind == "i":
+        return 0.0
+    if name.startswith(("gen", "fold", "unfold")) and not name.endswith("logits"):
+        return _AUDIO_TOLERANCE
+    mixture = config.output == "logistic_mixture"
+    if name == "mol_loss_per_sample_in_float64":
+        return _TOLERANCE
+    if "grad" in name:
+        return _MIXTURE_TOLERANCES["grad"] if mixture else _GRADIENT_TOLERANCE
+    for part, tolerance in _MIXTURE_TOLERANCES.items():
+        if mixture and name.endswith(part):
+            return tolerance
+    return _GRADIENT_TOLERANCE if "batch_norm" in name else _TOLERANCE
+
+
+def _check_inputs(model, inputs):
+    """The levels as the network takes them and as they are judged."""
+    x = generation.scaled(model.config, inputs["labels"])
+    target = inputs["labels"] if model.config.output == "categorical" else x
+    return [
+        compare("in/x", x[:, :-1], inputs["x"], 1e-6),
+        compare("in/target", target[:, 1:], inputs["target"], 1e-6),
+    ]
+
+
+def _network(model, inputs, mode):
+    """The arrays out/eval/ or out/train/; "train" moves the statistics of batch normalisation."""
+    network, training = model.network, mode == "train"
+    labels, mels = tf.constant(inputs["labels"]), tf.constant(inputs["mels"])
+    variables = trained_variables(network)
+    with tf.GradientTape() as tape:
+        stretched, aux = network.conditioning(mels, training=training)
+        params = network.outputs_of(tf.constant(inputs["x"]), stretched, aux)
+        nats = model.negative_log_likelihood(params, labels[:, 1:])
+        loss = tf.reduce_mean(nats)
+    found = {"aux": aux, "logits": params, "loss": loss}
+    if training:
+        gradients = tape.gradient(loss, variables)
+        found["grad_norm_all"] = tf.linalg.global_norm(gradients)
+        by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
+        places = _variables(network)
+        for place in ("I/kernel", "upsample/up_layers/1/kernel", "rnn1/recurrent_kernel",
+                      "rnn1/bias"):  # fmt: skip
+            variable = places[place]
+            variable = variable if isinstance(variable, tf.Variable) else variable.value
+            gradient = by_variable[variable.ref()]
+            found[f"grad/{place}"] = gradient[:, 0] if "up_layers" in place else gradient
+        norm = network.auxiliary.norm
+        found["batch_norm_after/moving_mean"] = norm.moving_mean
+        found["batch_norm_after/moving_variance"] = norm.moving_variance
+    else:
+        found["upsampled_mels"] = stretched
+        if model.config.output == "logistic_mixture":
+            found["loss_per_sample"] = nats
+    return {f"{mode}/{name}": np.asarray(array) for name, array in found.items()}
+
+
+def _whole(model, inputs):
+    """The arrays of a whole clip: sample by sample, and the audio by the compiled loop."""
+    if model.config.output == "logistic_mixture":
+        draws = (inputs["gen_uniform_mixture"][:, np.newaxis],
+                 inputs["gen_uniform_logistic"][:, np.newaxis])  # fmt: skip
+        params, values = _steps(model, inputs, draws)
+        count = model.config.mixtures
+        return {
+            "gen/logits": params, "gen/samples": values,
+            "gen/mixture": likelihood.pick_component(params[:, :count], draws[0][:, 0]),
+            "gen/audio": _audio(model, inputs, draws=draws),
+        }  # fmt: skip
+    found = {}
+    for name, draws in (("argmax", None), ("uniform", (inputs["gen_uniform"][:, np.newaxis],))):
+        params, values = _steps(model, inputs, draws)
+        classes = np.round((values + 1.0) * ((model.config.levels - 1) / 2)).astype(np.int32)
+        found |= {f"gen_{name}/logits": params, f"gen_{name}/samples": values,
+                  f"gen_{name}/class": classes}  # fmt: skip
+    found["gen_argmax/audio"] = _audio(model, inputs)
+    return found
+
+
+def _steps(model, inputs, draws):
+    """Outputs [samples, channels] and samples [samples] of all steps that the frames cover."""
+    config, weights = model.config, generation.fold_weights(model.network)
+    rows = generation.conditioning(model.network, tf.constant(inputs["gen_mels"]))
+    terms = tf.matmul(rows, weights.conditioning[tf.newaxis]) + weights.bias
+    greedy = draws is None
+
+    def one(state, terms, drawn):
+        params, state = generation.step(weights, state, terms)
+        value = generation.draw(config, params, drawn, greedy=greedy)
+        return params, state._replace(value=value)
+
+    one = tf.function(one, autograph=False)
+    state, found = generation.start(config, 1), []
+    for t in range(terms.shape[1]):
+        drawn = None if greedy else [tf.constant(each[t]) for each in draws]
+        params, state = one(state, terms[:, t], drawn)
+        found.append((params[0], state.value[0]))
+    return tuple(np.stack(arrays) for arrays in zip(*found, strict=True))
+
+
+def _audio(model, inputs, draws=None, **how):
+    """The audio that is made of the golden's mels, [samples]; the public code does not clip it."""
+    return generation.generate(
+        model.network, inputs["gen_mels"], draws=draws, greedy=draws is None, **how
+    )[0, :, 0]
+
+
+def _folds(model, inputs, cfg):
+    """The arrays of folding, crossfading, and generation in folds."""
+    target, overlap = cfg["target"], cfg["overlap"]
+    rows = generation.conditioning(model.network, tf.constant(inputs["gen_mels"]))
+    rows = generation.folded(rows, target, overlap)[0]
+    small = cfg["fold_target"], cfg["fold_overlap"]
+    return {
+        "gen_batched_argmax/samples": generation.run(model.network, rows, greedy=True),
+        "gen_batched_argmax/audio": _audio(
+            model, inputs, batched=True, target=target, overlap=overlap
+        ),
+        "fold": generation.folded(tf.constant(inputs["fold"]), *small)[0],
+        "unfold": generation.unfolded(inputs["unfold"][np.newaxis], small[1])[0],
+    }
+
+
+def _mixture_loss(inputs):
+    """The loss alone, in float64 and in float32."""
+    found = {}
+    for name, dtype in (("_in_float64", np.float64), ("", np.float32)):
+        params, y = (tf.constant(inputs[part], dtype) for part in ("mol_params", "mol_y"))
+        found[f"mol_loss_per_sample{name}"] = likelihood.logistic_mixture_nll(
+            params, y, 2**16, float(np.log(1e-14))
+        )
+    return found

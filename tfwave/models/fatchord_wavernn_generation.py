@@ -1,0 +1,355 @@
+"""Audio from the mel-conditioned WaveRNN of public code: one compiled loop, whole clips or folds.
+
+The weights are folded so that the loop reads as few of them as it can. With x the sample before,
+I [x, c] = x I_x + I_c c, so that all that x and the conditioning c add to the gates and to the
+first dense layer is a product with a vector and a product outside of the loop; I itself and the
+input product of the first GRU are gone. What the state of the first GRU adds to the second, and
+what it adds to itself one sample later, is one product. Full-size, 2.9 of 3.8 million weights stay
+in the loop.
+
+A long clip can be cut into overlapping folds, which are made at the same time and crossfaded
+(`fold_with_overlap`, `xfade_and_unfold` and `generate` of the public code).
+"""
+
+import functools
+import os
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio import mel, mulaw
+from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.wavernn_cell import gates
+
+BLOCK = 512  # samples that one call of the compiled loop makes
+FADED = 20  # frames at the end of a clip over which it fades out
+
+
+class Weights(typing.NamedTuple):
+    """A network's weights as the loop uses them; U units, F dense units, C conditioning channels.
+
+    "Terms" are what is added to the gates of both GRUs and to both dense layers, in this order.
+    """
+
+    conditioning: tf.Tensor  # [C, 6 U + 2 F]: terms of a row of conditioning
+    bias: tf.Tensor  # [6 U + 2 F]
+    sample: tf.Tensor  # [6 U + F]: terms of the sample before, none in the second dense layer
+    first: tuple  # six [U, U]: the first GRU's state to the second's gates and to its own
+    second: tuple  # three [U, U]: the second GRU's state to its own gates
+    recurrent_biases: tuple  # two [3 U]
+    dense: tuple  # [U, F], [F, F], [F, outputs]
+    output_bias: tf.Tensor
+
+
+class State(typing.NamedTuple):
+    """Where generation stands; B clips or folds."""
+
+    value: tf.Tensor  # float32 [B], the sample before
+    first: tf.Tensor  # float32 [B, U], state of the first GRU
+    second: tf.Tensor  # float32 [B, U], state of the second
+    products: tf.Tensor  # float32 [B, 3 U], the first state times its recurrent kernel
+
+
+def scaled(config, labels):
+    """Levels 0 .. config.levels - 1 as the network takes them, float32 in [-1, 1]."""
+    return tf.cast(labels, tf.float32) * (2.0 / (config.levels - 1)) - 1.0
+
+
+def decoded(config, values):
+    """What the network takes for samples -> waveform; of companded classes it is expanded."""
+    if config.output == "categorical" and config.mu_law:
+        return mulaw.expand(values, config.levels)
+    return values
+
+
+def fold_weights(network) -> Weights:
+    """Prepare a `FatchordNetwork`'s weights for the loop."""
+    units, bands = network.config.units, network.config.mel.n_mels
+    part = network.config.aux_channels // 4
+
+    def of(layer):
+        return tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias)
+
+    kernel, bias = of(network.inputs_layer)
+    (in_1, biases_1), (in_2, biases_2) = of(network.rnn1.cell), of(network.rnn2.cell)
+    (dense_1, bias_1), (dense_2, bias_2), (dense_3, bias_3) = map(
+        of, (network.fc1, network.fc2, network.fc3)
+    )
+    # What the output of the inputs' layer adds, and what the other three auxiliary parts do.
+    through = tf.concat([in_1, in_2[:units], dense_1[:units]], axis=-1)
+    hidden = bias_2.shape[0]
+    folded = tf.pad(tf.matmul(kernel, through), [[0, 0], [0, hidden]])
+    direct = tf.concat([
+        tf.pad(rows, [[0, 0], [before, 6 * units + 2 * hidden - before - rows.shape[1]]])
+        for rows, before in ((in_2[units:], 3 * units), (dense_1[units:], 6 * units),
+                             (dense_2[hidden:], 6 * units + hidden))
+    ], axis=0)  # fmt: skip
+    assert folded.shape[0] == 1 + bands + part and direct.shape[0] == 3 * part
+    own = [biases_1[0], biases_2[0], bias_1, bias_2]
+    passed = tf.pad(tf.linalg.matvec(through, bias, transpose_a=True), [[0, hidden]])
+    return Weights(
+        tf.concat([folded[1:], direct], axis=0), tf.concat(own, axis=0) + passed,
+        folded[0, : 6 * units + hidden],
+        (*_by_gate(in_2[:units]), *_by_gate(network.rnn1.cell.recurrent_kernel)),
+        _by_gate(network.rnn2.cell.recurrent_kernel), (biases_1[1], biases_2[1]),
+        (dense_1[:units], dense_2[:hidden], dense_3), bias_3,
+    )  # fmt: skip
+
+
+def _by_gate(kernel):
+    return tuple(tf.split(tf.convert_to_tensor(kernel), 3, axis=-1))
+
+
+def start(config, rows) -> State:
+    """The state before the first sample of each row: zeros."""
+    return State(
+        tf.zeros([rows]), *[tf.zeros([rows, config.units])] * 2, tf.zeros([rows, 3 * config.units])
+    )
+
+
+def step(weights, state, terms):
+    """Process one sample.
+
+    Args:
+      weights: `Weights`.
+      state: `State`.
+      terms: float32 [B, 6 U + 2 F], conditioning and biases.
+
+    Returns:
+      (float32 [B, outputs] that describe the next sample, `State` without its value).
+    """
+    units, hidden = state.first.shape[-1], weights.dense[1].shape[0]
+    by_value = terms[:, :-hidden] + state.value[:, tf.newaxis] * weights.sample
+    to_first, to_second, to_dense = tf.split(by_value, [3 * units, 3 * units, hidden], axis=-1)
+    first = _updated(state.first, state.products + weights.recurrent_biases[0], to_first)
+    to_gates, products = tf.split(_product(first, weights.first), 2, axis=-1)
+    recurrent = _product(state.second, weights.second) + weights.recurrent_biases[1]
+    second = _updated(state.second, recurrent, to_second + to_gates)
+    dense = tf.nn.relu(tf.matmul(first + second, weights.dense[0]) + to_dense)
+    dense = tf.nn.relu(tf.matmul(dense, weights.dense[1]) + terms[:, -hidden:])
+    params = tf.matmul(dense, weights.dense[2]) + weights.output_bias
+    return params, State(state.value, first, second, products)
+
+
+def _product(x, matrices):
+    # XLA's product on the CPU takes half the time for a matrix of this size as for a wider one.
+    return tf.concat([tf.matmul(x, matrix) for matrix in matrices], axis=-1)
+
+
+def _updated(h, products, terms):
+    z, _, new = gates(products, terms)
+    return new + z * (h - new)
+
+
+def draw(config, params, drawn, temperature=1.0, greedy=False):
+    """Draw a sample; see `wavenet_outputs.draw_value`.
+
+    Returns:
+      float32 [B], as the network takes it in.
+    """
+    value = outputs.draw_value(config, params, drawn, temperature, greedy)
+    return scaled(config, value) if config.output == "categorical" else value
+
+
+def advance(config, greedy, weights, state, rows, drawn, temperature):
+    """Make as many samples as there are rows of conditioning.
+
+    Args:
+      config: FatchordConfig.
+      greedy: whether the most likely value is taken instead of a draw.
+      weights: `Weights`.
+      state: `State`.
+      rows: float32 [samples, B, C], conditioning.
+      drawn: tuple of float32 [samples, B, ...]; see `wavenet_outputs.draws`.
+      temperature: float32 scalar above 0.
+
+    Returns:
+      (float32 [samples, B], `State`).
+    """
+    count, clips, channels = rows.shape
+    terms = tf.matmul(tf.reshape(rows, [-1, channels]), weights.conditioning) + weights.bias
+    terms = tf.reshape(terms, [count, clips, -1])
+
+    def body(i, state, made):
+        params, state = step(weights, state, terms[i])
+        value = draw(config, params, [each[i] for each in drawn], temperature, greedy)
+        made = tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
+        return i + 1, state._replace(value=value), made
+
+    made = tf.zeros([count, clips])
+    _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
+    return made, state
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(config, greedy, xla):
+    """`advance` of several groups of rows, which run at the same time."""
+    one = tf.function(functools.partial(advance, config, greedy), jit_compile=xla, autograph=False)
+
+    def groups(weights, temperature, parts):
+        return [one(weights, *part, temperature) for part in parts]
+
+    return tf.function(groups, autograph=False)
+
+
+def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=True, groups=None):
+    """Make the samples that rows of conditioning are for, each row of the batch from silence.
+
+    Args:
+      network: FatchordNetwork.
+      rows: float32 [B, samples, n_mels + aux_channels], of `FatchordNetwork.conditioning`.
+      seed: int.
+      draws: tuple of float32 [samples, B, ...] (see `wavenet_outputs.draws`) instead of a seed's.
+      temperature: above 0; below 1 keeps closer to the likely.
+      greedy: take the most likely value each time instead of a draw.
+      xla: compile the loop (seconds, once for each shape), or run it op by op.
+      groups: of rows, made at the same time; by default one for each core, if rows are many.
+
+    Returns:
+      float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
+    """
+    config, (batch, samples, _) = network.config, rows.shape
+    weights, loop = fold_weights(network), _compiled(config, greedy, xla)
+    groups = _slices(batch, groups)
+    states = [start(config, group.stop - group.start) for group in groups]
+    temperature, blocks = tf.constant(temperature, tf.float32), []
+    for first in range(0, samples, BLOCK):
+        number = tf.constant(first // BLOCK)
+        drawn = _of_block(draws, first) if draws is not None else outputs.draws(
+            config, tf.constant(seed), number, batch, BLOCK
+        )  # fmt: skip
+        block = _of_block((tf.transpose(rows[:, first : first + BLOCK], [1, 0, 2]),), 0)[0]
+        parts = [
+            (state, block[:, group], tuple(each[:, group] for each in drawn))
+            for state, group in zip(states, groups, strict=True)
+        ]
+        made, states = zip(*loop(weights, temperature, parts), strict=True)
+        blocks.append(tf.concat(made, axis=1))
+    return tf.transpose(tf.concat(blocks, axis=0))[:, :samples]
+
+
+def _of_block(arrays, first):
+    """BLOCK rows of each array from number `first` on, the last one repeated where they end."""
+    indices = tf.range(first, first + BLOCK)
+    return tuple(tf.gather(a, tf.minimum(indices, a.shape[0] - 1)) for a in arrays)
+
+
+def _slices(rows, groups):
+    if groups is None:
+        groups = min(len(os.sched_getaffinity(0)), rows // 2)
+    groups = max(1, min(groups, rows))
+    edges = [rows * i // groups for i in range(groups + 1)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def folded(rows, target, overlap):
+    """Cut clips into overlapping folds; zeros follow where the last one is longer than the clip.
+
+    Args:
+      rows: float32 [clips, samples, channels].
+      target: samples of a fold between its overlaps.
+      overlap: samples that two folds share.
+
+    Returns:
+      float32 [clips, folds, target + 2 * overlap, channels].
+    """
+    hop, length = target + overlap, target + 2 * overlap
+    folds = fold_count(rows.shape[1], target, overlap)
+    missing = (folds - 1) * hop + length - rows.shape[1]
+    rows = tf.pad(rows, [[0, 0], [0, missing], [0, 0]])
+    return tf.stack([rows[:, i * hop : i * hop + length] for i in range(folds)], axis=1)
+
+
+def fold_count(samples, target, overlap):
+    """Folds that a clip of `samples` samples is cut into."""
+    return max(1, -(-(samples - overlap) // (target + overlap)))
+
+
+def unfolded(folds, overlap):
+    """Join folds again, crossfaded with constant power.
+
+    The first half of an overlap is the end of the fold before alone: the next one, which starts
+    from nothing, is still silent. So is the beginning of the first fold.
+
+    Args:
+      folds: float [clips, folds, length], such as `folded` cuts.
+      overlap: samples that two folds share.
+
+    Returns:
+      float64 array [clips, folds * (length - overlap) + overlap].
+    """
+    folds = np.array(folds, np.float64)
+    clips, count, length = folds.shape
+    silent = overlap // 2
+    ramp = np.linspace(-1.0, 1.0, overlap - silent)
+    folds[..., :silent] = 0.0
+    folds[..., silent:overlap] *= np.sqrt(0.5 * (1.0 + ramp))
+    folds[..., length - overlap + silent :] *= np.sqrt(0.5 * (1.0 - ramp))
+    hop = length - overlap
+    joined = np.zeros([clips, count * hop + overlap])
+    for i in range(count):
+        joined[:, i * hop : i * hop + length] += folds[:, i]
+    return joined
+
+
+def faded(waveform, hop_length):
+    """Fade clips [clips, samples] out over their last `FADED` frames; float64 array."""
+    waveform = np.array(waveform, np.float64)
+    waveform[:, -FADED * hop_length :] *= np.linspace(1.0, 0.0, FADED * hop_length)
+    return waveform
+
+
+def generate(
+    network, features, seed=0, batched=False, target=11000, overlap=550, draws=None,
+    temperature=1.0, greedy=False, xla=True,
+):  # fmt: skip
+    """Make audio of features.
+
+    Args:
+      network: FatchordNetwork.
+      features: float32 [clips, frames, n_mels]; silence is put at both ends for context.
+      seed: int. Clip i of a seed is drawn from the same numbers however many clips there are.
+      batched: cut clips into folds, which are made at the same time.
+      target: samples of a fold between its overlaps.
+      overlap: samples that two folds share.
+      draws: random numbers instead of a seed's, see `run`; folds stand clip by clip.
+      temperature: above 0; below 1 keeps closer to the likely.
+      greedy: take the most likely value each time instead of a draw.
+      xla: compile the loop (seconds, once for each shape), or run it op by op.
+
+    Returns:
+      float32 [clips, (frames - 1) * hop_length, 1] in [-1, 1], but where two folds agree: there the
+      crossfade of constant power can make it louder by up to sqrt(2).
+
+    Raises:
+      ValueError: features of another shape, of fewer than 21 frames or not finite, or an argument
+        out of range; names it.
+    """
+    config = network.config
+    features = mel.check_features(features, config.mel, least=FADED + 1)
+    for name, value, least in (("target", target, 1), ("overlap", overlap, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more samples, not {value}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")
+    clips, samples = features.shape[0], (features.shape[1] - 1) * config.hop_length
+    rows = conditioning(network, features)
+    if batched:
+        folds = folded(rows, target, overlap)
+        rows = tf.reshape(folds, [-1, *folds.shape[2:]])
+    else:
+        rows = rows[:, :samples]
+    made = run(network, rows, seed, draws, temperature, greedy, xla)
+    made = decoded(config, made)
+    if batched:
+        made = unfolded(tf.reshape(made, [clips, -1, made.shape[1]]), overlap)[:, :samples]
+    waveform = faded(made, config.hop_length).astype(np.float32)
+    return tf.constant(waveform[..., np.newaxis])
+
+
+def conditioning(network, features):
+    """Features without context -> rows for `run`, float32 [clips, samples, channels]."""
+    padding = network.config.frame_padding
+    padded = tf.pad(features, [[0, 0], [padding, padding], [0, 0]])
+    return tf.concat(network.conditioning(padded), axis=-1)
