@@ -19,6 +19,7 @@ from tfwave import cli  # noqa: E402
 from tfwave.interop import adversarial_goldens as adversarial  # noqa: E402
 from tfwave.interop import melgan_goldens as melgan  # noqa: E402
 from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
+from tfwave.interop import waveglow_goldens as waveglow  # noqa: E402
 from tfwave.interop import wavenet_ibab_goldens as ibab  # noqa: E402
 from tfwave.interop import wavenet_parts_goldens as wavenet_parts  # noqa: E402
 from tfwave.interop.fatchord_wavernn_goldens import check_fatchord  # noqa: E402
@@ -62,6 +63,8 @@ CHECKS_BY_ARRAY = (
     ("w/audio2mel/mel_basis", melgan.check_melgan),
     ("w/I_mask", check_dual_softmax),
     ("w/upsample/resnet/conv_in/kernel", check_fatchord),
+    ("in/infer_draw0", waveglow.check_waveglow),
+    ("out/stft_round_trip_max_abs_error", waveglow.check_tacotron_mel),
     ("out/log_mel", melgan.check_audio2mel),
 )
 

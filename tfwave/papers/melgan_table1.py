@@ -5,7 +5,9 @@ import dataclasses
 import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
+from tfwave.models import waveglow
 from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_config import STACK, r9y9_config
 from tfwave.papers import report, vocoder_speed
@@ -52,9 +54,10 @@ def wavenet_config():
 
 def speakers(small):
     """{row: `Speaker`} of the rows that are measured; `small` shrinks the models."""
-    wavenet, melgan = wavenet_config(), MelGANConfig()
+    wavenet, glow, melgan = wavenet_config(), WaveGlowConfig(), MelGANConfig()
     if small:
         wavenet = dataclasses.replace(wavenet, residual_channels=8, gate_channels=8)
+        glow = dataclasses.replace(glow, channels=8, layers=2)
         melgan = dataclasses.replace(melgan, channels=2)
     hop = melgan.hop_length
     return {
@@ -62,6 +65,12 @@ def speakers(small):
             lambda: WaveNet(dataclasses.replace(wavenet, average_decay=0.0)),
             lambda model, seconds: random_mel(melgan.mel, seconds),
             lambda model, mel: model.generate(mel.shape[1] * hop - 4 * hop, features=mel),
+            folded_count,
+        ),
+        "waveglow": Speaker(
+            lambda: waveglow.folded(WaveGlow(glow)),
+            lambda model, seconds: random_mel(glow.mel, seconds),
+            lambda model, mel: model.generate(mel),
             folded_count,
         ),
         "melgan": Speaker(

@@ -12,6 +12,7 @@ from tfwave.audio import world
 from tfwave.audio.mel_inversion import mel_to_waveform
 from tfwave.data.utterances import WindowConfig
 from tfwave.models.melgan import MelGAN, MelGANConfig
+from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 from tfwave.training.loop import Score
 
 
@@ -52,6 +53,10 @@ TRAINED = {
     "melgan": TrainedVocoder(
         MelGAN, MelGANConfig, _segments, False,
         Score("held_out_mel_error", lower_is_better=True), _by_features,
+    ),
+    "waveglow": TrainedVocoder(
+        WaveGlow, WaveGlowConfig, _segments, False,
+        Score("held_out_bits_per_sample", lower_is_better=True), _by_features,
     ),
 }  # fmt: skip
 

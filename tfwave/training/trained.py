@@ -7,6 +7,7 @@ from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan import MelGAN, MelGANConfig
 from tfwave.models.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_config import WaveNetConfig
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
@@ -16,6 +17,7 @@ from tfwave.training.directory import read_description
 _SYSTEMS = (
     (WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet),
     (MelGANConfig, MelGAN), (WaveRNNConfig, WaveRNN), (FatchordConfig, FatchordWaveRNN),
+    (WaveGlowConfig, WaveGlow),
 )  # fmt: skip
 
 

@@ -1,0 +1,153 @@
+"""Golden vectors of NVIDIA/waveglow and of the mel spectrogram that it is given."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
+from tfwave.interop.goldens import compare, relative
+from tfwave.layers.tracking import trained_variables
+from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, flow_loss
+from tfwave.models.waveglow_denoiser import centred_stft, inverse_centred_stft
+
+# Several times what float32 leaves of the agreement: signals 8e-6, gradients 4e-7, a determinant
+# 3e-7 before it is multiplied by the number of groups.
+_TOLERANCE = 1e-5
+_LOSS_TOLERANCE = 2e-6
+_DET_TOLERANCE = 1e-6
+_MEL_TOLERANCE = 4e-5  # theirs multiplies with a float32 Fourier matrix
+
+
+def check_tacotron_mel(golden):
+    """Compare magnitudes, mel spectrogram and the way back of one signal.
+
+    Args:
+      golden: Golden with `audio` [time], the mel matrix, `magnitude` [frames, bins] of the first
+        frames, `log_mel` [frames, n_mels].
+
+    Returns:
+      (name, worst error, tolerance) of each array.
+    """
+    cfg, outputs = golden.cfg, golden.outputs
+    config = MelConfig(
+        sample_rate=cfg["sampling_rate"], n_fft=cfg["filter_length"],
+        hop_length=cfg["hop_length"], win_length=cfg["win_length"],
+        n_mels=cfg["n_mel_channels"], f_min=cfg["mel_fmin"], f_max=cfg["mel_fmax"],
+    )  # fmt: skip
+    audio = tf.constant(golden.inputs["audio"])[tf.newaxis]
+    spectrum = centred_stft(audio, config.n_fft)
+    back = inverse_centred_stft(spectrum, config.n_fft)
+    lost = tf.reduce_max(tf.abs(back - audio[:, : back.shape[1]]))
+    frames = outputs["magnitude"].shape[0]
+    name = "stft_round_trip_max_abs_error"
+    return [
+        compare("w/mel_basis", mel_matrix(config), golden.weights["mel_basis"], 0.0),
+        compare(
+            "out/magnitude", tf.abs(spectrum)[0, :frames], outputs["magnitude"], _MEL_TOLERANCE
+        ),
+        compare(
+            "out/log_mel", mel_spectrogram(audio, config)[0], outputs["log_mel"], _MEL_TOLERANCE
+        ),
+        compare(f"out/{name}", lost, outputs[name], _TOLERANCE),
+    ]
+
+
+def check_waveglow(golden):
+    """Compare both directions of the flow, the loss and its gradients.
+
+    Args:
+      golden: Golden with `mel` [batch, frames, n_mels], `audio` [batch, time], draws for the
+        inverse, and the weights under their module paths.
+
+    Returns:
+      (name, worst error, tolerance) of each array.
+    """
+    return compare_waveglow(golden, computed(golden))
+
+
+def computed(golden):
+    """What tfwave makes of the inputs and weights of a golden: {name of an output: tensor}."""
+    cfg, model = golden.cfg, waveglow_of(golden)
+    mel, audio = tf.constant(golden.inputs["mel"]), tf.constant(golden.inputs["audio"])
+    found = {"upsampled_mel": model.network.upsampling(mel, samples=audio.shape[1])}
+    variables = trained_variables(model.network)
+    with tf.GradientTape() as tape:
+        z, log_scales, log_dets = model.network(audio, mel)
+        loss = flow_loss(z, log_scales, log_dets, cfg["sigma_loss"])
+    gradients = tape.gradient(loss, variables)
+    found["z"] = z
+    groups = z.shape[0] * z.shape[1]
+    for k, mix in enumerate(model.network.mixes):
+        found[f"log_s/flow{k:02d}"] = log_scales[k]
+        found[f"log_det_W/flow{k:02d}"] = groups * log_dets[k]
+        found[f"W_inverse/flow{k:02d}"] = tf.transpose(mix.inverse_kernel())
+    for name in golden.outputs:
+        if name.startswith("loss/sigma"):
+            sigma = float(name.removeprefix("loss/sigma"))
+            found[name] = flow_loss(z, log_scales, log_dets, sigma)
+    by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
+    for path, variable in _variables(model).items():
+        value = variable if isinstance(variable, tf.Variable) else variable.value
+        gradient = by_variable[value.ref()]
+        found[f"grad_loss/{path}"] = tf.reshape(gradient, golden.weights[path].shape)
+    # The last channels are drawn first.
+    draws = sum(name.startswith("infer_draw") for name in golden.inputs)
+    noise = [golden.inputs[f"infer_draw{i}"] for i in reversed(range(draws))]
+    noise = np.concatenate(noise, axis=-1)
+    for name, sigma in (("infer_audio", cfg["sigma_infer"]), ("infer_audio_sigma0", 0.0)):
+        found[name] = model.invert(sigma * noise, mel)[:, :, 0]
+    return found
+
+
+def compare_waveglow(golden, found):
+    """(name, worst error, tolerance) of each output of a golden; infinite where none was found."""
+    groups = golden.outputs["z"].shape[0] * golden.outputs["z"].shape[1]
+    results = []
+    for name, expected in golden.outputs.items():
+        if name not in found:
+            results.append((f"out/{name}", float("inf"), _TOLERANCE))
+        elif name.startswith("log_det_W"):
+            tolerance = _DET_TOLERANCE * groups
+            results.append(compare(f"out/{name}", found[name], expected, tolerance))
+        elif name.startswith(("loss", "grad_loss")):
+            results.append(relative(f"out/{name}", found[name], expected, _LOSS_TOLERANCE))
+        else:
+            results.append(relative(f"out/{name}", found[name], expected, _TOLERANCE))
+    return results
+
+
+def waveglow_of(golden):
+    """Return the `WaveGlow` of a golden, with its weights."""
+    cfg = golden.cfg
+    config = WaveGlowConfig(
+        mel=MelConfig(hop_length=cfg["upsample_stride"], n_mels=cfg["n_mel_channels"]),
+        flows=cfg["n_flows"],
+        group=cfg["n_group"],
+        early_every=cfg["n_early_every"],
+        early_size=cfg["n_early_size"],
+        channels=cfg["WN_config"]["n_channels"],
+        layers=cfg["WN_config"]["n_layers"],
+        kernel_size=cfg["WN_config"]["kernel_size"],
+        upsampling_kernel=cfg["upsample_kernel"],
+        segment_len=cfg["segment_length"],
+    )
+    model = WaveGlow(config)
+    for path, variable in _variables(model).items():
+        variable.assign(np.reshape(golden.weights[path], variable.shape))
+    return model
+
+
+def _variables(model):
+    """{path of an array in the authors' code: trained variable}."""
+    network = model.network
+    found = {"upsample/kernel": network.upsampling.kernel, "upsample/bias": network.upsampling.bias}
+    for k, (mix, coupling) in enumerate(zip(network.mixes, network.couplings, strict=True)):
+        found[f"convinv/{k}/kernel"] = mix.kernel
+        found[f"WN/{k}/end/kernel"] = coupling.end_kernel
+        found[f"WN/{k}/end/bias"] = coupling.end_bias
+        layers = {"start": coupling.start, "cond_layer": coupling.conditioner}
+        layers.update({f"in_layers/{i}": layer for i, layer in enumerate(coupling.inner)})
+        layers.update({f"res_skip_layers/{i}": layer for i, layer in enumerate(coupling.outer)})
+        for path, layer in layers.items():
+            for part, variable in (("v", layer.kernel), ("g", layer.gain), ("bias", layer.bias)):
+                found[f"WN/{k}/{path}/{part}"] = variable
+    return found
