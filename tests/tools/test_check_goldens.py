@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize("folder", ["wavegan", "specgan", "wavenet", "melgan", "waveglow", "wavernn"])
+@pytest.mark.parametrize(
+    "folder", ["wavegan", "specgan", "wavenet", "melgan", "waveglow", "wavernn"]
+)
 def test_shipped_goldens_pass(run_script, goldens, folder):
     done = run_script("tools/check_goldens.py", goldens / folder, timeout=300)
     count = len(list((goldens / folder).glob("*.npz")))
