@@ -275,5 +275,5 @@ def test_readme_uses_flags_that_exist():
 def test_readme_installs_and_tests_in_one_line():
     lines = README.splitlines()
     prefix = "python3 -m venv .venv && . .venv/bin/activate && pip install "
-    assert any(x.startswith(prefix) and x.endswith("python -m pytest") for x in lines)
+    assert any(x.startswith(prefix) and x.endswith("python -m pytest -n 2") for x in lines)
     assert any(x.startswith(prefix) and "paper_repro/wavegan_table1.py" in x for x in lines)

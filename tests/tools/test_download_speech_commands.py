@@ -130,7 +130,7 @@ def test_a_server_without_ranges_starts_again(script, server, tmp_path):
     assert fetch(script, server, tmp_path / "a") == ARCHIVE
 
 
-@pytest.mark.parametrize("size", [None, len(ARCHIVE)])
+@pytest.mark.parametrize("size", [None, len(ARCHIVE)], ids=["unknown size", "known size"])
 def test_a_complete_partial_file_is_taken(script, server, tmp_path, size):
     (tmp_path / "a.part").write_bytes(ARCHIVE)
     assert fetch(script, server, tmp_path / "a", size=size) == ARCHIVE
