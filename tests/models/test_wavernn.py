@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
-from tfwave.layers.tracking import trained_variables
+from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models import wavernn_cell
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.models.wavernn_cell import DualSoftmaxCell
@@ -119,8 +119,7 @@ def test_mask_keeps_the_present_from_the_coarse_half_and_its_gradient():
     model = WaveRNN(WaveRNNConfig(**TINY))
     _, _, gradients = model.loss_and_gradients(_batch(model.config))
     names = [id(v) for v in trained_variables(model.network)]
-    kernel = model.network.cell.inputs_kernel
-    kernel = kernel if isinstance(kernel, tf.Variable) else kernel.value
+    kernel = inner_variable(model.network.cell.inputs_kernel)
     gradient = np.asarray(gradients[names.index(id(kernel))])
     np.testing.assert_array_equal(gradient != 0, mask == 1)
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
 from tfwave.interop.goldens import compare
-from tfwave.layers.tracking import trained_variables
+from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models import fatchord_wavernn_generation as generation
 from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
@@ -142,9 +142,7 @@ def _network(model, inputs, mode):
         places = _variables(network)
         for place in ("I/kernel", "upsample/up_layers/1/kernel", "rnn1/recurrent_kernel",
                       "rnn1/bias"):  # fmt: skip
-            variable = places[place]
-            variable = variable if isinstance(variable, tf.Variable) else variable.value
-            gradient = by_variable[variable.ref()]
+            gradient = by_variable[inner_variable(places[place]).ref()]
             found[f"grad/{place}"] = gradient[:, 0] if "up_layers" in place else gradient
         norm = network.auxiliary.norm
         found["batch_norm_after/moving_mean"] = norm.moving_mean

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
 from tfwave.interop.goldens import compare
+from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.melgan import MelGAN, MelGANConfig
 
 # Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
@@ -126,9 +127,9 @@ def _check_losses(model, waveform, fake, results):
         halves["fake"].append(tf.reduce_mean(tf.nn.relu(1.0 + of_fake[-1])))
     for name, half in halves.items():
         results.add(f"loss/disc_hinge_{name}_per_scale", tf.stack(half))
-    variables = _trained(model.discriminator)
+    variables = trained_variables(model.discriminator)
     _check_gradients(model, "grad_D_of_loss_disc", "D", variables, gradients, results)
-    variables = _trained(model.generator)
+    variables = trained_variables(model.generator)
     with tf.GradientTape() as tape:
         again = model.generator(tf.constant(results.golden.outputs["mel"]))
         losses = model.generator_losses(again, real_maps)
@@ -147,7 +148,7 @@ def _check_gradients(model, prefix, network, variables, gradients, results):
             path, _, part = name.removeprefix(prefix + "/").rpartition("/")
             layer = layers[f"{network}/{path}"]
             variable = {"v": layer.kernel, "g": layer.gain, "bias": layer.bias}[part]
-            results.add(name, by_variable[_inner(variable).ref()])
+            results.add(name, by_variable[inner_variable(variable).ref()])
 
 
 def _check_step(model, waveform, results):
@@ -162,14 +163,6 @@ def _check_step(model, waveform, results):
             results.add(name, layer.kernel, _WEIGHT_TOLERANCE)
     again = model.generator(tf.constant(results.golden.outputs["mel"]))
     results.add("step/gen_audio_after_G_update", again)
-
-
-def _inner(variable):
-    return variable if isinstance(variable, tf.Variable) else variable.value
-
-
-def _trained(network):
-    return [_inner(variable) for variable in network.trainable_variables]
 
 
 class _Results:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
 from tfwave.interop.goldens import compare, relative
-from tfwave.layers.tracking import trained_variables
+from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, flow_loss
 from tfwave.models.waveglow_denoiser import centred_stft, inverse_centred_stft
 
@@ -86,8 +86,7 @@ def computed(golden):
             found[name] = flow_loss(z, log_scales, log_dets, sigma)
     by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
     for path, variable in _variables(model).items():
-        value = variable if isinstance(variable, tf.Variable) else variable.value
-        gradient = by_variable[value.ref()]
+        gradient = by_variable[inner_variable(variable).ref()]
         found[f"grad_loss/{path}"] = tf.reshape(gradient, golden.weights[path].shape)
     # The last channels are drawn first.
     draws = sum(name.startswith("infer_draw") for name in golden.inputs)

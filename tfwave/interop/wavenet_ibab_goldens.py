@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.interop.goldens import compare, relative
+from tfwave.interop.queue_steps import forced, open_queues
 from tfwave.losses import likelihood
 from tfwave.models import wavenet_outputs, wavenet_queues
 from tfwave.models.wavenet import WaveNet
@@ -137,42 +138,28 @@ def check_ibab_incremental(golden):
     if "gc_id" in inputs:
         speaker = network.speaker_vector(tf.constant([inputs["gc_id"]]))
     cold = tf.constant(inputs["cold_codes"][np.newaxis])
-    results = [relative("proba_cold", _forced(network, cold, speaker), expected["proba_cold"])]
+    proba_cold = tf.nn.softmax(forced(network, cold, None, speaker))[0]
+    results = [relative("proba_cold", proba_cold, expected["proba_cold"])]
     field = network.config.receptive_field
     seed = tf.constant(inputs["seed_codes"][np.newaxis, -field:])
     codes, probabilities = _free(network, seed, speaker, inputs["uniform"])
     results.append(compare("generated_codes", codes, expected["generated_codes"], 0.0))
     results.append(relative("proba_incremental", probabilities, expected["proba_incremental"]))
     sequence = tf.concat([seed, tf.constant(codes[np.newaxis])], axis=1)
-    full = [
-        tf.nn.softmax(wavenet_queues.naive(network, sequence[:, i : i + field], None, speaker))[0]
-        for i in range(len(codes))
-    ]
+    naive = tf.function(
+        lambda window: tf.nn.softmax(wavenet_queues.naive(network, window, None, speaker))[0],
+        autograph=False,
+    )
+    full = [naive(sequence[:, i : i + field]) for i in range(len(codes))]
     return [*results, relative("proba_full", np.stack(full), expected["proba_full"])]
-
-
-def _forced(network, codes, speaker):
-    """Distributions after each of the codes [1, time], from empty queues."""
-    config, weights = network.config, wavenet_queues.fold(network)
-    constant, _ = wavenet_queues.gate_terms(network, weights, speaker, 1)
-    state = wavenet_queues.prime(network, codes[:, :1], None, speaker)
-    found = []
-    for t in range(codes.shape[1]):
-        params, state = wavenet_queues.step(
-            config, weights, constant, state._replace(value=codes[:, t]), None
-        )
-        found.append(tf.nn.softmax(params)[0])
-    return np.stack(found)
 
 
 def _free(network, seed, speaker, uniforms):
     """Codes drawn one after another by given numbers, and the distributions they came from."""
-    config, weights = network.config, wavenet_queues.fold(network)
-    constant, _ = wavenet_queues.gate_terms(network, weights, speaker, 1)
-    state = wavenet_queues.prime(network, seed, None, speaker)
+    step, state = open_queues(network, seed, None, speaker)
     codes, distributions = [], []
-    for uniform in uniforms:
-        params, state = wavenet_queues.step(config, weights, constant, state, None)
+    for t, uniform in enumerate(uniforms):
+        params, state = step(state, t)
         probabilities = tf.nn.softmax(tf.cast(params, tf.float64))
         code = likelihood.sample_categorical(probabilities, tf.constant([uniform], tf.float64))
         state = state._replace(value=code)

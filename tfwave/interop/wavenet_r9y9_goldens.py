@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.interop.goldens import compare, relative
+from tfwave.interop.queue_steps import forced, open_queues
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.losses import likelihood
-from tfwave.models import wavenet_outputs, wavenet_queues
+from tfwave.models import wavenet_outputs
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_config import r9y9_config
 
@@ -135,7 +136,7 @@ def check_r9y9_network(golden):
     found = network.activations(inputs, local, vector)
     results = [
         relative("y_hat", _channels_first(found[-1]), expected["y_hat"]),
-        relative("y_hat_incremental", _channels_first(_forced(network, inputs, local, vector)),
+        relative("y_hat_incremental", _channels_first(forced(network, inputs, local, vector)),
                  expected["y_hat_incremental"]),
         relative("loss", _loss(model, golden, found[-1]), expected["loss"]),
     ]  # fmt: skip
@@ -194,20 +195,6 @@ def _loss(model, golden, params):
     return tf.reduce_sum(nats * mask) / tf.reduce_sum(mask)
 
 
-def _forced(network, inputs, local, vector):
-    """The queues' outputs for given inputs, from the first one on."""
-    config, weights = network.config, wavenet_queues.fold(network)
-    constant, matrix = wavenet_queues.gate_terms(network, weights, vector, inputs.shape[0])
-    state = wavenet_queues.prime(network, inputs[:, :1], local, vector)
-    found = []
-    for t in range(inputs.shape[1]):
-        extra = None if local is None else tf.matmul(local[:, t], matrix)
-        state = state._replace(value=inputs[:, t])
-        params, state = wavenet_queues.step(config, weights, constant, state, extra)
-        found.append(params)
-    return tf.stack(found, axis=1)
-
-
 def _free_run(network, golden):
     """Audio drawn sample by sample from given random numbers."""
     config, given, expected = network.config, golden.inputs, golden.outputs
@@ -223,13 +210,10 @@ def _free_run(network, golden):
     first = tf.zeros([clips, 1])
     if config.one_hot_input:
         first = tf.fill([clips, 1], int(given["gen_initial_code"]))
-    weights = wavenet_queues.fold(network)
-    constant, matrix = wavenet_queues.gate_terms(network, weights, vector, clips)
-    state = wavenet_queues.prime(network, first, local, vector)
+    step, state = open_queues(network, first, local, vector)
     values, probabilities = [], []
     for t in range(len(draws[0])):
-        extra = None if local is None else tf.matmul(local[:, t], matrix)
-        params, state = wavenet_queues.step(config, weights, constant, state, extra)
+        params, state = step(state, t)
         value = wavenet_outputs.draw_value(config, params, [tf.constant(d[t]) for d in draws])
         state = state._replace(value=value)
         values.append(value)

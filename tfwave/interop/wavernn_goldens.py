@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.interop.goldens import compare
+from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll
 from tfwave.models import wavernn_generation as generation
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
@@ -60,7 +61,7 @@ def _teacher_forced(cell, inputs):
     """The arrays out/teacher/ of a golden."""
     coarse, fine = tf.constant(inputs["coarse"]), tf.constant(inputs["fine"])
     names = ("R", "I", "O1", "O4")
-    watched = {name: _variable(getattr(cell, _CELL[name])) for name in names}
+    watched = {name: inner_variable(getattr(cell, _CELL[name])) for name in names}
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(list(watched.values()))
         terms = cell.gate_inputs(coarse, fine)
@@ -75,10 +76,6 @@ def _teacher_forced(cell, inputs):
              "e": e, "nll_coarse": nats[0], "nll_fine": nats[1], "loss": loss,
              **{f"grad/{name}": gradients[name] for name in names}}  # fmt: skip
     return {f"teacher/{name}": np.asarray(array) for name, array in found.items()}
-
-
-def _variable(weight):
-    return weight if isinstance(weight, tf.Variable) else weight.value
 
 
 def _free_run(cell, inputs):

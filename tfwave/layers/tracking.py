@@ -28,7 +28,23 @@ def trained_variables(network):
     Returns:
       tf.Variables in the order in which they were made.
     """
-    return [v if isinstance(v, tf.Variable) else v.value for v in network.trainable_variables]
+    return [inner_variable(variable) for variable in network.trainable_variables]
+
+
+def inner_variable(variable):
+    """The tf.Variable of a Keras variable, whichever version made it."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def step_counter():
+    """Return the int64 variable in which a model counts its updates, from 0.
+
+    All replicas count the same, so a checkpoint takes the first one's.
+    """
+    return tf.Variable(
+        0, dtype=tf.int64, trainable=False, name="step",
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )  # fmt: skip
 
 
 def find_layers(network, kind):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.tracking import trained_variables
+from tfwave.layers.tracking import step_counter, trained_variables
 from tfwave.losses import adversarial
 
 
@@ -36,13 +36,7 @@ class AdversarialModel(keras.Model):
         self.seed = seed
         self.generator = generator
         self.discriminator = discriminator
-        self.step = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.step = step_counter()
         self.generator.build((None, config.latent_dim))
         self.discriminator.build((None, *self.generator.output_dims))
         self.built = True

@@ -1,8 +1,34 @@
-"""Checks of the fields of model configurations."""
+"""What model configurations share: checks of their fields, and what follows from a front end."""
 
 from tfwave.losses.adversarial import LOSSES
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+class WithMel:
+    """Base of configurations that have a front end `mel`."""
+
+    @property
+    def sample_rate(self):
+        """Hz."""
+        return self.mel.sample_rate
+
+    @property
+    def hop_length(self):
+        """Samples of a frame."""
+        return self.mel.hop_length
+
+
+def read_nested(config, **kinds):
+    """Make configurations of dicts, which is what config.json of a run has in their place.
+
+    Args:
+      config: a frozen dataclass, in its `__post_init__`.
+      **kinds: field=its dataclass.
+    """
+    for field, kind in kinds.items():
+        if isinstance(getattr(config, field), dict):
+            object.__setattr__(config, field, kind(**getattr(config, field)))
 
 
 def check(config, field: str, holds: bool, wanted: str):

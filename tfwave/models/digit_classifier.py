@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.spectral import log_mel
+from tfwave.layers.tracking import inner_variable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -301,10 +302,7 @@ class DigitClassifier(keras.Model):
         named = {}
         for name, layer in layers:
             for field in fields.get(name.split("_")[0], norm_fields):
-                variable = getattr(layer, field)
-                if not isinstance(variable, tf.Variable):  # Keras 3 wraps it
-                    variable = variable.value
-                named[f"classifier/{name}/{field}"] = variable
+                named[f"classifier/{name}/{field}"] = inner_variable(getattr(layer, field))
         return named
 
     def assign_named(self, weights):

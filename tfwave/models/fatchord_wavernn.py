@@ -15,18 +15,17 @@ of four layers:
 import dataclasses
 import math
 
-import keras
 import tensorflow as tf
 
 from tfwave.audio import mulaw
 from tfwave.audio.mel import FATCHORD, MelConfig
 from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.tracking import trained_variables
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models import fatchord_wavernn_generation as generation
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn_networks import FatchordNetwork
+from tfwave.models.network_model import NetworkModel
 
 _OUTPUTS = ("logistic_mixture", "categorical")
 _MIXTURE_LEVELS = 2**16
@@ -34,7 +33,7 @@ _LOG_SCALE_MIN = math.log(1e-14)
 
 
 @dataclasses.dataclass(frozen=True)
-class FatchordConfig:
+class FatchordConfig(WithMel):
     """Sizes and training; the defaults are those of the public hparams.py.
 
     Raises:
@@ -59,8 +58,7 @@ class FatchordConfig:
     clip_norm: float = 4.0  # of all gradients together
 
     def __post_init__(self):
-        if isinstance(self.mel, dict):  # as config.json of a run has it
-            object.__setattr__(self, "mel", MelConfig(**self.mel))
+        read_nested(self, mel=MelConfig)
         object.__setattr__(self, "upsampling", tuple(self.upsampling))
         check(self, "output", self.output in _OUTPUTS, f"one of {', '.join(_OUTPUTS)}")
         check(self, "bits", 2 <= self.bits <= 16, "2 to 16")
@@ -88,16 +86,6 @@ class FatchordConfig:
         return self.levels if self.output == "categorical" else 3 * self.mixtures
 
     @property
-    def sample_rate(self):
-        """Hz."""
-        return self.mel.sample_rate
-
-    @property
-    def hop_length(self):
-        """Samples of a frame."""
-        return self.mel.hop_length
-
-    @property
     def segment_len(self):
         """Samples of a training segment that are predicted."""
         return self.segment_frames * self.hop_length
@@ -116,7 +104,7 @@ def labels_of(config, waveform):
     return tf.cast((clipped + 1.0) * ((config.levels - 1) / 2), tf.int32)
 
 
-class FatchordWaveRNN(keras.Model):
+class FatchordWaveRNN(NetworkModel):
     """A network with the public update, its likelihood and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
@@ -131,27 +119,11 @@ class FatchordWaveRNN(keras.Model):
     """
 
     def __init__(self, config: FatchordConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.network = FatchordNetwork(config, seed)
-        self.network.build()
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )  # fmt: skip
-        self.built = True
+        super().__init__(config, FatchordNetwork(config, seed), seed)
 
-    def compile(self, optimizer=None, run_eagerly=False):
-        """Set the optimiser; without arguments PyTorch's Adam at the rate of the configuration.
-
-        Args:
-          optimizer: Keras optimiser, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
-        optimizer = optimizer or TorchAdam(self.config.learning_rate)
-        optimizer.build(trained_variables(self.network))
-        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    def default_optimizer(self):
+        """PyTorch's Adam at the rate of the configuration."""
+        return TorchAdam(self.config.learning_rate)
 
     def call(self, data):
         """Batch -> float32 [batch, samples, output_channels] of every sample but the first."""
@@ -196,12 +168,8 @@ class FatchordWaveRNN(keras.Model):
         Returns:
           (nats per sample, gradients in the order of the network's trainable variables).
         """
-        variables = trained_variables(self.network)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            _, loss, _ = self.nats(data, training=True)
-            scaled = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        return loss, tape.gradient(scaled, variables)
+        (loss,), gradients = self.gradients_of(lambda: (self.nats(data, training=True)[1],))
+        return loss, gradients
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
@@ -216,10 +184,7 @@ class FatchordWaveRNN(keras.Model):
             replica = tf.distribute.get_replica_context()
             gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
-        self.optimizer.apply_gradients(
-            zip([g / replicas for g in clipped], trained_variables(self.network), strict=True)
-        )
-        self.step.assign_add(1)
+        self.update([gradient / replicas for gradient in clipped])
         return {"loss": loss, "grad_norm": norm}
 
     def test_step(self, data):

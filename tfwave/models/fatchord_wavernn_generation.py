@@ -24,6 +24,7 @@ from tfwave.models.wavernn_cell import gates
 
 BLOCK = 512  # samples that one call of the compiled loop makes
 FADED = 20  # frames at the end of a clip over which it fades out
+_LEAST_ROWS = 16  # of a group, below which a second core gains nothing
 
 
 class Weights(typing.NamedTuple):
@@ -204,7 +205,7 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
       temperature: above 0; below 1 keeps closer to the likely.
       greedy: take the most likely value each time instead of a draw.
       xla: compile the loop (seconds, once for each shape), or run it op by op.
-      groups: of rows, made at the same time; by default one for each core, if rows are many.
+      groups: of rows, made at the same time; by default one for each core, if each has 16 rows.
 
     Returns:
       float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
@@ -237,7 +238,8 @@ def _of_block(arrays, first):
 
 def _slices(rows, groups):
     if groups is None:
-        groups = min(len(os.sched_getaffinity(0)), rows // 2)
+        # Each group reads all weights, and fewer rows share what is read.
+        groups = min(len(os.sched_getaffinity(0)), rows // _LEAST_ROWS)
     groups = max(1, min(groups, rows))
     edges = [rows * i // groups for i in range(groups + 1)]
     return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]

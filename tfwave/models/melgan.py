@@ -25,14 +25,14 @@ from tfwave.audio import mel as mels
 from tfwave.audio.mel import MELGAN, MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
-from tfwave.layers.tracking import find_layers, trained_variables
+from tfwave.layers.tracking import find_layers, step_counter, trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
 
 
 @dataclasses.dataclass(frozen=True)
-class MelGANConfig:
+class MelGANConfig(WithMel):
     """Sizes and training of MelGAN; the defaults are those of the authors' train.py.
 
     Raises:
@@ -63,8 +63,7 @@ class MelGANConfig:
     segment_len: int = 8192  # samples
 
     def __post_init__(self):
-        if isinstance(self.mel, dict):  # as config.json of a run has it
-            object.__setattr__(self, "mel", MelConfig(**self.mel))
+        read_nested(self, mel=MelConfig)
         object.__setattr__(self, "ratios", tuple(self.ratios))
         for field in (
             "channels", "residual_blocks", "discriminators", "discriminator_channels",
@@ -87,16 +86,6 @@ class MelGANConfig:
         check(self, "ratios", math.prod(self.ratios) == hop, f"factors of mel.hop_length, {hop}")
         check(self, "segment_len", self.segment_len % hop == 0, f"a multiple of the hop, {hop}")
 
-    @property
-    def sample_rate(self):
-        """Hz."""
-        return self.mel.sample_rate
-
-    @property
-    def hop_length(self):
-        """Samples of a frame."""
-        return self.mel.hop_length
-
 
 class MelGAN(keras.Model):
     """Generator and discriminators with the authors' update.
@@ -118,10 +107,7 @@ class MelGAN(keras.Model):
         self.generator.build()
         self.discriminator = MultiScaleDiscriminator(config, seed + 1)
         self.discriminator.build()
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )  # fmt: skip
+        self.step = step_counter()
         self.built = True
         self._generate = tf.function(
             self.generator.call, autograph=False,

@@ -18,23 +18,23 @@ it is that of their absolute value. The arithmetic of the couplings is regrouped
 import dataclasses
 import math
 
-import keras
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
 from tfwave.audio.mel import TACOTRON2, MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.normalized_conv import NormalizedConv1D
-from tfwave.layers.tracking import find_layers, trained_variables
+from tfwave.layers.tracking import find_layers
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import WithMel, check, read_nested
+from tfwave.models.network_model import NetworkModel
 from tfwave.models.waveglow_networks import WaveGlowNetwork
 
 _PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True)
-class WaveGlowConfig:
+class WaveGlowConfig(WithMel):
     """Sizes and training of WaveGlow; the defaults are those of the code's config.json.
 
     Raises:
@@ -57,8 +57,7 @@ class WaveGlowConfig:
     segment_len: int = 16000  # samples
 
     def __post_init__(self):
-        if isinstance(self.mel, dict):  # as config.json of a run has it
-            object.__setattr__(self, "mel", MelConfig(**self.mel))
+        read_nested(self, mel=MelConfig)
         for field in ("flows", "early_every", "channels", "layers", "batch_size"):
             check(self, field, getattr(self, field) >= 1, "1 or more")
         check(self, "group", self.group >= 2 and self.group % 2 == 0, "even, from 2")
@@ -78,18 +77,8 @@ class WaveGlowConfig:
         """Channels of each flow."""
         return [self.group - self.early_size * (k // self.early_every) for k in range(self.flows)]
 
-    @property
-    def sample_rate(self):
-        """Hz."""
-        return self.mel.sample_rate
 
-    @property
-    def hop_length(self):
-        """Samples of a frame."""
-        return self.mel.hop_length
-
-
-class WaveGlow(keras.Model):
+class WaveGlow(NetworkModel):
     """The flow with its update, likelihood and sampling.
 
     A batch is a dict: "waveform" float32 [batch, segment_len] in [-1, 1]. The mel spectrogram is
@@ -102,16 +91,7 @@ class WaveGlow(keras.Model):
     """
 
     def __init__(self, config: WaveGlowConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.network = WaveGlowNetwork(config, seed)
-        self.network.build()
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )  # fmt: skip
-        self.built = True
+        super().__init__(config, WaveGlowNetwork(config, seed), seed)
         signature = [tf.TensorSpec([None, None, n]) for n in (config.group, config.mel.n_mels)]
         self._inverses = {
             name: tf.function(
@@ -121,16 +101,9 @@ class WaveGlow(keras.Model):
             for name, kind in _PRECISIONS.items()
         }  # fmt: skip
 
-    def compile(self, optimizer=None, run_eagerly=False):
-        """Set the optimiser; without arguments Adam at the rate of the configuration.
-
-        Args:
-          optimizer: Keras optimiser, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
-        optimizer = optimizer or TorchAdam(self.config.learning_rate)
-        optimizer.build(trained_variables(self.network))
-        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    def default_optimizer(self):
+        """Adam at the rate of the configuration."""
+        return TorchAdam(self.config.learning_rate)
 
     def call(self, waveform):
         """Waveform [batch, time] -> noise [batch, time // group, group]."""
@@ -157,12 +130,8 @@ class WaveGlow(keras.Model):
 
     def loss_and_gradients(self, data):
         """The loss of a batch and its gradients in the order of the trainable variables."""
-        variables = trained_variables(self.network)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            loss = self.batch_loss(data)
-            scaled = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        return loss, tape.gradient(scaled, variables)
+        (loss,), gradients = self.gradients_of(lambda: (self.batch_loss(data),))
+        return loss, gradients
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
@@ -172,10 +141,7 @@ class WaveGlow(keras.Model):
           Dict of float32 scalars: loss, bits_per_sample, grad_norm.
         """
         loss, gradients = self.loss_and_gradients(data)
-        self.optimizer.apply_gradients(
-            zip(gradients, trained_variables(self.network), strict=True)
-        )
-        self.step.assign_add(1)
+        self.update(gradients)
         return {"loss": loss, "bits_per_sample": self.bits_per_sample(loss),
                 "grad_norm": tf.linalg.global_norm(gradients)}  # fmt: skip
 

@@ -25,6 +25,7 @@ from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
 from tfwave.models import wavenet_generation
 from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet_config import WaveNetConfig
 from tfwave.models.wavenet_context import ContextStack
 
@@ -199,7 +200,7 @@ def _embedding_initializer(config, seed):
     return keras.initializers.GlorotUniform(seed=seed)
 
 
-class WaveNet(keras.Model):
+class WaveNet(NetworkModel):
     """A network with the update of the public codes, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; with local conditioning
@@ -219,11 +220,7 @@ class WaveNet(keras.Model):
     """
 
     def __init__(self, config: WaveNetConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.network = WaveNetNetwork(config, seed)
-        self.network.build()
+        super().__init__(config, WaveNetNetwork(config, seed), seed)
         self.averaged = self.network
         if config.average_decay:
             self.averaged = WaveNetNetwork(config, seed)
@@ -231,32 +228,16 @@ class WaveNet(keras.Model):
             self.averaged.trainable = False
             for average, weight in self._averages():
                 average.assign(weight)
-        self.step = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        self.built = True
 
-    def compile(self, optimizer=None, run_eagerly=False):
-        """Set the optimiser; without arguments Adam at the rates of the configuration.
-
-        Args:
-          optimizer: Keras optimiser, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
+    def default_optimizer(self):
+        """Adam at the rates of the configuration."""
         config = self.config
         rate = config.learning_rate
         if config.halve_every:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, config.halve_every, 0.5, staircase=True
             )
-        optimizer = optimizer or keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
-        optimizer.build(trained_variables(self.network))
-        # XLA on the dilated convolutions of a training step gains nothing on the CPU.
-        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+        return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
 
     def call(self, data):
         """Batch -> the averaged network's predictions; see `predictions`."""
@@ -311,19 +292,19 @@ class WaveNet(keras.Model):
         Returns:
           (loss, nats per sample, gradients in the order of the network's trainable variables).
         """
-        config, variables = self.config, trained_variables(self.network)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+        config = self.config
+
+        def measure():
             params, targets, weights = self.predictions(data, self.network, dropout_seed)
             nats = outputs.negative_log_likelihood(config, params, targets)
             nats = tf.reduce_sum(nats * weights) / tf.reduce_sum(weights)
-            loss = nats
-            if config.l2_strength:
-                # All variables: ibab means to leave the biases out, but does not.
-                squares = [tf.nn.l2_loss(variable) for variable in variables]
-                loss += config.l2_strength * tf.add_n(squares)
-            scaled = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
+            if not config.l2_strength:
+                return nats, nats
+            # All variables: ibab means to leave the biases out, but does not.
+            squares = [tf.nn.l2_loss(variable) for variable in trained_variables(self)]
+            return nats + config.l2_strength * tf.add_n(squares), nats
+
+        (loss, nats), gradients = self.gradients_of(measure)
         return loss, nats, gradients
 
     @tf.autograph.experimental.do_not_convert
@@ -339,13 +320,10 @@ class WaveNet(keras.Model):
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             seed = tf.random.experimental.stateless_fold_in(seed, replica)
         loss, nats, gradients = self.loss_and_gradients(data, seed)
-        self.optimizer.apply_gradients(
-            zip(gradients, trained_variables(self.network), strict=True)
-        )
+        self.update(gradients)
         decay = self.config.average_decay
         for average, weight in self._averages() if decay else ():
             average.assign(decay * average + (1.0 - decay) * weight)
-        self.step.assign_add(1)
         return {
             "loss": loss,
             "bits_per_sample": outputs.bits_per_sample(self.config, nats),

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import check, read_nested
 from tfwave.models.wavenet_context import ContextConfig
 
 _OUTPUTS = ("categorical", "logistic_mixture", "gaussian", "gaussian_mixture")
@@ -53,9 +53,7 @@ class WaveNetConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "dilations", tuple(self.dilations))
-        for field, kind in (("conditioning", LocalConditioningConfig), ("context", ContextConfig)):
-            if isinstance(getattr(self, field), dict):  # as config.json of a run has it
-                object.__setattr__(self, field, kind(**getattr(self, field)))
+        read_nested(self, conditioning=LocalConditioningConfig, context=ContextConfig)
         check(self, "dilations", bool(self.dilations) and min(self.dilations) >= 1,
               "one or more whole numbers of 1 or more")  # fmt: skip
         check(self, "kernel_size", self.kernel_size >= 2, "2 or more")

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.layers.gated import convolution
-from tfwave.layers.tracking import track_layers, trained_variables
+from tfwave.layers.tracking import track_layers
 from tfwave.models import wavenet_outputs as outputs
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import check, read_nested
+from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet import WaveNetNetwork
 from tfwave.models.wavenet_config import WaveNetConfig
 
@@ -42,8 +43,7 @@ class RecognizerConfig:
     learning_rate: float = 1e-3
 
     def __post_init__(self):
-        if isinstance(self.wavenet, dict):
-            object.__setattr__(self, "wavenet", WaveNetConfig(**self.wavenet))
+        read_nested(self, wavenet=WaveNetConfig)
         stack = self.wavenet
         plain = not (stack.local_channels or stack.speaker_channels or stack.dropout
                      or stack.average_decay)  # fmt: skip
@@ -55,7 +55,7 @@ class RecognizerConfig:
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
 
 
-class WaveNetRecognizer(keras.Model):
+class WaveNetRecognizer(NetworkModel):
     """Raw audio -> log probabilities of phonemes, frame by frame.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; "length" int32 [batch], samples
@@ -74,10 +74,7 @@ class WaveNetRecognizer(keras.Model):
     """
 
     def __init__(self, config: RecognizerConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.network = WaveNetNetwork(config.wavenet, seed)
-        self.network.build()
+        super().__init__(config, WaveNetNetwork(config.wavenet, seed), seed)
         sizes = [config.channels] * config.layers + [config.classes + config.ctc]
         inputs = [config.wavenet.skip_channels, *sizes[:-1]]
         self.frame_layers = [
@@ -90,17 +87,10 @@ class WaveNetRecognizer(keras.Model):
         track_layers(self, self.frame_layers)
         for layer, channels in zip(self.frame_layers, inputs, strict=True):
             layer.build((None, None, channels))
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )  # fmt: skip
-        self.built = True
 
-    def compile(self, optimizer=None, run_eagerly=False):
-        """Set the optimiser; without one Adam at the rate of the configuration."""
-        optimizer = optimizer or keras.optimizers.Adam(self.config.learning_rate)
-        optimizer.build(trained_variables(self))
-        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    def default_optimizer(self):
+        """Adam at the rate of the configuration."""
+        return keras.optimizers.Adam(self.config.learning_rate)
 
     def call(self, waveform, length=None):
         """Recognise.
@@ -168,13 +158,13 @@ class WaveNetRecognizer(keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         """Make one update; returns what `losses_of` does."""
-        variables = trained_variables(self)
-        with tf.GradientTape() as tape:
+
+        def measure():
             parts = self.losses_of(data)
-            scaled = parts["loss"] / tf.distribute.get_strategy().num_replicas_in_sync
-        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self.step.assign_add(1)
+            return parts["loss"], parts
+
+        (_, parts), gradients = self.gradients_of(measure)
+        self.update(gradients)
         return parts
 
 

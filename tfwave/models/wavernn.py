@@ -22,18 +22,19 @@ from tfwave.audio.mel import MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.block_sparsity import BLOCKS, PruningConfig
 from tfwave.layers.torch_initial import torch_uniform
-from tfwave.layers.tracking import track_layers, trained_variables
+from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.losses.likelihood import categorical_nll
 from tfwave.models import wavernn_generation
-from tfwave.models.config_checks import check
+from tfwave.models.config_checks import WithMel, check, read_nested
+from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavernn_cell import DualSoftmaxCell, halves_of
 
 _WIDTH = 3  # frames under a convolution of the conditioning
 
 
 @dataclasses.dataclass(frozen=True)
-class WaveRNNConfig:
+class WaveRNNConfig(WithMel):
     """Hyperparameters; the defaults are the paper's WaveRNN-896.
 
     Raises:
@@ -55,10 +56,7 @@ class WaveRNNConfig:
     learning_rate: float = 1e-3
 
     def __post_init__(self):
-        for field, kind in (("mel", MelConfig), ("pruning", PruningConfig),
-                            ("output_pruning", PruningConfig)):  # fmt: skip
-            if isinstance(getattr(self, field), dict):  # as config.json of a run has it
-                object.__setattr__(self, field, kind(**getattr(self, field)))
+        read_nested(self, mel=MelConfig, pruning=PruningConfig, output_pruning=PruningConfig)
         check(self, "units", self.units >= 2 and self.units % 2 == 0,
               "an even number of units: half coarse, half fine")  # fmt: skip
         check(self, "bins", 2 <= self.bins <= 256 and self.bins % 2 == 0, "even and 2 to 256")
@@ -88,15 +86,6 @@ class WaveRNNConfig:
     def frame_padding(self):
         """Frames of features on each side that only give context."""
         return self.conditioning_layers * (_WIDTH // 2) if self.conditioning == "features" else 0
-
-    @property
-    def sample_rate(self):
-        return self.mel.sample_rate
-
-    @property
-    def hop_length(self):
-        """Samples of a frame of features."""
-        return self.mel.hop_length
 
     @property
     def context_len(self):
@@ -197,7 +186,7 @@ class WaveRNNNetwork(keras.Model):
         return rows[:, 1:stop]
 
 
-class WaveRNN(keras.Model):
+class WaveRNN(NetworkModel):
     """A network with its update, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
@@ -213,30 +202,11 @@ class WaveRNN(keras.Model):
     network_class = WaveRNNNetwork
 
     def __init__(self, config: WaveRNNConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.network = self.network_class(config, seed)
-        self.network.build()
-        self.step = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        self.built = True
+        super().__init__(config, self.network_class(config, seed), seed)
 
-    def compile(self, optimizer=None, run_eagerly=False):
-        """Set the optimiser; without arguments Adam at the rate of the configuration.
-
-        Args:
-          optimizer: Keras optimiser, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
-        optimizer = optimizer or keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
-        optimizer.build(trained_variables(self.network))
-        super().compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    def default_optimizer(self):
+        """Adam at the rate of the configuration."""
+        return keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
 
     def call(self, data):
         """Batch -> logits of coarse and fine halves; see `predictions`."""
@@ -281,12 +251,13 @@ class WaveRNN(keras.Model):
           (nats of the coarse halves, of the fine halves, gradients of the sum in the order of the
           network's trainable variables).
         """
-        variables = trained_variables(self.network)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+
+        def measure():
             coarse, fine, _ = self.nats(data)
-            scaled = (coarse + fine) / tf.distribute.get_strategy().num_replicas_in_sync
-        return coarse, fine, tape.gradient(scaled, variables, unconnected_gradients="zero")
+            return coarse + fine, coarse, fine
+
+        (_, coarse, fine), gradients = self.gradients_of(measure)
+        return coarse, fine, gradients
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
@@ -297,10 +268,7 @@ class WaveRNN(keras.Model):
           grad_norm, with pruning sparsity.
         """
         coarse, fine, gradients = self.loss_and_gradients(data)
-        self.optimizer.apply_gradients(
-            zip(gradients, trained_variables(self.network), strict=True)
-        )
-        self.step.assign_add(1)
+        self.update(gradients)
         self.network.cell.prune(self.step)
         scalars = {
             "loss": coarse + fine,
