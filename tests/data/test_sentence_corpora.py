@@ -189,3 +189,25 @@ def test_recorded_sentences(root, tmp_path):
     assert corpus.description.startswith("LJSpeech: 30 train, 1 valid, 1 test files")
     assert not corpus.synthetic and corpus.speakers == ()
     assert corpus.splits["train"].store.lengths.min() > 16000
+
+
+def test_unseen_speakers_are_heard_in_no_other_split(tmp_path):
+    for speaker in "abcd":
+        for number in range(3):
+            write(tmp_path / "corpus" / speaker / f"{number}.wav")
+    corpus = open_sentences(
+        tmp_path / "corpus", tmp_path / "cache", progress=False, unseen_speakers=True
+    )
+    heard = {name: set(split.store.labels.tolist()) for name, split in corpus.splits.items()}
+    assert [len(heard[name]) for name in ("train", "valid", "test")] == [2, 1, 1]
+    assert not heard["test"] & (heard["train"] | heard["valid"])
+    assert "divided by speakers" in corpus.description
+
+
+def test_one_speaker_cannot_be_unseen(tmp_path):
+    for number in range(4):
+        write(tmp_path / "corpus" / f"{number}.wav")
+    corpus = open_sentences(
+        tmp_path / "corpus", tmp_path / "cache", progress=False, unseen_speakers=True
+    )
+    assert len(corpus.splits["test"]) == 1 and "heard in training" in corpus.description

@@ -4,7 +4,6 @@ The layout of a folder is recognised, not configured: TIMIT, VCTK, LJSpeech, or 
 with a folder for each speaker or without.
 """
 
-import csv
 import dataclasses
 import hashlib
 import logging
@@ -50,12 +49,14 @@ class Utterance:
       split: 'train', 'valid' or 'test'.
       speaker: name, or None.
       phn: path of its segmentation in TIMIT's form, or None.
+      text: what is said, or None.
     """
 
     path: str
     split: str = ""
     speaker: str | None = None
     phn: str | None = None
+    text: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +67,12 @@ class Utterances:
       store: AudioStore of one channel; its labels are numbers of speakers, None without speakers.
       segments: tuple of segmentations in the store's samples (see `tfwave.data.phonemes`), one
         for each file, or None. A file without labels has an empty one.
+      texts: tuple of what is said in each file, None where that is unknown; or None.
     """
 
     store: AudioStore
     segments: tuple | None = None
+    texts: tuple | None = None
 
     def __len__(self):
         return len(self.store)
@@ -121,7 +124,7 @@ def recognise_sentences(data_dir):
     LJSpeech: what lies beside metadata.csv or in wavs/. Any other folder: a folder for each
     speaker where every file lies in one of several; train, valid and test folders are kept. Where
     a split is missing, a twentieth of the training files is held out for it, spread over the
-    speakers.
+    speakers; of LJSpeech those that have a transcript come first.
 
     Returns:
       (title of the layout, tuple of Utterance, number of audio files that were left out).
@@ -147,7 +150,7 @@ def recognise_sentences(data_dir):
 
 
 def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, strict=False,
-                   progress=True):
+                   progress=True, unseen_speakers=False):
     """Open a folder of read sentences, decoding it into cache_dir the first time.
 
     Args:
@@ -157,6 +160,8 @@ def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, stri
       normalize: scale every file to a peak of 1.
       strict: refuse the corpus when one file can not be decoded.
       progress: show a progress bar.
+      unseen_speakers: divide by speakers instead, a twentieth of them (at least one) for valid and
+        for test. A folder of fewer than three speakers stays as it is; the description says so.
 
     Returns:
       SentenceCorpus. Files that can not be decoded or hold no samples are left out, counted in the
@@ -168,6 +173,9 @@ def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, stri
     """
     folder = os.path.abspath(os.fspath(data_dir))
     title, utterances, ignored = recognise_sentences(folder)
+    if unseen_speakers:
+        utterances, remark = _by_speakers(utterances)
+        title += remark
     store = build_store(
         [item.path for item in utterances], range(len(utterances)), cache_dir, sample_rate, 1,
         normalize, strict, progress, root=folder,
@@ -178,13 +186,15 @@ def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, stri
         [speakers.index(item.speaker) for item in kept] if speakers else None
     )
     labelled = any(item.phn for item in kept)
+    transcribed = any(item.text for item in kept)
     splits = {}
     for split in SPLITS:
         rows = [row for row, item in enumerate(kept) if item.split == split]
         segments = None
         if labelled:
             segments = tuple(_segments(kept[row].phn, sample_rate) for row in rows)
-        splits[split] = Utterances(store.subset(rows), segments)
+        texts = tuple(kept[row].text for row in rows) if transcribed else None
+        splits[split] = Utterances(store.subset(rows), segments, texts)
     description = _describe(title, splits, speakers, ignored, store, kept if labelled else ())
     _log.info("%s", description)
     return SentenceCorpus(
@@ -260,15 +270,24 @@ def _ljspeech(folder, paths):
     listing = os.path.join(folder, "metadata.csv")
     if not os.path.isfile(listing):
         return []
-    with open(listing, encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE)
-        names = {row[0].strip() for row in rows if len(row) >= 2}
+    with open(listing, encoding="utf-8-sig", errors="replace") as file:
+        rows = [line.rstrip("\n").split("|") for line in file]
+    texts = {row[0].strip(): _text(row[1:3]) for row in rows if len(row) >= 2}
     places = (folder, os.path.join(folder, "wavs"))
     chosen = [path for path in paths if os.path.dirname(path) in places]
+    names = [os.path.splitext(os.path.basename(path))[0] for path in chosen]
     # Excerpts of the corpus list fewer sentences than they hold, or more.
-    if not any(os.path.splitext(os.path.basename(path))[0] in names for path in chosen):
+    if not any(name in texts for name in names):
         return []
-    return [Utterance(path) for path in chosen]
+    return [
+        Utterance(path, text=texts.get(name)) for path, name in zip(chosen, names, strict=True)
+    ]
+
+
+def _text(columns):
+    """Return the last column that holds a word: the normalised text stands behind the text."""
+    words = [column.strip() for column in columns if any(map(str.isalnum, column))]
+    return words[-1] if words else None
 
 
 def _folder(folder, paths):
@@ -296,12 +315,26 @@ def _with_splits(found, folder):
             f"{folder}: {len(pool)} files are too few to train on and hold out {len(missing)}"
         )
     size = max(1, len(pool) * _HELD_OUT_PERCENT // 100)
-    order = _spread(pool, folder)
+    # What has a transcript can be scored by it.
+    order = sorted(_spread(pool, folder), key=lambda item: item.text is None)
     split_of = {item.path: "train" for item in pool}
     for number, split in enumerate(missing):
         for item in order[number * size : (number + 1) * size]:
             split_of[item.path] = split
     return [dataclasses.replace(i, split=split_of.get(i.path, i.split)) for i in found]
+
+
+def _by_speakers(found):
+    """Give whole speakers to the splits: (utterances, what is to be said of it)."""
+    speakers = {item.speaker for item in found if item.speaker}
+    if len(speakers) < 3:
+        return found, " of fewer than three speakers, so those of the test are heard in training"
+    order = sorted(speakers, key=lambda name: hashlib.sha256(name.encode()).digest())
+    size = max(1, len(order) * _HELD_OUT_PERCENT // 100)
+    parts = dict.fromkeys(order, "train")
+    parts |= dict.fromkeys(order[:size], "test") | dict.fromkeys(order[size : 2 * size], "valid")
+    kept = tuple(dataclasses.replace(i, split=parts[i.speaker]) for i in found if i.speaker)
+    return kept, " divided by speakers"
 
 
 def _spread(pool, folder):

@@ -46,6 +46,9 @@ PHONEMES = tuple(
 _ALLOPHONES = {
     "I2": "I", "I#": "I", "@2": "@", "a#": "@", "3": "3:", "i": "i:", "aa": "a", "O2": "O:",
     "O@": "o@", "t#": "t", "r-": "r",
+    # Sounds of other texts than the built-in ones, by what is nearest.
+    "@-": "@", "A~": "A:", "aI3": "aI@", "e": "eI", "e@": "E", "i@": "i@3", "n-": "n", "t2": "t",
+    "u": "u:", "x": "k", "?": "t",
 }  # fmt: skip
 _GRAMMAR = (
     ("the", "a", "this", "that", "one", "my", "your", "his", "her", "our", "every", "another"),
@@ -67,7 +70,7 @@ _GRAMMAR = (
 _RECIPE = 1  # Raise when the same seed is to give other sentences.
 _SPLIT_OF_TENTH = ("valid", "test") + ("train",) * 8
 _PHONEME_EVENT = 7
-_ENGINE_RATE = 22050
+ENGINE_RATE = 22050  # Hz
 
 
 class _Event(ctypes.Structure):
@@ -253,7 +256,7 @@ def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
             head, samples = data.split(b"\n", 1)
             labels.append(_resampled(json.loads(head), sample_rate))
             waveform = np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768)
-            yield resample(waveform, _ENGINE_RATE, sample_rate)[:, np.newaxis]
+            yield resample(waveform, ENGINE_RATE, sample_rate)[:, np.newaxis]
         # Before the store is complete, so that a complete store always has its labels.
         write_json(path, labels)
 
@@ -269,7 +272,7 @@ def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
 
 
 def _resampled(segments, sample_rate):
-    scale = sample_rate / _ENGINE_RATE
+    scale = sample_rate / ENGINE_RATE
     rows = []
     for start, stop, name in segments:
         if name not in PHONEMES:
