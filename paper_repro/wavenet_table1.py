@@ -16,13 +16,7 @@ cli.define_table_flags("wavenet_table1", "wavenet_lf, natural_8bit, natural_16bi
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-
-    def load():
-        from tfwave.papers.wavenet_table1 import TABLE
-
-        return TABLE
-
-    return cli.rebuild(argv, load)
+    return cli.rebuild(argv, "wavenet_table1")
 
 
 if __name__ == "__main__":

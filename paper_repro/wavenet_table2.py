@@ -16,13 +16,7 @@ cli.define_table_flags("wavenet_table2", "wavenet_l_vs_wavenet_lf")
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-
-    def load():
-        from tfwave.papers.wavenet_table2 import TABLE
-
-        return TABLE
-
-    return cli.rebuild(argv, load)
+    return cli.rebuild(argv, "wavenet_table2")
 
 
 if __name__ == "__main__":

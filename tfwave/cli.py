@@ -1,5 +1,6 @@
 """What every script shares: a user's mistake is one line on stderr, not a traceback."""
 
+import importlib
 import os
 import pathlib
 import signal
@@ -100,13 +101,13 @@ def define_table_flags(out_dir, rows, data_dir="LJSpeech, VCTK, TIMIT or any fol
     flags.DEFINE_string("strategy", "auto", "auto, one or mirrored.")
 
 
-def rebuild(argv, load):
+def rebuild(argv, module, table="TABLE"):
     """Rebuild a table from speech and print it.
 
     Args:
       argv: what is left of the command line.
-      load: function without arguments that imports and returns a `speech_table.Table`; called once
-        the flags are parsed.
+      module: of `tfwave.papers`, which is imported once the flags are parsed.
+      table: name in it of the `speech_table.Table`.
 
     Returns:
       The exit code.
@@ -131,7 +132,7 @@ def rebuild(argv, load):
     from tfwave.training.distribution import open_strategy
     from tfwave.training.interrupts import Interrupted
 
-    table = load()
+    table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
     if values.preset not in table.presets:
         known = ", ".join(table.presets)
         raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
@@ -141,15 +142,61 @@ def rebuild(argv, load):
     try:
         if values.data_dir:
             corpus = open_sentences(
-                values.data_dir, cache, preset.sample_rate, strict=values.strict)
+                values.data_dir, cache, preset.sample_rate, strict=values.strict,
+                unseen_speakers=table.unseen_speakers)
         else:
             corpus = read_sentences(
                 cache, values.seed, dict(preset.sentences), preset.speakers,
-                sample_rate=preset.sample_rate)
-        made = table.reproduce(corpus, preset, wanted, options, open_strategy(values.strategy))
+                held_out_voices=table.unseen_speakers, sample_rate=preset.sample_rate)
+        strategy = open_strategy(values.strategy)
+        made = speech_table.reproduce(table, corpus, preset, wanted, options, strategy)
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.exit_code
     print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.html'}")
     print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
     return 0
+
+
+def define_speed_flags(out_dir, threads):
+    """Define the flags of a script that measures a table of speeds; see `measure`.
+
+    Args:
+      out_dir: default of --out_dir.
+      threads: default of --threads.
+    """
+    flags.DEFINE_string("out_dir", out_dir, "Result folder.")
+    flags.DEFINE_string("preset", "quick", "paper, quick (fewer runs) or smoke (tiny models).")
+    flags.DEFINE_integer("threads", threads, "Threads of the CPU.", lower_bound=1)
+
+
+def measure(argv, module, table):
+    """Measure a table of speeds and print it.
+
+    Args:
+      argv: what is left of the command line.
+      module: of `tfwave.papers`, which is imported once TensorFlow's threads are set.
+      table: name in it of the `speed_table.SpeedTable`.
+
+    Raises:
+      ValueError, OSError: as one line for the user.
+    """
+    values = flags.FLAGS
+    if len(argv) > 1:
+        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(values.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(values.threads)
+
+    from tfwave.papers import report, speed_table
+
+    table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
+    if values.preset not in table.presets:
+        known = ", ".join(table.presets)
+        raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
+    made = speed_table.reproduce(
+        table, table.presets[values.preset], values.out_dir, values.threads)
+    print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(values.out_dir, 'table.md')}")

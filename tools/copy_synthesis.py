@@ -38,17 +38,19 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from tfwave.audio.files import find_audio, load, write_wav
-    from tfwave.audio.mel import mel_spectrogram
+    from tfwave.audio.mel import MelConfig, mel_spectrogram
     from tfwave.audio.mel_inversion import mel_to_waveform
     from tfwave.metrics.vocoder import measure
-    from tfwave.papers.vocoder_systems import TRAINED
+    from tfwave.papers.vocoder_systems import TRAINED, vocode
     from tfwave.training.trained import find_training, load_model
 
-    model, _, step = load_model(find_training(argv[1]), _WHICH.value)
+    model, description, step = load_model(find_training(argv[1]), _WHICH.value)
     systems = [system for system in TRAINED.values() if isinstance(model, system.make)]
     if not systems:
         raise ValueError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
-    config, source = model.config.mel, pathlib.Path(argv[2])
+    # A WaveNet's configuration names no front end; the description of its run does.
+    config = getattr(model.config, "mel", None) or MelConfig(**description["mel"])
+    source = pathlib.Path(argv[2])
     paths = [pathlib.Path(p) for p in find_audio(source)] if source.is_dir() else [source]
     if not paths:
         raise ValueError(f"{source}: there is no audio (wav, flac, mp3, ogg) in this folder")
@@ -70,7 +72,7 @@ def main(argv):
             continue
         features = mel_spectrogram(recording[np.newaxis], config)
         made = {
-            "vocoder": systems[0].vocode(model, recording, _SEED.value),
+            "vocoder": vocode(systems[0], model, recording, config, _SEED.value),
             "griffin_lim": mel_to_waveform(
                 features, config, _ITERATIONS.value, seed=_SEED.value
             )[0].numpy(),

@@ -1,4 +1,4 @@
-"""The scripts of MelGAN's tables, from the command line, tiny."""
+"""The scripts of the tables of MelGAN and WaveGlow, from the command line, tiny."""
 
 import json
 
@@ -92,3 +92,23 @@ def test_generate_sends_vocoders_to_their_tool(table2, run_script, tmp_path):
     run = table2[0] / "rows/melgan"
     done = run_script("tools/generate.py", run, f"--out_dir={tmp_path}")
     assert done.returncode == 2 and "use tools/copy_synthesis.py" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "trained"),
+    [
+        ("melgan_table3", ("waveglow", "wavenet", "melgan")),
+        ("melgan_table4", ("melgan",)),
+        ("waveglow_table1", ("waveglow", "wavenet")),
+    ],
+)
+def test_vocoders_are_compared(run_script, tmp_path, script, trained):
+    done = run_script(f"paper_repro/{script}.py", "--preset=smoke", f"--out_dir={tmp_path / 'o'}",
+                      f"--cache_dir={tmp_path / 'cache'}", timeout=600)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads((tmp_path / "o/results.json").read_text())["rows"]
+    for row in trained:
+        assert rows[row]["values"]["log_spectral_distance"]["reproduced"]["mean"] > 0
+        assert len(_clips(tmp_path / "o", row)) == 2
+    assert rows["griffin_lim"]["values"]["mos"]["published"]["mean"] > 1

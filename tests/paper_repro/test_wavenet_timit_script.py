@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tfwave.data.sentences import Sentence, SentenceReader
+
 SCRIPT = "paper_repro/wavenet_timit.py"
 
 
@@ -52,6 +54,31 @@ def test_timit_is_trained_on_48_phones_and_scored_on_39(run_script, cache, tmp_p
     assert result["values"]["per"]["reproduced"]["n"] == 2 * 3
 
 
+def test_transcripts_are_enough(run_script, cache, tmp_path):
+    folder, lines = tmp_path / "speech", []
+    folder.mkdir()
+    texts = ("The sun sets.", "A red fox, asleep.", "Ten of 12 ships.", "No transcript.")
+    with SentenceReader() as reader:
+        for number, text in enumerate(texts):
+            samples, _ = reader.read(Sentence(text, "f1", 60, 160))
+            soundfile.write(folder / f"{number}.wav", samples, 22050)
+            lines.append(f"{number}|{text}|{text}")
+    (folder / "metadata.csv").write_text("\n".join(lines[:3]) + "\n3\n")
+    arguments = (SCRIPT, "--preset=smoke", f"--data_dir={folder}", f"--out_dir={tmp_path / 'out'}",
+                 f"--cache_dir={cache}")  # fmt: skip
+    done = run_script(*arguments, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "1 of 4 recordings are without a transcript" in done.stderr and "3.wav" in done.stderr
+    result = json.loads((tmp_path / "out/results.json").read_text())["rows"]["wavenet_two_losses"]
+    assert 5 < result["values"]["per"]["reproduced"]["n"] < 25
+    assert "eSpeak NG's reading" in result["result"]["facts"]["Labels"]
+    assert "not to what a listener heard" in (tmp_path / "out/table.md").read_text()
+    assert len(list(cache.glob("alignment-*.json"))) == 1
+    again = run_script(*arguments)
+    assert again.returncode == 0 and "already done" in again.stdout
+    assert "aligning" not in again.stderr
+
+
 def test_recordings_without_labels_are_refused(run_script, cache, tmp_path):
     (tmp_path / "speech").mkdir()
     for name in "abcd":
@@ -59,4 +86,5 @@ def test_recordings_without_labels_are_refused(run_script, cache, tmp_path):
     done = run_script(SCRIPT, f"--data_dir={tmp_path / 'speech'}", f"--out_dir={tmp_path / 'out'}",
                       f"--cache_dir={cache}")  # fmt: skip
     assert done.returncode == 2
-    assert "no phoneme labels" in done.stderr and "Traceback" not in done.stderr
+    assert "no phoneme labels" in done.stderr and "no transcripts" in done.stderr
+    assert "Traceback" not in done.stderr

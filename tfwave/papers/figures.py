@@ -36,12 +36,19 @@ _LIKELIHOOD_PANELS = (
                          ("held_out_bits_per_sample", "held out"))),
     ("Gradient norm", (("grad_norm", ""),)),
 )  # fmt: skip
+_HALVES_PANELS = (
+    ("Nats per sample", (("loss", "training"), ("held_out_nll", "held out"))),
+    ("Nats of the halves", (("nll_coarse", "coarse"), ("nll_fine", "fine"))),
+    ("Gradient norm", (("grad_norm", ""),)),
+)
 
 
 def panels(curves):
     """Choose the panels of a row's training curves: (title, ((scalar, legend), ...)) each."""
     if "frame_nats" in curves:
         return _RECOGNISER_PANELS
+    if "nll_fine" in curves:
+        return _HALVES_PANELS
     return _LIKELIHOOD_PANELS if "bits_per_sample" in curves else PANELS
 
 

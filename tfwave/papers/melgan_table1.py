@@ -4,14 +4,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models import waveglow
 from tfwave.models.melgan import MelGAN, MelGANConfig, folded
 from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import STACK, r9y9_config
+from tfwave.models.wavenet_config import STACK
 from tfwave.papers import report, vocoder_speed
 from tfwave.papers.rows import make_row
+from tfwave.papers.vocoder_presets import wavenet_config
 from tfwave.papers.vocoder_speed import Speaker, folded_count, random_mel
 
 # Raise this when numbers of the same configuration change: results made before count as others.
@@ -43,22 +43,15 @@ PRESETS = {
 }
 
 
-def wavenet_config():
-    """The WaveNet of Shen et al. (2018) as r9y9/wavenet_vocoder published it: 24.7 M parameters."""
-    return r9y9_config(
-        dilations=STACK[:6] * 4, residual_channels=512, gate_channels=512, skip_channels=256,
-        output="logistic_mixture", one_hot_input=False,
-        conditioning=LocalConditioningConfig(channels=80, scales=(4, 4, 4, 4)),
-    )  # fmt: skip
-
-
 def speakers(small):
     """{row: `Speaker`} of the rows that are measured; `small` shrinks the models."""
     wavenet, glow, melgan = wavenet_config(), WaveGlowConfig(), MelGANConfig()
     if small:
-        wavenet = dataclasses.replace(wavenet, residual_channels=8, gate_channels=8)
-        glow = dataclasses.replace(glow, channels=8, layers=2)
-        melgan = dataclasses.replace(melgan, channels=2)
+        wavenet = dataclasses.replace(
+            wavenet, dilations=STACK[:2], residual_channels=8, gate_channels=8
+        )
+        glow = dataclasses.replace(glow, flows=2, channels=8, layers=2)
+        melgan = dataclasses.replace(melgan, channels=2, residual_blocks=1)
     hop = melgan.hop_length
     return {
         "wavenet": Speaker(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfwave import files
 from tfwave.audio.files import write_wav
-from tfwave.papers import report, runner
+from tfwave.papers import published, ratings, report, runner
 from tfwave.papers.plan import Plan
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig
@@ -35,59 +35,69 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What a script rebuilds.
+    """A table that is rebuilt from recordings of speech.
 
     Attributes:
+      name: of the table, in its settings.
+      protocol: number that is raised when numbers of the same configuration change.
+      paper: name of the published paper's JSON file.
+      measured: id of its table that has the columns that are measured here.
+      title: the table's name and paper.
+      rows: `Row`s.
       presets: {name: sizes of everything}; with sample_rate, and for the sentences that are built
         in, sentences and speakers.
-      rows: `Row`s.
-      reproduce: function of (corpus, preset, rows, options, strategy) that returns the
-        `report.Report`.
+      bench: function of (corpus, preset, options, strategy) whose value has `row_settings(row)` and
+        `compute(row, results)`.
+      warning: function of a preset, as a dict, that returns sentences on its sizes.
+      notes: sentences on how everything was measured.
+      counts: what the counts under the rows' names count.
+      listeners: id of the published table whose scores are listeners'; empty without one.
+      reference: slug of the row of recordings; empty for a table without clips.
+      status: {slug: why this row cannot be computed}.
+      unseen_speakers: whether nobody speaks in the test who is heard in training.
     """
 
-    presets: dict
+    name: str
+    protocol: int
+    paper: str
+    measured: str
+    title: str
     rows: tuple
-    reproduce: object
+    presets: dict
+    bench: object
+    warning: object
+    notes: tuple
+    counts: str
+    listeners: str = ""
+    reference: str = ""
+    status: dict = dataclasses.field(default_factory=dict)
+    unseen_speakers: bool = False
 
 
-def settings_of(table, protocol, preset, options, corpus):
-    """Return everything that all rows of a result folder have in common.
+def reproduce(table, corpus, preset, rows, options, strategy):
+    """Compute the wanted rows that the result folder does not hold yet; report after each of them.
 
     Args:
-      table: name of the table.
-      protocol: number that is raised when numbers of the same configuration change.
-      preset: dataclass of the sizes of everything.
-      options: `Options`.
+      table: `Table`.
       corpus: `SentenceCorpus`.
-    """
-    return {
-        "table": table,
-        "protocol": protocol,
-        "preset": dataclasses.asdict(preset),
-        "seed": options.seed,
-        "corpus": {
-            "recordings": {name: len(split) for name, split in corpus.splits.items()},
-            "fingerprints": {n: split.store.fingerprint for n, split in corpus.splits.items()},
-            "synthetic": corpus.synthetic,
-        },
-        "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
-    }
-
-
-def compute_rows(rows, bench, results, write_report, say):
-    """Compute the rows that the folder does not hold yet; rewrite the report after each of them.
-
-    Args:
-      rows: `Row`s.
-      bench: has `row_settings(row)` and `compute(row, results)`.
-      results: `runner.Results`.
-      write_report: function of `results` that returns a `report.Report`.
-      say: function that is given one line of progress.
+      preset: one of the table's.
+      rows: `Row`s to compute; those that cannot be computed are passed over.
+      options: `Options`.
+      strategy: tf.distribute.Strategy.
 
     Returns:
       The finished `report.Report`. It is also written when a row fails or is interrupted.
+
+    Raises:
+      Interrupted: Ctrl-C or SIGTERM while training; the same command continues.
+      ValueError: the corpus does not fit the table, the folder holds another configuration, or
+        training diverged.
+      OSError: a file cannot be written.
     """
-    plan = Plan({row.slug: (row.label, int(row.trained)) for row in rows}, say)
+    bench = table.bench(corpus, preset, options, strategy)
+    results = runner.open_results(options.out_dir, _settings(table, preset, options, corpus))
+    rows = [row for row in rows if row.slug not in table.status]
+    plan = Plan({row.slug: (row.label, int(row.trained)) for row in rows}, options.say)
     try:
         for row in rows:
             if results.load(row.slug, bench.row_settings(row)):
@@ -96,10 +106,65 @@ def compute_rows(rows, bench, results, write_report, say):
             plan.start(row.slug)
             bench.compute(row, results)
             plan.finish(row.slug)
-            write_report(results)
+            write_report(table, results)
     finally:
-        made = write_report(results)
+        made = write_report(table, results)
     return made
+
+
+def _settings(table, preset, options, corpus):
+    """Everything that all rows of a result folder have in common."""
+    return {
+        "table": table.name,
+        "protocol": table.protocol,
+        "preset": dataclasses.asdict(preset),
+        "seed": options.seed,
+        "corpus": {
+            "recordings": {name: len(split) for name, split in corpus.splits.items()},
+            "fingerprints": {n: split.store.fingerprint for n, split in corpus.splits.items()},
+            "sample_rate": corpus.sample_rate,
+            "synthetic": corpus.synthetic,
+        },
+        "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
+    }
+
+
+def write_report(table, results):
+    """Write the report of a result folder of a `Table`; returns the `report.Report`."""
+    paper = published.load_paper(table.paper)
+    judged = (paper.tables[table.listeners],) if table.listeners else ()
+    rated = {}
+    for human in judged:
+        slugs = [row.slug for row in table.rows]
+        rated = ratings.read_ratings(results.path, slugs, human.columns)
+    made = report.build(
+        paper, _headline(table, results.settings), paper.tables[table.measured], judged, table.rows,
+        results, rated, table.status,
+    )  # fmt: skip
+    report.write(made, results)
+    return made
+
+
+def _headline(table, settings):
+    corpus, texts = settings["corpus"], settings["texts"]
+    name = texts["corpus_name"] + (" (synthetic)" if corpus["synthetic"] else "")
+    recordings = ", ".join(f"{count:,} {split}" for split, count in corpus["recordings"].items())
+    preset = settings["preset"]["name"]
+    return report.Headline(
+        title=f"{table.title}: {preset} preset, {name}",
+        facts=(("Preset", preset), ("Corpus", name), ("Recordings", recordings),
+               ("Seed", str(settings["seed"]))),
+        warnings=(
+            "The corpus is not the paper's; it is " + texts["corpus"],
+            *table.warning(settings["preset"]),
+        ),
+        notes=table.notes,
+        reference=table.reference,
+        reference_label="Recording",
+        about_scores=f"Under each name: {table.counts}.",
+        about_clips="They follow the beginnings of held-out recordings, which stand above. "
+        f"Spectrograms reach to {corpus['sample_rate'] / 2000:g} kHz, 80 dB.",
+    )  # fmt: skip
 
 
 def train_row(row, results, preset, options, strategy, make, batches, score_fn, score, facts):
@@ -174,22 +239,3 @@ def save_clips(folder, clips, sample_rate):
         write_wav(folder / file, np.clip(clip, -1, 1)[:, np.newaxis], sample_rate)
         saved.append({"file": file, "number": number, "label": name, "caption": name})
     return saved
-
-
-def headline(settings, title, **more):
-    """Return the `report.Headline` of a result folder.
-
-    Args:
-      settings: those of the folder, see `settings_of`.
-      title: the table's name and paper; preset and corpus are added.
-      **more: other fields of the headline; `warnings` come after the one about the corpus.
-    """
-    corpus, texts = settings["corpus"], settings["texts"]
-    name = texts["corpus_name"] + (" (synthetic)" if corpus["synthetic"] else "")
-    recordings = ", ".join(f"{count:,} {split}" for split, count in corpus["recordings"].items())
-    warnings = ("The corpus is not the paper's; it is " + texts["corpus"],)
-    more["warnings"] = warnings + tuple(more.get("warnings", ()))
-    preset = settings["preset"]["name"]
-    facts = (("Preset", preset), ("Corpus", name), ("Recordings", recordings),
-             ("Seed", str(settings["seed"])))  # fmt: skip
-    return report.Headline(title=f"{title}: {preset} preset, {name}", facts=facts, **more)

@@ -8,11 +8,15 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfwave.audio import mel as mels
 from tfwave.audio import world
 from tfwave.audio.mel_inversion import mel_to_waveform
 from tfwave.data.utterances import WindowConfig
-from tfwave.models.melgan import MelGAN, MelGANConfig
-from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.fatchord_wavernn import FatchordWaveRNN
+from tfwave.models.melgan import MelGAN
+from tfwave.models.waveglow import WaveGlow
+from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavernn import WaveRNN
 from tfwave.training.loop import Score
 
 
@@ -22,19 +26,19 @@ class TrainedVocoder:
 
     Attributes:
       make: function of (config, seed) that returns the model, not compiled.
-      config: class of its configuration.
       window: function of (config, preset) that returns the `WindowConfig` of its training slices.
       with_features: whether those slices bring mel spectrograms; other models compute their own.
-      score: the number by which its best weights are kept, a key of what `test_step` returns.
-      vocode: function of (model, waveform float32 [time], seed) that returns float32 [time'].
+      score: the number by which its best weights are kept: held_out_ and a key of what
+        `test_step` returns.
+      generate: function of (model, mel spectrogram [1, frames, n_mels], front end, seed) that
+        returns a waveform [1, time, 1].
     """
 
     make: object
-    config: object
     window: object
     with_features: bool
     score: Score
-    vocode: object
+    generate: object
 
 
 def _segments(config, preset):
@@ -43,22 +47,63 @@ def _segments(config, preset):
     return WindowConfig(slice_len=config.segment_len, context=0)
 
 
-def _by_features(model, waveform, seed):
-    """Copy-synthesis of a model that computes the features of a waveform itself."""
-    features = model.features(tf.constant(waveform[np.newaxis], tf.float32))
-    return model.generate(features, seed=seed)[0, :, 0].numpy()
+def _predicted(config, preset):
+    """Windows of samples that are predicted from those before them."""
+    return WindowConfig(preset.slice_len, config.context_len, frame_padding_of(config))
 
 
+def frame_padding_of(config):
+    """Frames of features on each side that only give context; WaveNet's conditioning knows them."""
+    return getattr(config, "conditioning", config).frame_padding
+
+
+def _wavenet(model, features, mel, seed):
+    """WaveNet is given silence around the features."""
+    padding = frame_padding_of(model.config)
+    silence = tf.constant(np.tile(mels.silence(mel), [1, padding, 1]), tf.float32)
+    samples = features.shape[1] * mel.hop_length
+    around = tf.concat([silence, features, silence], axis=1)
+    return model.generate(samples, features=around, seed=seed)
+
+
+_BITS = Score("held_out_bits_per_sample", lower_is_better=True)
+_NATS = Score("held_out_nats_per_sample", lower_is_better=True)
 TRAINED = {
     "melgan": TrainedVocoder(
-        MelGAN, MelGANConfig, _segments, False,
-        Score("held_out_mel_error", lower_is_better=True), _by_features,
+        MelGAN, _segments, False, Score("held_out_mel_error", lower_is_better=True),
+        lambda model, features, mel, seed: model.generate(features),
     ),
     "waveglow": TrainedVocoder(
-        WaveGlow, WaveGlowConfig, _segments, False,
-        Score("held_out_bits_per_sample", lower_is_better=True), _by_features,
+        WaveGlow, _segments, False, _BITS,
+        lambda model, features, mel, seed: model.generate(features, seed=seed),
+    ),
+    "wavenet": TrainedVocoder(WaveNet, _predicted, True, _BITS, _wavenet),
+    "wavernn": TrainedVocoder(
+        WaveRNN, _predicted, True, _NATS,
+        lambda model, features, mel, seed: model.generate(features=features, seed=seed),
+    ),
+    "fatchord": TrainedVocoder(
+        FatchordWaveRNN, _predicted, True, _NATS,
+        lambda model, features, mel, seed: model.generate(features, seed=seed),
     ),
 }  # fmt: skip
+
+
+def vocode(system, model, waveform, mel, seed):
+    """Copy-synthesis by a trained vocoder.
+
+    Args:
+      system: `TrainedVocoder`.
+      model: of it.
+      waveform: float32 [time], a recording.
+      mel: MelConfig of the features that the model takes.
+      seed: of its draws.
+
+    Returns:
+      float32 [time'].
+    """
+    features = mels.mel_spectrogram(tf.constant(waveform[np.newaxis], tf.float32), mel)
+    return np.asarray(system.generate(model, features, mel, seed))[0, :, 0]
 
 
 def signal_processing(row, waveform, mel, seed):
@@ -83,8 +128,6 @@ def signal_processing(row, waveform, mel, seed):
     if row.slug.startswith("world"):
         return world.resynthesize(waveform, mel.sample_rate)
     if row.slug.startswith("griffin_lim"):
-        from tfwave.audio.mel import mel_spectrogram
-
-        features = mel_spectrogram(waveform[np.newaxis], mel)
+        features = mels.mel_spectrogram(waveform[np.newaxis], mel)
         return mel_to_waveform(features, mel, seed=seed, **dict(row.changes))[0].numpy()
     raise ValueError(f"{row.slug}: no vocoder of signal processing has this name")

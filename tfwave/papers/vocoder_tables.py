@@ -4,15 +4,16 @@ Every vocoder that can be had is trained or called, run on held-out recordings, 
 """
 
 import dataclasses
+import functools
 
 from tfwave.audio.mel import MELGAN, MelConfig
-from tfwave.papers import published, ratings, report, runner, speech_table
+from tfwave.papers import speech_table
 from tfwave.papers.vocoder_workbench import Workbench
 
 # Raise this when numbers of the same configuration change: results made before count as others.
-PROTOCOL = 1
+_PROTOCOL = 1
 
-NOTES = (
+_NOTES = (
     "Copy-synthesis: the mel spectrogram of a held-out recording goes in, a waveform comes out and "
     "is compared with the recording. Means over recordings, \u00b1 standard error. These measures "
     "are ours; none replaces a listening test.",
@@ -33,6 +34,8 @@ class VocoderPreset:
     Attributes:
       name: of the preset.
       configs: (system, model configuration) of every model.
+      training: (system, steps, batch_size) of the models that are not trained like the others.
+      slice_len: samples that a model of samples after samples predicts of a training slice.
       mel: front end of Griffin-Lim, and the sample rate of everything.
       sentences: sizes of the splits without --data_dir.
       speakers: voices of those sentences.
@@ -56,56 +59,57 @@ class VocoderPreset:
     clips: int = 4
     speakers: int = 1
     mel: MelConfig = MELGAN
+    training: tuple = ()
+    slice_len: int = 8192
 
     @property
     def sample_rate(self):
         """Hz."""
         return self.mel.sample_rate
 
+    def of(self, system):
+        """Return the preset with the steps and the batch size of a system."""
+        for name, steps, batch_size in self.training:
+            if name == system:
+                return dataclasses.replace(self, steps=steps, batch_size=batch_size)
+        return self
 
-def vocoder_table(name, paper_name, human, title, rows, presets, warning, notes=(), status=None):
+
+def vocoder_table(name, paper, listeners, title, rows, presets, notes=(), unseen_speakers=False):
     """Return the `speech_table.Table` of a paper's comparison of vocoders.
 
     Args:
-      name: of the result folder.
-      paper_name: of the paper's JSON file.
-      human: id of the published table whose scores are listeners'.
-      title: title of the report.
-      rows: `Row`s.
-      presets: {name: `VocoderPreset`}.
-      warning: function of a preset, as a dict, that returns sentences on its sizes.
-      notes: sentences about this table.
-      status: {slug: why this row cannot be computed}.
+      name, paper, listeners, title, rows, presets, unseen_speakers: fields of that table.
+      notes: sentences about this table, after those about the measures.
     """
-    status = status or {}
+    return speech_table.Table(
+        name=name,
+        protocol=_PROTOCOL,
+        paper=paper,
+        measured="copy_synthesis",
+        title=title,
+        rows=rows,
+        presets=presets,
+        bench=Workbench,
+        warning=functools.partial(_warning, presets),
+        notes=(*_NOTES, *notes),
+        counts="the recordings behind the means",
+        listeners=listeners,
+        reference="original",
+        unseen_speakers=unseen_speakers,
+    )
 
-    def write_report(results):
-        paper = published.load_paper(paper_name)
-        judged = (paper.tables[human],)
-        rated = ratings.read_ratings(results.path, [row.slug for row in rows], judged[0].columns)
-        rate = results.settings["preset"]["mel"]["sample_rate"]
-        headline = speech_table.headline(
-            results.settings,
-            title,
-            warnings=warning(results.settings["preset"]),
-            notes=(*NOTES, *notes),
-            reference="original",
-            reference_label="Recording",
-            about_scores="Under each name: the recordings behind the means.",
-            about_clips="They follow the beginnings of held-out recordings. "
-            f"Spectrograms reach to {rate / 2000:g} kHz, 80 dB.",
+
+def _warning(presets, preset):
+    """Sentences on how a preset, as a dict, differs from the published sizes."""
+    if preset["name"] == "paper":
+        return ()
+    sentences = []
+    for system, _ in preset["configs"]:
+        own, published = (presets[name].of(system) for name in (preset["name"], "paper"))
+        sentences.append(
+            f"The {preset['name']} preset trains a smaller {system} for {own.steps:,} steps of "
+            f"{own.batch_size} segments (published: {published.steps:,} of "
+            f"{published.batch_size})."
         )
-        made = report.build(
-            paper, headline, paper.tables["copy_synthesis"], judged, rows, results, rated, status
-        )
-        report.write(made, results)
-        return made
-
-    def reproduce(corpus, preset, wanted, options, strategy):
-        bench = Workbench(corpus, preset, options, strategy)
-        settings = speech_table.settings_of(name, PROTOCOL, preset, options, corpus)
-        results = runner.open_results(options.out_dir, settings)
-        wanted = [row for row in wanted if row.slug not in status]
-        return speech_table.compute_rows(wanted, bench, results, write_report, options.say)
-
-    return speech_table.Table(presets, rows, reproduce)
+    return tuple(sentences)

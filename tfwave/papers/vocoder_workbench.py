@@ -11,7 +11,7 @@ from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows, evaluation_slices, training_slices
 from tfwave.metrics import vocoder as measures
 from tfwave.papers import speech_table
-from tfwave.papers.vocoder_systems import TRAINED, signal_processing
+from tfwave.papers.vocoder_systems import TRAINED, signal_processing, vocode
 
 _CLIP_SEED = 4_000_000
 
@@ -35,13 +35,19 @@ class Workbench:
         """The configuration of a row's model."""
         return dataclasses.replace(dict(self.preset.configs)[row.system], **dict(row.changes))
 
+    def front_end(self, config):
+        """The front end of a model's features: the table's for a WaveNet, which names none."""
+        return getattr(config, "mel", self.preset.mel)
+
     def windows(self, split, row):
         """The windows of a split in the form that a row's model is trained on."""
         system, config = TRAINED[row.system], self.config(row)
         utterances = self.corpus.splits[split]
         features = None
         if system.with_features:
-            features = mel_features(utterances.store, config.mel, self.options.cache_dir)
+            features = mel_features(
+                utterances.store, self.front_end(config), self.options.cache_dir
+            )
         return Windows(utterances, system.window(config, self.preset), features)
 
     def row_settings(self, row):
@@ -71,15 +77,16 @@ class Workbench:
                 "Best weights of step": trained.best_step,
             }
 
-            def vocode(waveform, seed):
-                return TRAINED[row.system].vocode(model, waveform, seed)
+            def copied(waveform, seed):
+                mel = self.front_end(model.config)
+                return vocode(TRAINED[row.system], model, waveform, mel, seed)
         else:
 
-            def vocode(waveform, seed):
+            def copied(waveform, seed):
                 return signal_processing(row, waveform, self.preset.mel, seed)
 
         begin = time.monotonic()
-        clips = [(n, wave, vocode(wave, _CLIP_SEED + i)) for i, n, wave in self._recordings()]
+        clips = [(n, wave, copied(wave, _CLIP_SEED + i)) for i, n, wave in self._recordings()]
         seconds["vocode"] = time.monotonic() - begin
         rate = self.corpus.sample_rate
         spoken = sum(len(made) for _, _, made in clips)
@@ -105,16 +112,20 @@ class Workbench:
         """The score that chooses the best weights, on the validation recordings."""
         name = TRAINED[row.system].score.name.removeprefix("held_out_")
         step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
-        slices = evaluation_slices(self.windows("valid", row), self.preset.batch_size)
+        slices = evaluation_slices(
+            self.windows("valid", row), self.preset.of(row.system).batch_size
+        )
         total = count = 0
         for batch in slices.take(-1 if batches is None else batches):
-            rows = batch["waveform"].shape[0]
-            total += rows * float(step(batch)[name])
-            count += rows
+            measured = step(batch)
+            # Means over samples, or over whole segments.
+            weight = float(measured.get("samples", len(batch["waveform"])))
+            total += weight * float(measured[name])
+            count += weight
         return total / count
 
     def _train(self, row, results):
-        preset, seed, config = self.preset, self.options.seed, self.config(row)
+        preset, seed, config = self.preset.of(row.system), self.options.seed, self.config(row)
         windows = self.windows("train", row)
 
         def make():

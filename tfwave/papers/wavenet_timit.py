@@ -1,40 +1,42 @@
 """The phone error rate of WaveNet (arXiv:1609.03499 section 3.4): train, recognise, report.
 
 TIMIT is trained on 48 phones and scored on 39, as usual since Lee and Hon (1989); the paper does
-not say which it took. Other corpora are scored on the phonemes they are labelled with. A held-out
-silence counts like any other phoneme, as in TIMIT's 39.
+not say which it took. Other corpora are scored on the phonemes they are labelled with; recordings
+with transcripts alone are labelled by eSpeak NG and time warping (`tfwave.data.alignment`). A
+held-out silence counts like any other phoneme, as in TIMIT's 39.
 """
 
 import dataclasses
+import hashlib
 import time
 
 import numpy as np
 import tensorflow as tf
 
+from tfwave.data.alignment import label_sentences
 from tfwave.data.phonemes import TIMIT_39, TIMIT_48, TIMIT_61, fold_table
 from tfwave.data.utterances import WindowConfig, Windows, complete_utterances, training_slices
 from tfwave.metrics.phoneme_error_rate import corpus_edits
 from tfwave.models.wavenet_config import STACK, WaveNetConfig
 from tfwave.models.wavenet_recognizer import RecognizerConfig, WaveNetRecognizer, decode
-from tfwave.papers import published, report, runner, speech_table
+from tfwave.papers import speech_table
 from tfwave.papers.rows import make_row
 from tfwave.training.loop import Score
 
-# Raise this when numbers of the same configuration change: results made before count as others.
-PROTOCOL = 1
-
-ROW = make_row(
+_ROW = make_row(
     "wavenet_two_losses", "WaveNet (next-sample loss + frame classification loss)", "recognizer",
     "Raw audio; mean pooling to 10 ms, then non-causal convolutions.",
 )  # fmt: skip
-ROWS = (ROW,)
 _SHORTEST = 3  # frames of a phone that counts as heard, 30 ms
 _HELD_OUT = Score("held_out_phone_error_rate", lower_is_better=True)
 
-NOTES = (
+_NOTES = (
     "Phone error rate: insertions, deletions and substitutions by the phones spoken, over all test "
     "sentences. Each frame's most likely phone, runs under 30 ms left out, repeats merged; the "
     "paper does not say how it decodes.",
+    "Recordings with transcripts but no .PHN files are labelled with the phonemes of eSpeak NG's "
+    "reading of each transcript, aligned to the recording by dynamic time warping: their rate is "
+    "the distance to that reading, not to what a listener heard. The row says whose labels it has.",
     "The weights are those with the lowest rate on the validation sentences.",
     "The paper gives the pooling and the two losses; sizes, weights of the losses and training are "
     "choices made here.",
@@ -70,7 +72,7 @@ class Preset:
         return RecognizerConfig(wavenet=stack, channels=self.head_channels, classes=classes)
 
 
-PRESETS = {
+_PRESETS = {
     "paper": Preset(),
     "quick": Preset(
         name="quick", dilations=STACK[:7] * 2, residual_channels=32, skip_channels=64,
@@ -89,21 +91,24 @@ class Workbench:
     """Trains and scores the one row.
 
     Args:
-      corpus: `SentenceCorpus` with phoneme labels.
+      corpus: `SentenceCorpus` with phoneme labels, or with texts to make them from.
       preset: `Preset`.
       options: `speech_table.Options`.
       strategy: tf.distribute.Strategy.
 
     Raises:
-      ValueError: the corpus has no phoneme labels.
+      ValueError: the corpus has neither, or a split without a labelled recording.
+      OSError: transcripts can not be aligned, or the cache is not writable.
     """
 
     def __init__(self, corpus, preset, options, strategy):
+        self.labels = "of the corpus"
         if not corpus.phonemes:
-            raise ValueError(
-                f"{corpus.name}: no phoneme labels (.PHN files as in TIMIT); without --data_dir "
-                "the built-in sentences have them"
-            )
+            corpus = _aligned(corpus, options.cache_dir)
+            self.labels = "eSpeak NG's reading of the transcripts, aligned by dynamic time warping"
+        for split, part in corpus.splits.items():
+            if not any(map(len, part.segments)):
+                raise ValueError(f"{corpus.name}: no {split} recording has phoneme labels")
         timit = corpus.phonemes == TIMIT_61
         self.trained_phones = TIMIT_48 if timit else corpus.phonemes
         self.scored_phones = TIMIT_39 if timit else corpus.phonemes
@@ -150,16 +155,25 @@ class Workbench:
         )
         size, spoken, heard = self.config.frame_length, [], []
         for batch in complete_utterances(self.windows(split)):
+            sequence = batch["sequence"][0].numpy()
+            if sequence.max() < 0:  # without labels
+                continue
             frames = int(batch["length"][0]) // size
             found = decode(recognise(batch["waveform"]), [frames], shortest=_SHORTEST)[0]
-            sequence = batch["sequence"][0].numpy()
             spoken.append([p for p in self._to_scored[sequence[sequence >= 0]] if p >= 0])
             heard.append([p for p in self._trained_to_scored[found] if p >= 0])
         return corpus_edits(spoken, heard)
 
     def row_settings(self, row):
         """Return what changes the numbers of the row, beside the settings of the folder."""
-        return {"row": row.slug, "model": dataclasses.asdict(self.config)}
+        return {"row": row.slug, "model": dataclasses.asdict(self.config), "labels": self._hash()}
+
+    def _hash(self):
+        digest = hashlib.sha256()
+        for part in self.corpus.splits.values():
+            for rows in part.segments:
+                digest.update(rows.tobytes() + b"|")
+        return digest.hexdigest()[:16]
 
     def compute(self, row, results):
         """Train, score the test sentences and write the result.
@@ -187,6 +201,7 @@ class Workbench:
             "clips": [],
             "sample_rate": self.corpus.sample_rate,
             "facts": {
+                "Labels": self.labels,
                 "Insertions": edits.insertions,
                 "Deletions": edits.deletions,
                 "Substitutions": edits.substitutions,
@@ -200,50 +215,34 @@ class Workbench:
         results.save(row.slug, self.row_settings(row), result)
 
 
-def reproduce(corpus, preset, rows, options, strategy):
-    """Train and score, unless the folder holds the result, and write the report.
-
-    Args:
-      corpus: `SentenceCorpus` with phoneme labels.
-      preset: `Preset`.
-      rows: `ROWS`.
-      options: `speech_table.Options`.
-      strategy: tf.distribute.Strategy.
-
-    Returns:
-      The `report.Report`.
-
-    Raises:
-      Interrupted: Ctrl-C or SIGTERM while training; the same command continues.
-      ValueError: the corpus has no labels, or the folder holds another configuration.
-      OSError: a file cannot be written.
-    """
-    bench = Workbench(corpus, preset, options, strategy)
-    settings = speech_table.settings_of("wavenet_timit", PROTOCOL, preset, options, corpus)
-    results = runner.open_results(options.out_dir, settings)
-    return speech_table.compute_rows(rows, bench, results, write_report, options.say)
-
-
-def write_report(results):
-    """Write the report of a result folder; returns the `report.Report`."""
-    paper = published.load_paper("wavenet")
-    preset = results.settings["preset"]
-    warnings = ()
-    if preset["name"] != "paper":
-        warnings = (
-            f"The {preset['name']} preset trains {len(preset['dilations'])} layers for "
-            f"{preset['steps']:,} steps of {preset['batch_size'] * preset['slice_len']:,} samples.",
+def _aligned(corpus, cache_dir):
+    if all(part.texts is None for part in corpus.splits.values()):
+        raise ValueError(
+            f"{corpus.name}: no phoneme labels (.PHN files as in TIMIT) and no transcripts "
+            "(metadata.csv as in LJSpeech); without --data_dir the built-in sentences have them"
         )
-    headline = speech_table.headline(
-        results.settings,
-        "Phone error rate of \u201cWaveNet\u201d",
-        warnings=warnings,
-        notes=NOTES,
-        about_scores="Under the name: the phones that were spoken.",
+    return label_sentences(corpus, cache_dir)
+
+
+def _warning(preset):
+    if preset["name"] == "paper":
+        return ()
+    return (
+        f"The {preset['name']} preset trains {len(preset['dilations'])} layers for "
+        f"{preset['steps']:,} steps of {preset['batch_size'] * preset['slice_len']:,} samples.",
     )
-    made = report.build(paper, headline, paper.tables["timit"], (), ROWS, results, {})
-    report.write(made, results)
-    return made
 
 
-TABLE = speech_table.Table(PRESETS, ROWS, reproduce)
+TABLE = speech_table.Table(
+    name="wavenet_timit",
+    protocol=1,
+    paper="wavenet",
+    measured="timit",
+    title="Phone error rate of \u201cWaveNet\u201d",
+    rows=(_ROW,),
+    presets=_PRESETS,
+    bench=Workbench,
+    warning=_warning,
+    notes=_NOTES,
+    counts="the phones that were spoken",
+)

@@ -1,0 +1,22 @@
+"""Rebuild what can be made of Table 3 of MelGAN (arXiv:1910.06711).
+
+    python paper_repro/melgan_table3.py
+    python paper_repro/melgan_table3.py --data_dir=LJSpeech-1.1 --preset=paper
+
+Trains MelGAN, WaveGlow and WaveNet, runs them on held-out recordings, measures the outcome, and
+writes OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper are
+listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_table_flags("melgan_table3", "griffin_lim, waveglow, wavenet, melgan, original")
+
+
+def main(argv):
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, "melgan_tables", "TABLE3")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,22 @@
+"""Rebuild what can be made of Table 1 of WaveGlow (arXiv:1811.00002).
+
+    python paper_repro/waveglow_table1.py
+    python paper_repro/waveglow_table1.py --data_dir=LJSpeech-1.1 --preset=paper
+
+Trains WaveGlow and WaveNet, runs them on held-out recordings, measures the outcome, and writes
+OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper are
+listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_table_flags("waveglow_table1", "griffin_lim, wavenet, waveglow, original")
+
+
+def main(argv):
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, "waveglow_table1")
+
+
+if __name__ == "__main__":
+    cli.run(main)
