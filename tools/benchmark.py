@@ -3,9 +3,13 @@
     python tools/benchmark.py wavegan
     python tools/benchmark.py wavegan --batch_sizes=16 --runs=7 --json
     python tools/benchmark.py wavenet
+    python tools/benchmark.py melgan
+    python tools/benchmark.py waveglow --torch_python=PATH
+    python tools/benchmark.py wavernn
 
 Every figure is the median of the runs, with their spread. Sides of a comparison run in turn, each
-in a process of its own; on a busy machine look at the ratios.
+in a process of its own; on a busy machine look at the ratios. The last three compare with PyTorch
+as well, where there is one.
 """
 
 import os
@@ -16,21 +20,33 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[i]) for i in (0, 1)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags  # noqa: E402
-from benchmarks import measure, wavegan, wavenet  # noqa: E402
+from benchmarks import measure, melgan, wavegan, waveglow, wavenet, wavernn  # noqa: E402
 
 from tfwave import cli  # noqa: E402
 
-BENCHMARKS = {"wavegan": wavegan.figures, "wavenet": wavenet.figures}
-DEFAULT_BATCH_SIZES = {"wavegan": [16, 64], "wavenet": [1, 8, 64]}
+# name: function, default batch sizes, default sizes of the model, whether PyTorch is a baseline
+BENCHMARKS = {
+    "wavegan": (wavegan.figures, (16, 64), (64,), False),
+    "wavenet": (wavenet.figures, (1, 8, 64), (64,), False),
+    "melgan": (melgan.figures, (16,), (32,), True),
+    "waveglow": (waveglow.figures, (1,), (256, 512), True),
+    "wavernn": (wavernn.figures, (1, 8), (896,), True),
+}
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("runs", 5, "Counted runs of each side.", lower_bound=1)
 flags.DEFINE_list(
     "batch_sizes", [],
-    "Clips in a batch of training (wavegan: 16,64) or of generation (wavenet: 1,8,64).")
+    "Clips in a batch of training (wavegan: 16,64; melgan: 16; waveglow: 1) or of generation "
+    "(wavenet: 1,8,64; wavernn: 1,8).")
 flags.DEFINE_integer(
-    "model_dim", 64, "WaveGAN's size d and WaveNet's residual channels; 64 is the published one.",
-    lower_bound=1)
+    "model_dim", None,
+    "WaveGAN's size d (64), WaveNet's residual channels (64), MelGAN's channels at the sample rate "
+    "(32), WaveGlow's channels (256 and 512), WaveRNN's units (896); in brackets the published "
+    "ones, which are the default.", lower_bound=1)
+flags.DEFINE_string(
+    "torch_python", None,
+    "A Python that has PyTorch, for melgan, waveglow and wavernn; by default this one, if it has.")
 flags.DEFINE_bool("json", False, "Print one JSON object of named figures.")
 
 
@@ -38,13 +54,17 @@ def main(argv):
     names = argv[1:]
     if len(names) != 1 or names[0] not in BENCHMARKS:
         raise ValueError(f"name one benchmark of: {', '.join(BENCHMARKS)}")
+    benchmark, batch_sizes, sizes, torch = BENCHMARKS[names[0]]
     try:
-        batch_sizes = [int(size) for size in FLAGS.batch_sizes] or DEFAULT_BATCH_SIZES[names[0]]
+        batch_sizes = [int(size) for size in FLAGS.batch_sizes or batch_sizes]
     except ValueError:
         batch_sizes = [0]
     if min(batch_sizes) < 1:
         raise ValueError("--batch_sizes takes whole numbers of 1 or more, with commas between")
-    figures = BENCHMARKS[names[0]](FLAGS.runs, batch_sizes, FLAGS.model_dim)
+    more = [measure.find_torch(FLAGS.torch_python)] if torch else []
+    figures = {}
+    for size in [FLAGS.model_dim] if FLAGS.model_dim else sizes:
+        figures.update(benchmark(FLAGS.runs, batch_sizes, size, *more))
     measure.show(figures, FLAGS.json)
 
 

@@ -1,10 +1,20 @@
-"""What every benchmark shares: repeated timing, and sides that run in processes of their own."""
+"""What every benchmark shares: repeated timing, and sides that run in processes of their own.
+
+Only the standard library is imported here: a side may run under another interpreter.
+"""
 
 import json
-import multiprocessing
-import resource
+import os
+import pathlib
+import pickle
+import re
 import statistics
+import subprocess
+import sys
 import time
+
+_PATHS = [str(pathlib.Path(__file__).resolve().parents[i]) for i in (1, 2)]
+_PROCESS = f"import sys; sys.path[:0] = {_PATHS}; from benchmarks import measure; measure.serve()"
 
 
 def summary(values: list[float], unit: str, baseline: str | None = None) -> dict:
@@ -21,7 +31,35 @@ def summary(values: list[float], unit: str, baseline: str | None = None) -> dict
 
 def peak_memory() -> float:
     """The largest resident size of this process so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # ru_maxrss would count the process that started this one as well.
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 2**20
+
+
+def find_torch(python: str | None) -> str | None:
+    """Find an interpreter that can import PyTorch.
+
+    Args:
+      python: path of an interpreter, or None for this one.
+
+    Returns:
+      The path, or None if this interpreter cannot, which is said on stderr.
+
+    Raises:
+      ValueError: the interpreter that was named cannot.
+    """
+    try:
+        command = [python or sys.executable, "-c", "import torch"]
+        found = subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        found = False
+    if found:
+        return python or sys.executable
+    if python:
+        raise ValueError(f"--torch_python: {python} cannot import torch")
+    print("PyTorch is not installed here: no figures of it (--torch_python names a Python that has "
+          "it)", file=sys.stderr)  # fmt: skip
+    return None
 
 
 class Side:
@@ -29,20 +67,23 @@ class Side:
 
     Args:
       prepare: importable function of `arguments` that returns a function without arguments, the
-        thing to be timed. TensorFlow is imported in the new process only.
+        thing to be timed. TensorFlow or PyTorch is imported in the new process only.
       arguments: tuple.
+      python: interpreter of the process, by default this one.
 
     Attributes:
       first: seconds from the start of the process to the end of the first call, which is made at
         once and counts nowhere else.
+
+    Raises:
+      RuntimeError: see `run`.
     """
 
-    def __init__(self, prepare, *arguments):
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, prepare, arguments))
+    def __init__(self, prepare, *arguments, python=None):
+        command = [python or sys.executable, "-c", _PROCESS]
         started = time.perf_counter()
-        self._process.start()
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._send(pickle.dumps((prepare, arguments)))
         self.run()
         self.first = time.perf_counter() - started
 
@@ -52,27 +93,36 @@ class Side:
         Raises:
           RuntimeError: the side failed; its own traceback is on stderr.
         """
-        self._pipe.send("run")
-        try:
-            return self._pipe.recv()
-        except EOFError as error:
-            raise RuntimeError("one side of the benchmark died; see its traceback above") from error
+        self._send(b"\n")
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("one side of the benchmark died; see its traceback above")
+        seconds, self._peak = map(float, answer.split())
+        return seconds
 
     def close(self) -> float:
         """End the process; returns its peak memory in GiB."""
-        self._pipe.send("stop")
-        peak = self._pipe.recv()
-        self._process.join()
-        return peak
+        self._process.communicate()
+        return self._peak
+
+    def _send(self, message):
+        try:
+            self._process.stdin.write(message)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # there will be no answer
 
 
-def _serve(pipe, prepare, arguments):
+def serve():
+    """Be the process of a side: prepare what stdin brings, then make a call for each line."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed goes to stderr
+    prepare, arguments = pickle.load(sys.stdin.buffer)
     function = prepare(*arguments)
-    while pipe.recv() == "run":
+    for _ in sys.stdin.buffer:
         start = time.perf_counter()
         function()
-        pipe.send(time.perf_counter() - start)
-    pipe.send(peak_memory())
+        print(time.perf_counter() - start, peak_memory(), file=answers, flush=True)
 
 
 def alternate(sides: dict, runs: int) -> dict:
@@ -90,6 +140,38 @@ def alternate(sides: dict, runs: int) -> dict:
         for name, side in sides.items():
             seconds[name].append(side.run())
     return seconds
+
+
+def compare(name, sides, baselines, runs, rate=None, audio=None) -> dict:
+    """Time sides in turn and end them.
+
+    Args:
+      name: what is timed, which begins the name of every figure.
+      sides: {label: Side}.
+      baselines: labels that are compared with and not themselves compared.
+      runs: counted calls of each.
+      rate: (unit, how much of it a call makes), for a rate instead of seconds.
+      audio: seconds of audio that a call makes, for the rate of real time as well.
+
+    Returns:
+      {name: figure}: of each side speed, peak memory and the time to its first call, and of those
+      that are no baselines the speed-up over each baseline, run by run.
+    """
+    found, results = {}, alternate(sides, runs)
+    for label, seconds in results.items():
+        unit, amount = rate or ("s", None)
+        speeds = [amount / second for second in seconds] if rate else seconds
+        one = f"{name}, {label}"
+        found[one] = summary(speeds, unit)
+        if audio:
+            found[f"{one}, of real time"] = summary([audio / second for second in seconds], "times")
+        for baseline in () if label in baselines else [b for b in baselines if b in sides]:
+            pairs = zip(results[baseline], seconds, strict=True)
+            ratios = [theirs / ours for theirs, ours in pairs]
+            found[f"{one}, speed-up over {baseline}"] = summary(ratios, "times", baseline)
+        found[f"{one}, peak memory"] = summary([sides[label].close()], "GiB")
+        found[f"{one}, process start to first call"] = summary([sides[label].first], "s")
+    return found
 
 
 def show(figures: dict, as_json: bool):

@@ -1,0 +1,87 @@
+"""`tools/benchmark.py melgan`: one pass of the generator, and training."""
+
+from benchmarks import measure
+
+TORCH = "the authors' network in PyTorch"
+PLAIN = "plain Keras layers"
+FRAMES = 400
+
+
+def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str | None) -> dict:
+    """Measure everything.
+
+    Args:
+      runs: counted runs of each side.
+      batch_sizes: segments in a batch of training.
+      model_dim: the generator's channels at the sample rate; 32 is the published network.
+      torch_python: interpreter of PyTorch's sides, or None to do without.
+
+    Returns:
+      {name: figure} as `measure.summary` makes them.
+    """
+    sides = {"tfwave": measure.Side(prepare_generation, model_dim)}
+    sides[PLAIN] = measure.Side(prepare_plain, model_dim)
+    if torch_python:
+        sides[TORCH] = measure.Side(prepare_torch, model_dim, python=torch_python)
+    samples, name = 256 * FRAMES, f"generation of {FRAMES} frames"
+    found = measure.compare(
+        name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
+    )
+    for batch_size in batch_sizes:
+        sides = {"tfwave": measure.Side(prepare_training, model_dim, batch_size)}
+        if torch_python:
+            sides[TORCH] = measure.Side(
+                prepare_torch_training, model_dim, batch_size, python=torch_python
+            )
+        found.update(measure.compare(f"step, batch {batch_size}", sides, (TORCH,), runs))
+    return found
+
+
+def prepare_generation(model_dim):
+    """One clip from a mel spectrogram."""
+    import tensorflow as tf
+
+    from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+
+    model = folded(MelGAN(MelGANConfig(channels=model_dim)))
+    features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
+    return lambda: model.generate(features).numpy()
+
+
+def prepare_plain(model_dim):
+    """The same from layers that Keras has."""
+    import tensorflow as tf
+    from benchmarks import melgan_plain
+
+    from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+
+    generate = melgan_plain.generator(folded(MelGAN(MelGANConfig(channels=model_dim))))
+    features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
+    return lambda: generate(features).numpy()
+
+
+def prepare_torch(model_dim):
+    """The same in PyTorch."""
+    from benchmarks import melgan_torch
+
+    return melgan_torch.generation(model_dim, FRAMES)
+
+
+def prepare_training(model_dim, batch_size):
+    """One update of the discriminators and one of the generator."""
+    import tensorflow as tf
+
+    from tfwave.models.melgan import MelGAN, MelGANConfig
+
+    model = MelGAN(MelGANConfig(channels=model_dim))
+    model.compile()
+    step = tf.function(model.train_step, autograph=False)
+    waveform = tf.random.stateless_normal([batch_size, model.config.segment_len], [0, 0], 0.0, 0.1)
+    return lambda: step({"waveform": waveform})["G_loss"].numpy()
+
+
+def prepare_torch_training(model_dim, batch_size):
+    """The same in PyTorch."""
+    from benchmarks import melgan_torch
+
+    return melgan_torch.training(model_dim, batch_size)

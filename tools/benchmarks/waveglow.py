@@ -1,0 +1,94 @@
+"""`tools/benchmark.py waveglow`: the flow from noise to a waveform, and training."""
+
+from benchmarks import measure
+
+TORCH = "the authors' network in PyTorch"
+PLAIN = "plain Keras layers"
+FRAMES = 60
+
+
+def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str | None) -> dict:
+    """Measure everything.
+
+    Args:
+      runs: counted runs of each side.
+      batch_sizes: segments in a batch of training.
+      model_dim: channels of the couplings; 512 in the paper, 256 in the code of today.
+      torch_python: interpreter of PyTorch's sides, or None to do without.
+
+    Returns:
+      {name: figure} as `measure.summary` makes them.
+    """
+    sides = {
+        "tfwave": measure.Side(prepare_generation, model_dim, "float32"),
+        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "bfloat16"),
+        PLAIN: measure.Side(prepare_plain, model_dim),
+    }
+    if torch_python:
+        sides[TORCH] = measure.Side(prepare_torch, model_dim, python=torch_python)
+    samples, name = 256 * FRAMES, f"{model_dim} channels, generation of {FRAMES} frames"
+    found = measure.compare(
+        name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
+    )
+    for batch_size in batch_sizes:
+        sides = {"tfwave": measure.Side(prepare_training, model_dim, batch_size)}
+        if torch_python:
+            sides[TORCH] = measure.Side(
+                prepare_torch_training, model_dim, batch_size, python=torch_python
+            )
+        name = f"{model_dim} channels, step, batch {batch_size}"
+        found.update(measure.compare(name, sides, (TORCH,), runs))
+    return found
+
+
+def prepare_generation(model_dim, precision):
+    """One clip from noise and a mel spectrogram."""
+    model, z, features = _prepared(model_dim)
+    return lambda: model.invert(z, features, precision).numpy()
+
+
+def prepare_plain(model_dim):
+    """The same from layers that Keras has."""
+    from benchmarks import waveglow_plain
+
+    model, z, features = _prepared(model_dim)
+    invert = waveglow_plain.inverse(model)
+    return lambda: invert(z, features).numpy()
+
+
+def prepare_torch(model_dim):
+    """The same in PyTorch."""
+    from benchmarks import waveglow_torch
+
+    return waveglow_torch.generation(model_dim, FRAMES)
+
+
+def prepare_training(model_dim, batch_size):
+    """One update."""
+    import tensorflow as tf
+
+    from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
+
+    model = WaveGlow(WaveGlowConfig(channels=model_dim))
+    model.compile()
+    step = tf.function(model.train_step, autograph=False)
+    waveform = tf.random.stateless_normal([batch_size, model.config.segment_len], [0, 0], 0.0, 0.1)
+    return lambda: step({"waveform": waveform})["loss"].numpy()
+
+
+def prepare_torch_training(model_dim, batch_size):
+    """The same in PyTorch."""
+    from benchmarks import waveglow_torch
+
+    return waveglow_torch.training(model_dim, batch_size)
+
+
+def _prepared(model_dim):
+    import tensorflow as tf
+
+    from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, folded
+
+    model = folded(WaveGlow(WaveGlowConfig(channels=model_dim)))
+    features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
+    z = tf.random.stateless_normal(model.noise_shape(features), [1, 0], 0.0, 0.6)
+    return model, z, features
