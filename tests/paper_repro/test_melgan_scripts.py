@@ -95,6 +95,18 @@ def test_generate_sends_vocoders_to_their_tool(table2, run_script, tmp_path):
 
 
 @pytest.mark.slow
+def test_speeds_of_waveglow_stand_beside_the_papers(run_script, tmp_path):
+    arguments = ("paper_repro/waveglow_speed.py", "--preset=smoke", f"--out_dir={tmp_path}")
+    done = run_script(*arguments, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    for row in ("griffin_lim", "wavenet", "waveglow", "waveglow_256"):
+        assert rows[row]["values"]["khz"]["reproduced"]["mean"] > 0
+    assert rows["waveglow"]["values"]["khz"]["published"]["mean"] == 520
+    assert rows["mcnn"]["status"] == "not built here"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "trained"),
     [

@@ -1,0 +1,21 @@
+"""Measure Table 2 of WaveRNN (arXiv:1802.08435): the sampling rate of Sparse WaveRNN Mobile.
+
+    python paper_repro/wavernn_table2.py
+
+Runs the model on this CPU, adds up its timed products as the paper did, for blocks of 4x4 and of
+16x1, and writes OUT_DIR/table.md and results.json. Nothing else should run on the machine. The same
+command goes on where it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_speed_flags("wavernn_table2", threads=2)
+
+
+def main(argv):
+    """Measure and print the table."""
+    cli.measure(argv, "wavernn_speed", "TABLE2")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,23 @@
+"""Rebuild what can be made of Table 3 of WaveRNN (arXiv:1802.08435): likelihood and clips.
+
+    python paper_repro/wavernn_table3.py
+    python paper_repro/wavernn_table3.py --data_dir=LJSpeech-1.1 --preset=paper
+
+Trains dense, sparse and subscale WaveRNNs and a WaveNet, measures the likelihood of held-out
+speech, and writes OUT_DIR/table.html, table.md, results.json, figures and clips of every row. Mean
+opinion scores are listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
+it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_table_flags("wavernn_table3", "those of the paper but fused_2, and recording")
+
+
+def main(argv):
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, "wavernn_tables", "TABLE3")
+
+
+if __name__ == "__main__":
+    cli.run(main)

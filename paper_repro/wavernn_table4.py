@@ -1,0 +1,21 @@
+"""Measure Table 4 of WaveRNN (arXiv:1802.08435): dense and sparse matrix-vector products.
+
+    python paper_repro/wavernn_table4.py
+
+Times the products that generation is made of on this CPU and writes OUT_DIR/table.md and
+results.json, with the published numbers of two phones. Nothing else should run on the machine. The
+same command goes on where it was stopped.
+"""
+
+from tfwave import cli
+
+cli.define_speed_flags("wavernn_table4", threads=2)
+
+
+def main(argv):
+    """Measure and print the table."""
+    cli.measure(argv, "wavernn_speed", "TABLE4")
+
+
+if __name__ == "__main__":
+    cli.run(main)
