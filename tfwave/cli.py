@@ -116,9 +116,7 @@ def rebuild(argv, module, table="TABLE"):
       ValueError, OSError: as one line for the user.
     """
     values = flags.FLAGS
-    if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _only_flags(argv)
 
     import tensorflow as tf
     from absl import logging
@@ -133,10 +131,7 @@ def rebuild(argv, module, table="TABLE"):
     from tfwave.training.interrupts import Interrupted
 
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
-    if values.preset not in table.presets:
-        known = ", ".join(table.presets)
-        raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
-    preset, cache = table.presets[values.preset], cache_dir(values.cache_dir)
+    preset, cache = _preset(table), cache_dir(values.cache_dir)
     wanted = rows.select(table.rows, values.rows)
     options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed)
     try:
@@ -182,9 +177,7 @@ def measure(argv, module, table):
       ValueError, OSError: as one line for the user.
     """
     values = flags.FLAGS
-    if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _only_flags(argv)
 
     import tensorflow as tf
 
@@ -194,9 +187,20 @@ def measure(argv, module, table):
     from tfwave.papers import report, speed_table
 
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
-    if values.preset not in table.presets:
-        known = ", ".join(table.presets)
-        raise ValueError(f"--preset: there is no preset {values.preset!r}; there are {known}")
-    made = speed_table.reproduce(
-        table, table.presets[values.preset], values.out_dir, values.threads)
+    made = speed_table.reproduce(table, _preset(table), values.out_dir, values.threads)
     print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(values.out_dir, 'table.md')}")
+
+
+def _only_flags(argv):
+    if len(argv) > 1:
+        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _preset(table):
+    """The preset that --preset names."""
+    name = flags.FLAGS.preset
+    if name not in table.presets:
+        known = ", ".join(table.presets)
+        raise ValueError(f"--preset: there is no preset {name!r}; there are {known}")
+    return table.presets[name]

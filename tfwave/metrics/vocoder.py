@@ -60,8 +60,7 @@ def mel_cepstral_distortion(reference, test, sample_rate, hop_length=256):
     The number depends on these choices: compare it with numbers of this function only.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz.
       hop_length: samples by which the lengths may differ.
 
@@ -98,8 +97,7 @@ def log_spectral_distance(reference, test, sample_rate, hop_length=256):
     over whole frames. Windows and floor as in `mel_cepstral_distortion`. A gain of 2 is 6.02 dB.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz.
       hop_length: samples by which the lengths may differ.
 
@@ -120,8 +118,7 @@ def f0_error(reference, test, sample_rate, hop_length=256):
     """Compare the fundamental frequencies, tracked by WORLD's Harvest every 5 ms.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz, at least 8000.
       hop_length: samples by which the lengths may differ.
 
@@ -151,8 +148,7 @@ def pesq(reference, test, sample_rate, hop_length=256):
     Clips above 16 s are scored in pieces of equal length, and the scores averaged.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz; other rates than 16 kHz are resampled.
       hop_length: samples by which the lengths may differ.
 
@@ -183,8 +179,7 @@ def stoi(reference, test, sample_rate, hop_length=256):
     """Predict intelligibility by STOI (Taal et al., 2011), computed from 16 kHz.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz; other rates than 16 kHz are resampled.
       hop_length: samples by which the lengths may differ.
 
@@ -214,8 +209,7 @@ def measure(reference, test, sample_rate, hop_length=256):
     """Compute every measure.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz, at least 8000.
       hop_length: samples by which the lengths may differ.
 
@@ -243,8 +237,7 @@ def paired(reference, test, sample_rate, hop_length=256):
     """Check two waveforms and cut them to the length of the shorter.
 
     Args:
-      reference: float array [time].
-      test: float array [time].
+      reference, test: float arrays [time].
       sample_rate: Hz, at least 8000.
       hop_length: samples by which the lengths may differ.
 

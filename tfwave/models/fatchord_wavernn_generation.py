@@ -12,7 +12,6 @@ A long clip can be cut into overlapping folds, which are made at the same time a
 """
 
 import functools
-import os
 import typing
 
 import numpy as np
@@ -20,6 +19,7 @@ import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
 from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.row_groups import row_groups
 from tfwave.models.wavernn_cell import gates
 
 BLOCK = 512  # samples that one call of the compiled loop makes
@@ -212,7 +212,7 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
     """
     config, (batch, samples, _) = network.config, rows.shape
     weights, loop = fold_weights(network), _compiled(config, greedy, xla)
-    groups = _slices(batch, groups)
+    groups = row_groups(batch, groups, _LEAST_ROWS)
     states = [start(config, group.stop - group.start) for group in groups]
     temperature, blocks = tf.constant(temperature, tf.float32), []
     for first in range(0, samples, BLOCK):
@@ -234,15 +234,6 @@ def _of_block(arrays, first):
     """BLOCK rows of each array from number `first` on, the last one repeated where they end."""
     indices = tf.range(first, first + BLOCK)
     return tuple(tf.gather(a, tf.minimum(indices, a.shape[0] - 1)) for a in arrays)
-
-
-def _slices(rows, groups):
-    if groups is None:
-        # Each group reads all weights, and fewer rows share what is read.
-        groups = min(len(os.sched_getaffinity(0)), rows // _LEAST_ROWS)
-    groups = max(1, min(groups, rows))
-    edges = [rows * i // groups for i in range(groups + 1)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
 
 
 def folded(rows, target, overlap):

@@ -238,13 +238,12 @@ class MelGAN(keras.Model):
         fake = self.generator(features)[:, :, 0]
         return {"mel_error": tf.reduce_mean(tf.abs(self.features(fake) - features))}
 
-    def generate(self, features, seed=0):
+    def generate(self, features):
         """Make waveforms.
 
         Args:
           features: float32 [batch, frames, n_mels], from `features` or of the same recipe; at least
             4 frames, which the mirrored padding needs.
-          seed: not used; the generator draws nothing.
 
         Returns:
           float32 [batch, frames * hop_length, 1] in [-1, 1].
@@ -252,7 +251,6 @@ class MelGAN(keras.Model):
         Raises:
           ValueError: features of another shape, with too few frames, or not finite.
         """
-        del seed
         return self._generate(mels.check_features(features, self.config.mel, least=4))
 
     def summaries(self, step, data):

@@ -5,12 +5,12 @@ each core.
 """
 
 import functools
-import os
 
 import tensorflow as tf
 
 from tfwave.models import wavenet_outputs as outputs
 from tfwave.models import wavenet_queues as queues
+from tfwave.models.row_groups import row_groups
 
 BLOCK = 512  # samples that one call of the compiled loop makes, without a context stack
 _CLIPS_PER_SHARD = 4  # fewer are not worth a core of their own
@@ -84,7 +84,7 @@ def stream(
     weights = queues.fold(network, precision)
     constant, matrix = queues.gate_terms(network, weights, vector, clips)
     run = _compiled(config, greedy, xla)
-    groups = _groups(clips, shards)
+    groups = row_groups(clips, shards, _CLIPS_PER_SHARD)
     states = [queues.take(state, group) for group in groups]
     temperature = tf.constant(temperature, tf.float32)
     for number in range(-(-samples // block)):
@@ -179,12 +179,3 @@ def _check(config, samples, clips, prime_with, speaker, temperature):
 def _rows(array, clips):
     array = tf.convert_to_tensor(array)
     return tf.repeat(array, clips, axis=0) if array.shape[0] == 1 else array
-
-
-def _groups(clips, shards):
-    """Slices of the clips that are made together."""
-    if shards is None:
-        shards = min(len(os.sched_getaffinity(0)), clips // _CLIPS_PER_SHARD)
-    shards = max(1, min(shards, clips))
-    edges = [clips * i // shards for i in range(shards + 1)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]

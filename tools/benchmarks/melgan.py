@@ -1,8 +1,8 @@
 """`tools/benchmark.py melgan`: one pass of the generator, and training."""
 
-from benchmarks import measure
+from benchmarks import measure, training
+from benchmarks.training import TORCH
 
-TORCH = "the authors' network in PyTorch"
 PLAIN = "plain Keras layers"
 FRAMES = 400
 
@@ -27,14 +27,9 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     found = measure.compare(
         name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
     )
-    for batch_size in batch_sizes:
-        sides = {"tfwave": measure.Side(prepare_training, model_dim, batch_size)}
-        if torch_python:
-            sides[TORCH] = measure.Side(
-                prepare_torch_training, model_dim, batch_size, python=torch_python
-            )
-        found.update(measure.compare(f"step, batch {batch_size}", sides, (TORCH,), runs))
-    return found
+    return found | training.figures(
+        "", prepare_training, prepare_torch_training, model_dim, batch_sizes, runs, torch_python
+    )
 
 
 def prepare_generation(model_dim):
@@ -69,15 +64,9 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update of the discriminators and one of the generator."""
-    import tensorflow as tf
-
     from tfwave.models.melgan import MelGAN, MelGANConfig
 
-    model = MelGAN(MelGANConfig(channels=model_dim))
-    model.compile()
-    step = tf.function(model.train_step, autograph=False)
-    waveform = tf.random.stateless_normal([batch_size, model.config.segment_len], [0, 0], 0.0, 0.1)
-    return lambda: step({"waveform": waveform})["G_loss"].numpy()
+    return training.step_of(MelGAN(MelGANConfig(channels=model_dim)), batch_size, "G_loss")
 
 
 def prepare_torch_training(model_dim, batch_size):

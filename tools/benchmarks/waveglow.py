@@ -1,8 +1,8 @@
 """`tools/benchmark.py waveglow`: the flow from noise to a waveform, and training."""
 
-from benchmarks import measure
+from benchmarks import measure, training
+from benchmarks.training import TORCH
 
-TORCH = "the authors' network in PyTorch"
 PLAIN = "plain Keras layers"
 FRAMES = 60
 
@@ -30,15 +30,10 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     found = measure.compare(
         name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
     )
-    for batch_size in batch_sizes:
-        sides = {"tfwave": measure.Side(prepare_training, model_dim, batch_size)}
-        if torch_python:
-            sides[TORCH] = measure.Side(
-                prepare_torch_training, model_dim, batch_size, python=torch_python
-            )
-        name = f"{model_dim} channels, step, batch {batch_size}"
-        found.update(measure.compare(name, sides, (TORCH,), runs))
-    return found
+    return found | training.figures(
+        f"{model_dim} channels, ", prepare_training, prepare_torch_training, model_dim,
+        batch_sizes, runs, torch_python,
+    )  # fmt: skip
 
 
 def prepare_generation(model_dim, precision):
@@ -65,15 +60,9 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update."""
-    import tensorflow as tf
-
     from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 
-    model = WaveGlow(WaveGlowConfig(channels=model_dim))
-    model.compile()
-    step = tf.function(model.train_step, autograph=False)
-    waveform = tf.random.stateless_normal([batch_size, model.config.segment_len], [0, 0], 0.0, 0.1)
-    return lambda: step({"waveform": waveform})["loss"].numpy()
+    return training.step_of(WaveGlow(WaveGlowConfig(channels=model_dim)), batch_size, "loss")
 
 
 def prepare_torch_training(model_dim, batch_size):
