@@ -225,7 +225,7 @@ def read_sentences(cache_dir, seed=0, sizes=None, speakers=4, held_out_voices=Fa
         name="espeak_sentences",
         description=(
             f"synthetic: sentences of a word grammar read by eSpeak NG, {counts}; "
-            f"{len(known)} voices{own}; no recordings"
+            f"{len(known)} voice{'s' * (len(known) > 1)}{own}; no recordings"
         ),
         synthetic=True, splits=splits, speakers=known, phonemes=PHONEMES, sample_rate=sample_rate,
     )

@@ -76,7 +76,7 @@ _PRESETS = {
     "paper": Preset(),
     "quick": Preset(
         name="quick", dilations=STACK[:7] * 2, residual_channels=32, skip_channels=64,
-        head_channels=64, slice_len=8_000, batch_size=4, steps=300, log_every=5, score_every=100,
+        head_channels=64, slice_len=8_000, batch_size=4, steps=200, log_every=5, score_every=100,
         checkpoint_every=100, sentences=(("train", 200), ("valid", 10), ("test", 20)),
     ),
     "smoke": Preset(
