@@ -11,6 +11,8 @@ import sys
 
 # Before the first import of TensorFlow: its notes on the CPU would fill the report of a failure.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes with threads for all cores would wait in turns
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402

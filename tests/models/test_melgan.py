@@ -129,6 +129,16 @@ def test_the_generator_learns_what_resting_discriminators_ask_for():
     assert int(model.step) == 40
 
 
+def test_gains_are_drawn_from_seed_and_step():
+    def losses(**changes):
+        model = MelGAN(dataclasses.replace(SMALL, **changes), seed=3)
+        model.compile()
+        return [float(model.train_step({"waveform": _clips()})["mel_error"]) for _ in range(2)]
+
+    assert losses() == losses()
+    assert losses() != losses(least_gain=1.0)
+
+
 def test_folding_changes_nothing_but_the_norms():
     model = MelGAN(SMALL, seed=3)
     model.compile()

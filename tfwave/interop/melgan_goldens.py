@@ -76,6 +76,7 @@ def melgan_of(golden):
         discriminator_max_channels=cfg["channel_cap"],
         segment_len=cfg["seq_len"],
         batch_size=cfg["batch"],
+        least_gain=1.0,  # the clips were made without the loader
     )
     model = MelGAN(config)
     model.compile()

@@ -10,6 +10,9 @@ descriptinc/melgan-neurips, which is the default where the two differ:
 * Feature matching: each map's mean difference counts 4 / (layers + 1) / discriminators; in the
   paper's equation 3 it counts 1 (`feature_matching_scaling="paper"`).
 * Hinge: max(0, 1 - D(x)); the paper prints min.
+* Each training segment is scaled by a gain of 0.3 to 1 (mel2wav/dataset.py), which the paper does
+  not say (`least_gain=1.0`). The code scales every recording to a peak of 0.95 before; here
+  recordings keep their level.
 
 The rows of Table 2 (ablation) are fields of the configuration; how the paper built them is not
 stated, and the docstring of `MelGANConfig` says what is done here.
@@ -61,6 +64,7 @@ class MelGANConfig(WithMel):
     beta_2: float = 0.9
     batch_size: int = 16
     segment_len: int = 8192  # samples
+    least_gain: float = 0.3  # of a training segment, up to 1
 
     def __post_init__(self):
         read_nested(self, mel=MelConfig)
@@ -79,6 +83,7 @@ class MelGANConfig(WithMel):
         ):
             check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
+        check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
         for field in ("feature_matching", "sample_l1"):
             check(self, field, getattr(self, field) >= 0, "0 or more")
         check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
@@ -202,8 +207,8 @@ class MelGAN(keras.Model):
           Dict of float32 scalars: D_loss, G_loss, G_adversarial, feature_matching, D_grad_norm,
           G_grad_norm, mel_error (mean difference of log mel spectrograms).
         """
-        real = data["waveform"][:, :, tf.newaxis]
-        features = self.features(data["waveform"])
+        waveform = self._with_gains(data["waveform"])
+        real, features = waveform[:, :, tf.newaxis], self.features(waveform)
         variables = trained_variables(self.generator)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -265,6 +270,16 @@ class MelGAN(keras.Model):
         real = data["waveform"][:2]
         clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
         summarize_clips(clips, self.config.sample_rate, step)
+
+    def _with_gains(self, waveform):
+        """Scale each clip by a gain of its own, drawn from (seed, step, replica)."""
+        if self.config.least_gain == 1.0:
+            return waveform
+        seed = tf.random.experimental.stateless_fold_in([self.seed, 1], self.step)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(seed, replica)
+        shape = [tf.shape(waveform)[0], 1]
+        return waveform * tf.random.stateless_uniform(shape, seed, self.config.least_gain, 1.0)
 
     def _scores(self, maps):
         scores = maps[-1]
