@@ -204,7 +204,7 @@ def test_what_leads_outside_is_refused(script, tmp_path, members):
 @pytest.mark.parametrize("data", [
     ARCHIVE[: len(ARCHIVE) // 2], b"no archive", ARCHIVE[:5000] + b"\0" * 500 + ARCHIVE[5500:],
     gzip.compress(b"no tar file" * 100),
-])
+], ids=["half", "no archive", "a hole", "no tar file"])
 def test_damaged_archives_are_named(script, tmp_path, data):
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(data)
