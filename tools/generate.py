@@ -135,7 +135,7 @@ def continue_clips(model, description, out_dir, count, seed):
     if _SECONDS.value is not None:
         total = round(_SECONDS.value * config.sample_rate)
     elif "features" in how:
-        frames = how["features"].shape[1] - 2 * config.conditioning.frame_padding
+        frames = how["features"].shape[1] - 2 * config.frame_padding
         total = frames * config.conditioning.hop_length
     else:
         total = len(known) + config.sample_rate
@@ -220,7 +220,7 @@ def read_mel(path, config, front_end):
     else:
         waveform = load(path, config.sample_rate, 1)[:, 0]
         frames = mel.mel_spectrogram(waveform[np.newaxis], front_end)[0].numpy()
-    around = np.tile(mel.silence(front_end), [config.conditioning.frame_padding, 1])
+    around = np.tile(mel.silence(front_end), [config.frame_padding, 1])
     return np.concatenate([around, frames, around])[np.newaxis].astype(np.float32)
 
 

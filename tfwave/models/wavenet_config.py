@@ -99,6 +99,11 @@ class WaveNetConfig:
         return self.receptive_field if self.padding == "valid" else 1
 
     @property
+    def frame_padding(self):
+        """Frames of features on each side that only give context."""
+        return self.conditioning.frame_padding if self.conditioning else 0
+
+    @property
     def local_channels(self):
         """Channels of what conditions each sample: features and context."""
         parts = (self.conditioning, self.context)

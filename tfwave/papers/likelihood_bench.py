@@ -4,8 +4,6 @@ import abc
 import dataclasses
 import time
 
-import tensorflow as tf
-
 from tfwave.data.utterances import complete_utterances, evaluation_slices, training_slices
 from tfwave.layers.tracking import trained_variables
 from tfwave.papers import speech_table
@@ -106,7 +104,7 @@ class LikelihoodBench(abc.ABC):
             }
             begin = time.monotonic()
             clips = [
-                (name, self.generated(row, model, batch, samples, self.clip_seed + number))
+                (name, name, self.generated(row, model, batch, samples, self.clip_seed + number))
                 for number, (name, batch, samples) in enumerate(self._beginnings(row))
             ]
             seconds["generate"] = time.monotonic() - begin
@@ -115,19 +113,12 @@ class LikelihoodBench(abc.ABC):
             for name, batch, samples in self._beginnings(row):
                 first = self.windows("test", row).config.context
                 clip = batch["waveform"][0, first : first + samples]
-                clips.append((name, self.recorded(row, clip).numpy()))
-        rate = self.preset.sample_rate
-        result = {
-            "label": row.label,
-            "trained": row.trained,
-            "scores": scores,
-            "counts": f"{scores[self.column]['n']:,} samples" if scores else "",
-            "clips": speech_table.save_clips(results.row_dir(row.slug), clips, rate),
-            "sample_rate": rate,
-            "facts": facts,
-            "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        }
-        results.save(row.slug, self.row_settings(row), result)
+                clips.append((name, name, self.recorded(row, clip).numpy()))
+        counts = f"{scores[self.column]['n']:,} samples" if scores else ""
+        speech_table.save_row(
+            results, row, self.row_settings(row), self.preset.sample_rate, scores, counts, facts,
+            seconds, clips,
+        )  # fmt: skip
 
     def held_out(self, model, row, split, batches=None):
         """Mean likelihood of the slices of a split.
@@ -141,15 +132,10 @@ class LikelihoodBench(abc.ABC):
         Returns:
           {mean, n}: over n samples.
         """
-        step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
         slices = evaluation_slices(self.windows(split, row), self.held_out_size(row))
-        total = count = 0.0
-        for batch in slices.take(-1 if batches is None else batches):
-            measured = step(batch)
-            samples = float(measured["samples"])
-            total += float(self.value(measured)) * samples
-            count += samples
-        return {"mean": total / count, "n": int(count)}
+        slices = slices.take(-1 if batches is None else batches)
+        mean, samples = speech_table.held_out_mean(model, slices, self.value)
+        return {"mean": mean, "n": samples}
 
     def score_every(self, row):
         """Steps between the scores that choose the best weights."""

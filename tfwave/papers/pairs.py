@@ -42,27 +42,19 @@ class PairBench:
             if not results.load(system.slug, self._bench.row_settings(system)):
                 self._bench.compute(system, results)
         made = [results.load(system.slug) for system in pair]
-        results.save(row.slug, self.row_settings(row), self._paired(row, made, results))
+        self._save(row, made, results)
 
-    def _paired(self, row, systems, results):
-        """The result of a pair, from the results of its two systems."""
+    def _save(self, row, systems, results):
+        """Write the result of a pair, from the results of its two systems."""
         clips = [
-            (clip["label"], read_clip(results.row_dir(system["slug"]) / clip["file"]))
+            (clip["label"], f"{system['label']}: {clip['label']}",
+             read_clip(results.row_dir(system["slug"]) / clip["file"]))
             for pair in zip(*(system["clips"] for system in systems), strict=True)
             for system, clip in zip(systems, pair, strict=True)
-        ]
-        rate = systems[0]["sample_rate"]
-        saved = speech_table.save_clips(results.row_dir(row.slug), clips, rate)
-        for number, clip in enumerate(saved):
-            clip["caption"] = f"{systems[number % 2]['label']}: {clip['label']}"
+        ]  # fmt: skip
         measured = [system["scores"][self._bench.column] for system in systems]
-        return {
-            "label": row.label,
-            "trained": False,
-            "scores": dict(zip(self._columns, measured, strict=True)),
-            "counts": systems[0]["counts"],
-            "clips": saved,
-            "sample_rate": rate,
-            "facts": {f"{s['label']}, {k}": v for s in systems for k, v in s["facts"].items()},
-            "seconds": {},
-        }
+        speech_table.save_row(
+            results, row, self.row_settings(row), systems[0]["sample_rate"],
+            dict(zip(self._columns, measured, strict=True)), systems[0]["counts"],
+            {f"{s['label']}, {k}": v for s in systems for k, v in s["facts"].items()}, {}, clips,
+        )  # fmt: skip

@@ -5,6 +5,7 @@ import functools
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from tfwave import files
 from tfwave.audio.files import write_wav
@@ -221,21 +222,55 @@ def train_row(row, results, preset, options, strategy, make, batches, score_fn, 
     return model, trained
 
 
-def save_clips(folder, clips, sample_rate):
-    """Write the clips of a row.
+def held_out_mean(model, slices, value):
+    """Mean of what a model's `test_step` measures.
 
     Args:
-      folder: of the row.
-      clips: (name of the recording that it follows, float32 [time] in [-1, 1]) of each clip.
-      sample_rate: Hz.
+      model: with a `test_step`; a mean over samples comes with the number of "samples".
+      slices: dataset of batches with "waveform".
+      value: function of what `test_step` returns that picks the number.
 
     Returns:
-      What the row's result says of its clips.
+      (mean, n): over n samples, or over n slices where `test_step` counts no samples.
     """
-    saved = []
-    for number, (name, clip) in enumerate(clips):
+    step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
+    total = count = 0.0
+    for batch in slices:
+        measured = step(batch)
+        weight = float(measured.get("samples", len(batch["waveform"])))
+        total += weight * float(value(measured))
+        count += weight
+    return total / count, int(count)
+
+
+def save_row(results, row, settings, sample_rate, scores, counts, facts, seconds, clips=()):
+    """Write the clips and the result of a row.
+
+    Args:
+      results: `runner.Results`.
+      row: `Row`.
+      settings: what changes the numbers of the row, beside the settings of the folder.
+      sample_rate: Hz.
+      scores: {column: {mean, n, pm}}.
+      counts: what was counted, in words.
+      facts: {name: value} to print.
+      seconds: {part of the work: seconds}.
+      clips: (label of the recording that it follows, caption, float32 [time] in [-1, 1]) of each.
+    """
+    folder, saved = results.row_dir(row.slug), []
+    for number, (label, caption, clip) in enumerate(clips):
         file = f"samples/clip_{number:02d}.wav"
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         write_wav(folder / file, np.clip(clip, -1, 1)[:, np.newaxis], sample_rate)
-        saved.append({"file": file, "number": number, "label": name, "caption": name})
-    return saved
+        saved.append({"file": file, "number": number, "label": label, "caption": caption})
+    result = {
+        "label": row.label,
+        "trained": row.trained,
+        "scores": scores,
+        "counts": counts,
+        "clips": saved,
+        "sample_rate": sample_rate,
+        "facts": facts,
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+    results.save(row.slug, settings, result)

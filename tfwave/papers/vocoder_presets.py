@@ -1,8 +1,9 @@
 """The vocoders of the tables of MelGAN and WaveGlow at their published sizes, and smaller.
 
-MelGAN: 2.5 million iterations, batches of 16 segments of 8192 samples (arXiv:1910.06711 sections
-3.1 and 3.2). WaveGlow: 580,000 iterations, batches of 24 (arXiv:1811.00002 section 3.2). WaveNet:
-the 24 layers of Shen et al. (2018) as r9y9/wavenet_vocoder published them, a million steps of 2.
+MelGAN: about 2.5 million iterations, batches of 16 (arXiv:1910.06711 section 3), of segments of
+8192 samples (the authors' code). WaveGlow: 580,000 iterations, batches of 24 (arXiv:1811.00002
+section 3). WaveNet: the 24 layers and ten logistics of Shen et al. (arXiv:1712.05884) in the widths
+of r9y9/wavenet_vocoder, whose mu-law recipe gives the 500,000 steps of batches of 8.
 """
 
 import dataclasses
@@ -32,10 +33,11 @@ _PAPER = VocoderPreset(
     name="paper",
     configs=(("melgan", MelGANConfig()), ("waveglow", WaveGlowConfig()),
              ("wavenet", wavenet_config())),
-    training=(("waveglow", 580_000, 24), ("wavenet", 1_000_000, 2)),
+    training=(("waveglow", 580_000, 24), ("wavenet", 500_000, 8)),
     steps=2_500_000, batch_size=16, log_every=100, score_every=5_000, checkpoint_every=2_000,
     media_every=5_000, score_batches=64,
     sentences=(("train", 4_000), ("valid", 100), ("test", 100)), measured=100, clip_seconds=10.0,
+    slice_len=10_240,
 )  # fmt: skip
 _MELGAN = MelGANConfig(
     channels=8, discriminator_channels=8, discriminator_max_channels=64, learning_rate=1e-3,
@@ -55,7 +57,7 @@ _QUICK = dataclasses.replace(
     training=(("waveglow", 200, 4), ("wavenet", 200, 2)),
     steps=400, batch_size=8, log_every=10, score_every=100, checkpoint_every=100, media_every=400,
     score_batches=8, sentences=(("train", 200), ("valid", 20), ("test", 20)), measured=8,
-    clip_seconds=3.0,
+    clip_seconds=3.0, slice_len=8192,
 )  # fmt: skip
 _SMOKE = dataclasses.replace(
     _QUICK,

@@ -58,7 +58,8 @@ def measure(speaker, columns, seconds, runs):
     Args:
       speaker: `Speaker`.
       columns: {device, such as "CPU:0": key of the column for its kHz}; devices that the machine
-        lacks are left out. The column "params_m" gets the millions of parameters.
+        lacks are left out. The column "params_m" gets the millions of parameters, where a vocoder
+        has any.
       seconds: of audio that is asked for at a time.
       runs: counted runs, after a first one, which compiles.
 
@@ -78,8 +79,9 @@ def measure(speaker, columns, seconds, runs):
             taken = timed(lambda: speaker.speak(model, features).numpy(), runs)  # noqa: B023
             scores[columns[device]] = spread(samples / taken / 1000)
         count = speaker.parameters(model)
-        scores["params_m"] = {"mean": count / 1e6}
-        facts["Parameters"] = count
+        if count:
+            scores["params_m"] = {"mean": count / 1e6}
+            facts["Parameters"] = count
     return scores, facts, f"{runs} runs of {seconds:g} s"
 
 

@@ -49,18 +49,12 @@ def _segments(config, preset):
 
 def _predicted(config, preset):
     """Windows of samples that are predicted from those before them."""
-    return WindowConfig(preset.slice_len, config.context_len, frame_padding_of(config))
-
-
-def frame_padding_of(config):
-    """Frames of features on each side that only give context; WaveNet's conditioning knows them."""
-    return getattr(config, "conditioning", config).frame_padding
+    return WindowConfig(preset.slice_len, config.context_len, config.frame_padding)
 
 
 def _wavenet(model, features, mel, seed):
     """WaveNet is given silence around the features."""
-    padding = frame_padding_of(model.config)
-    silence = tf.constant(np.tile(mels.silence(mel), [1, padding, 1]), tf.float32)
+    silence = np.tile(mels.silence(mel), [1, model.config.frame_padding, 1]).astype(np.float32)
     samples = features.shape[1] * mel.hop_length
     around = tf.concat([silence, features, silence], axis=1)
     return model.generate(samples, features=around, seed=seed)

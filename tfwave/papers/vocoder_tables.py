@@ -60,7 +60,7 @@ class VocoderPreset:
     speakers: int = 1
     mel: MelConfig = MELGAN
     training: tuple = ()
-    slice_len: int = 8192
+    slice_len: int = 10_240
 
     @property
     def sample_rate(self):

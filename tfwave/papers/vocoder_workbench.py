@@ -5,7 +5,6 @@ import math
 import time
 
 import numpy as np
-import tensorflow as tf
 
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows, evaluation_slices, training_slices
@@ -14,6 +13,7 @@ from tfwave.papers import speech_table
 from tfwave.papers.vocoder_systems import TRAINED, signal_processing, vocode
 
 _CLIP_SEED = 4_000_000
+_FEWEST_FRAMES = 24  # of a recording; the vocoders need up to 21, PESQ about as much
 
 
 class Workbench:
@@ -95,34 +95,19 @@ class Workbench:
         begin = time.monotonic()
         scores = self._scores(clips) if not row.slug.startswith("original") else {}
         seconds["measure"] = time.monotonic() - begin
-        kept = [(name, made) for name, _, made in clips[: self.preset.clips]]
-        result = {
-            "label": row.label,
-            "trained": row.trained,
-            "scores": scores,
-            "counts": f"{len(clips)} recordings, {spoken / rate:.0f} s" if scores else "",
-            "clips": speech_table.save_clips(results.row_dir(row.slug), kept, rate),
-            "sample_rate": rate,
-            "facts": facts,
-            "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        }
-        results.save(row.slug, self.row_settings(row), result)
+        speech_table.save_row(
+            results, row, self.row_settings(row), rate, scores,
+            f"{len(clips)} recordings, {spoken / rate:.0f} s" if scores else "", facts, seconds,
+            [(name, name, made) for name, _, made in clips[: self.preset.clips]],
+        )  # fmt: skip
 
     def held_out(self, model, row, batches=None):
         """The score that chooses the best weights, on the validation recordings."""
         name = TRAINED[row.system].score.name.removeprefix("held_out_")
-        step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
-        slices = evaluation_slices(
-            self.windows("valid", row), self.preset.of(row.system).batch_size
-        )
-        total = count = 0
-        for batch in slices.take(-1 if batches is None else batches):
-            measured = step(batch)
-            # Means over samples, or over whole segments.
-            weight = float(measured.get("samples", len(batch["waveform"])))
-            total += weight * float(measured[name])
-            count += weight
-        return total / count
+        size = self.preset.of(row.system).batch_size
+        slices = evaluation_slices(self.windows("valid", row), size)
+        slices = slices.take(-1 if batches is None else batches)
+        return speech_table.held_out_mean(model, slices, lambda measured: measured[name])[0]
 
     def _train(self, row, results):
         preset, seed, config = self.preset.of(row.system), self.options.seed, self.config(row)
@@ -146,14 +131,20 @@ class Workbench:
         )  # fmt: skip
 
     def _recordings(self):
-        """The held-out recordings that are heard: (number, name, waveform [time])."""
-        store, preset = self.corpus.splits["test"].store, self.preset
-        most = int(preset.clip_seconds * store.sample_rate)
-        hop = preset.mel.hop_length
-        for number in range(min(preset.measured, len(store))):
-            samples = min(int(store.lengths[number]), most) // hop * hop
-            if samples:
-                yield number, store.names[number], store.frames(number, 0, samples)[:, 0]
+        """The held-out recordings that are heard: [(number, name, waveform [time])]."""
+        store, preset, heard = self.corpus.splits["test"].store, self.preset, []
+        most, hop = int(preset.clip_seconds * store.sample_rate), preset.mel.hop_length
+        for number, length in enumerate(store.lengths):
+            samples = min(int(length), most) // hop * hop
+            if samples >= _FEWEST_FRAMES * hop and len(heard) < preset.measured:
+                waveform = store.frames(number, 0, samples)[:, 0]
+                heard.append((number, store.names[number], waveform))
+        if not heard:
+            raise ValueError(
+                f"{self.corpus.name}: no test recording lasts {_FEWEST_FRAMES * hop} samples, as "
+                "vocoders and measures need"
+            )
+        return heard
 
     def _scores(self, clips):
         """Means over the clips, with the standard error, of every measure that has a value."""

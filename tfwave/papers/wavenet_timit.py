@@ -193,26 +193,21 @@ class Workbench:
         )  # fmt: skip
         begin = time.monotonic()
         edits = self.error_rate(model, "test")
-        result = {
-            "label": row.label,
-            "trained": True,
-            "scores": {"per": {"mean": 100 * edits.rate, "n": edits.reference_length}},
-            "counts": f"{edits.reference_length:,} phones",
-            "clips": [],
-            "sample_rate": self.corpus.sample_rate,
-            "facts": {
-                "Labels": self.labels,
-                "Insertions": edits.insertions,
-                "Deletions": edits.deletions,
-                "Substitutions": edits.substitutions,
-                "Phones trained": len(self.trained_phones),
-                "Phones scored": len(self.scored_phones),
-                "Best weights of step": trained.best_step,
-            },
-            "seconds": {"train": round(trained.seconds, 1),
-                        "score": round(time.monotonic() - begin, 1)},
-        }  # fmt: skip
-        results.save(row.slug, self.row_settings(row), result)
+        facts = {
+            "Labels": self.labels,
+            "Insertions": edits.insertions,
+            "Deletions": edits.deletions,
+            "Substitutions": edits.substitutions,
+            "Phones trained": len(self.trained_phones),
+            "Phones scored": len(self.scored_phones),
+            "Best weights of step": trained.best_step,
+        }
+        speech_table.save_row(
+            results, row, self.row_settings(row), self.corpus.sample_rate,
+            {"per": {"mean": 100 * edits.rate, "n": edits.reference_length}},
+            f"{edits.reference_length:,} phones", facts,
+            {"train": trained.seconds, "score": time.monotonic() - begin},
+        )  # fmt: skip
 
 
 def _aligned(corpus, cache_dir):

@@ -39,7 +39,7 @@ class Workbench(LikelihoodBench):
             config = WindowConfig(
                 slice_len=self.preset.slice_len,
                 context=self.config.context_len,
-                frame_padding=self.config.conditioning.frame_padding,
+                frame_padding=self.config.frame_padding,
             )
             features = mel_features(
                 utterances.store, self.preset.mel(), self.options.cache_dir, cepstra

@@ -32,11 +32,10 @@ class Workbench(LikelihoodBench):
         if not row.trained:
             return Windows(utterances, WindowConfig(preset.sequence))
         config = configuration(row, preset)
-        padded = config.conditioning if row.system == "wavenet" else config
         length = preset.held_out
         if split == "train":
             length = preset.sequence * (_WAVENET_SLICE if row.system == "wavenet" else 1)
-        window = WindowConfig(length, config.context_len, padded.frame_padding)
+        window = WindowConfig(length, config.context_len, config.frame_padding)
         features = mel_features(utterances.store, preset.mel(), self.options.cache_dir)
         return Windows(utterances, window, features)
 

@@ -1,0 +1,80 @@
+"""Every vocoder of the tables takes its slices, is scored on them, and speaks after a recording."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
+from tfwave.data.store import store_of
+from tfwave.data.utterances import training_slices
+from tfwave.models.fatchord_wavernn import FatchordConfig
+from tfwave.models.wavernn import WaveRNNConfig
+from tfwave.papers import runner
+from tfwave.papers.rows import make_row
+from tfwave.papers.speech_table import Options
+from tfwave.papers.vocoder_presets import presets_of
+from tfwave.papers.vocoder_systems import TRAINED, vocode
+from tfwave.papers.vocoder_workbench import Workbench
+
+SMOKE = presets_of("melgan", "waveglow", "wavenet")["smoke"]
+CONFIGS = {
+    **dict(SMOKE.configs),
+    "wavernn": WaveRNNConfig(
+        units=16, bins=16, mel=SMOKE.mel, conditioning="features", conditioning_channels=4
+    ),
+    "fatchord": FatchordConfig(
+        mel=SMOKE.mel, upsampling=(4, 8, 8), units=8, dense_units=8, resnet_channels=4,
+        resnet_blocks=1, aux_channels=8,
+    ),
+}  # fmt: skip
+_SAMPLES = 24 * SMOKE.mel.hop_length
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A workbench on noise, with sizes for every vocoder."""
+    cache = tmp_path_factory.mktemp("vocoders")
+    rng, lengths = np.random.default_rng(0), (9000, 5000, 1000)
+
+    def make():
+        for length in lengths:
+            yield rng.uniform(-0.3, 0.3, [length, 1]).astype(np.float32)
+
+    names, rate = [f"{length}.wav" for length in lengths], SMOKE.sample_rate
+    store = store_of(make, names, [0, 0, 0], cache, "noise", rate, "x", progress=False)
+    splits = dict.fromkeys(("train", "valid", "test"), Utterances(store))
+    corpus = SentenceCorpus("noise", "noise.", True, splits, (), (), rate)
+    preset = dataclasses.replace(SMOKE, configs=tuple(CONFIGS.items()))
+    return Workbench(corpus, preset, Options(cache, cache), tf.distribute.get_strategy())
+
+
+@pytest.mark.parametrize("system", TRAINED)
+def test_slices_score_and_copy_synthesis(bench, system):
+    row = make_row(system, system, system)
+    model = TRAINED[system].make(bench.config(row), 0)
+    model.compile()
+    batch = next(iter(training_slices(bench.windows("train", row), 2, 0, 0, 0, 1)))
+    logs = tf.function(model.train_step)(batch)
+    assert all(np.isfinite(value).all() for value in logs.values())
+    assert math.isfinite(bench.held_out(model, row, batches=2))
+
+    waveform = bench.corpus.splits["test"].store.frames(0, 0, _SAMPLES)[:, 0]
+    mel = bench.front_end(model.config)
+    made = vocode(TRAINED[system], model, waveform, mel, seed=3)
+    assert made.dtype == np.float32 and abs(len(made) - _SAMPLES) <= mel.hop_length
+    assert np.isfinite(made).all() and np.abs(made).max() <= 1.0
+    np.testing.assert_array_equal(vocode(TRAINED[system], model, waveform, mel, seed=3), made)
+
+
+def test_only_recordings_that_can_be_measured_are_heard(bench, tmp_path):
+    row = make_row("griffin_lim_0", "", iterations=0)
+    results = runner.open_results(tmp_path / "out", {})
+    bench.compute(row, results)
+    assert results.load(row.slug)["counts"] == "1 recordings, 0 s"
+
+    short = dataclasses.replace(bench.preset, clip_seconds=0.1)
+    with pytest.raises(ValueError, match="noise: no test recording lasts 6144 samples"):
+        Workbench(bench.corpus, short, bench.options, None).compute(row, results)
