@@ -26,6 +26,7 @@ from tfwave.interop.fatchord_wavernn_goldens import check_fatchord  # noqa: E402
 from tfwave.interop.goldens import read_golden  # noqa: E402
 from tfwave.interop.loader_goldens import check_loader  # noqa: E402
 from tfwave.interop.mel_goldens import check_mel  # noqa: E402
+from tfwave.interop.stft_loss_goldens import check_stft_loss  # noqa: E402
 from tfwave.interop.wavenet_r9y9_goldens import check_r9y9_network  # noqa: E402
 from tfwave.interop.wavernn_goldens import check_dual_softmax  # noqa: E402
 
@@ -66,6 +67,7 @@ CHECKS_BY_ARRAY = (
     ("in/infer_draw0", waveglow.check_waveglow),
     ("out/stft_round_trip_max_abs_error", waveglow.check_tacotron_mel),
     ("out/log_mel", melgan.check_audio2mel),
+    ("out/magnitude_resolution0", check_stft_loss),
 )
 
 

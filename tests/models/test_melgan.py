@@ -107,6 +107,29 @@ def test_every_ablation_trains_and_differs(plain_losses, changes):
     assert _train_once(dataclasses.replace(SMALL, **changes)) != plain_losses
 
 
+def test_the_generator_learns_alone_until_the_discriminators_join():
+    config = dataclasses.replace(SMALL, segment_len=2048, stft_loss=1.0, adversarial_from=2)
+    model = MelGAN(config)
+    model.compile()
+    step = tf.function(model.train_step, autograph=False)
+    untouched = [v.numpy() for v in trained_variables(model.discriminator)]
+    losses = []
+    for number in range(4):
+        metrics = step({"waveform": _clips(2048, seed=number)})
+        losses.append(float(metrics["D_loss"]))
+        assert float(metrics["stft_loss"]) > 0 and float(metrics["G_grad_norm"]) > 0
+        if number == 1:
+            for before, after in zip(
+                untouched, trained_variables(model.discriminator), strict=True
+            ):
+                np.testing.assert_array_equal(after, before)
+    assert losses[:2] == [0, 0] and min(losses[2:]) > 1
+    assert any(
+        not np.array_equal(after, before)
+        for before, after in zip(untouched, trained_variables(model.discriminator), strict=True)
+    )
+
+
 def test_feature_matching_of_the_paper_weighs_more():
     model = MelGAN(SMALL)
     paper = MelGAN(dataclasses.replace(SMALL, feature_matching_scaling="paper"))
@@ -182,7 +205,9 @@ def test_wrong_features_are_refused(features, sentence):
     ("changes", "field"),
     [
         ({"ratios": (8, 8)}, "ratios"), ({"ratios": (3, 2)}, "ratios"),
-        ({"segment_len": 100}, "segment_len"), ({"normalization": "batch"}, "normalization"),
+        ({"segment_len": 100}, "segment_len"), ({"adversarial_from": 3}, "adversarial_from"),
+        ({"stft_loss": 1.0, "segment_len": 1024}, "segment_len"),
+        ({"normalization": "batch"}, "normalization"),
         ({"channels": 0}, "channels"), ({"learning_rate": 0}, "learning_rate"),
         ({"mel": MelConfig()}, "ratios"), ({"sample_l1": -1}, "sample_l1"),
     ],

@@ -11,6 +11,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfwave.audio.spectral import hann_window
+
 _FRAMINGS = ("centred", "half_hop")
 _SCALES = ("linear", "ln", "log10", "db", "unit_db")
 _LINEAR_STEP = 200.0 / 3.0  # Hz per mel below the knee of the Slaney scale
@@ -231,7 +233,8 @@ def mel_spectrogram(waveform, config):
     if waveform.shape[-1] == 0:
         raise ValueError("waveform must hold at least one sample to have a mel spectrogram")
     frames = tf.signal.frame(_padded(waveform, config), config.n_fft, config.hop_length)
-    spectrum = tf.signal.rfft(frames * tf.constant(_window(config), waveform.dtype))
+    window = hann_window(config.win_length, waveform.dtype, config.n_fft)
+    spectrum = tf.signal.rfft(frames * window)
     if config.power == 2 or config.power_floor:
         bins = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         bins = tf.maximum(bins, tf.cast(config.power_floor, bins.dtype))
@@ -244,13 +247,6 @@ def mel_spectrogram(waveform, config):
 def silence(config):
     """Return the features of digital silence, float32 array [n_mels]."""
     return mel_spectrogram(np.zeros([1, config.n_fft], np.float32), config)[0, 0].numpy()
-
-
-def _window(config):
-    phase = 2.0 * np.pi * np.arange(config.win_length) / config.win_length
-    left = (config.n_fft - config.win_length) // 2
-    right = config.n_fft - config.win_length - left
-    return np.pad(0.5 - 0.5 * np.cos(phase), (left, right))
 
 
 def _padded(waveform, config):

@@ -42,9 +42,7 @@ def mel_to_waveform(features, config, iterations=32, momentum=0.99, seed=0):
             f"not {config.hop_length}"
         )
     magnitude = mel_to_magnitude(features, config)
-    window = hann_window(config.win_length, magnitude.dtype)
-    left = (config.n_fft - config.win_length) // 2
-    window = tf.pad(window, [[left, config.n_fft - config.win_length - left]])
+    window = hann_window(config.win_length, magnitude.dtype, config.n_fft)
     frames = tf.shape(magnitude)[-2]
     weight = tf.repeat(tf.square(window)[tf.newaxis], frames, axis=0)
     weight = tf.signal.overlap_and_add(weight, config.hop_length)

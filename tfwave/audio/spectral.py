@@ -10,19 +10,22 @@ import numpy as np
 import tensorflow as tf
 
 
-def hann_window(length, dtype=tf.float32):
+def hann_window(length, dtype=tf.float32, n_fft=None):
     """Return the periodic Hann window, `0.5 - 0.5 cos(2 pi n / length)`.
 
     Args:
       length: number of samples, at least 1. Odd lengths are periodic too, which
         `tf.signal.hann_window` does not do.
       dtype: a floating type.
+      n_fft: samples of a longer transform in whose middle the window stands, zeros around it.
 
     Returns:
-      Tensor [length], values 0..1.
+      Tensor [n_fft or length], values 0..1.
     """
     phase = 2.0 * np.pi * np.arange(length) / length
-    return tf.constant(0.5 - 0.5 * np.cos(phase), dtype)
+    around = (n_fft or length) - length
+    padded = np.pad(0.5 - 0.5 * np.cos(phase), (around // 2, around - around // 2))
+    return tf.constant(padded, dtype)
 
 
 def _window_fn(length):

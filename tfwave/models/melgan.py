@@ -14,6 +14,10 @@ descriptinc/melgan-neurips, which is the default where the two differ:
   not say (`least_gain=1.0`). The code scales every recording to a peak of 0.95 before; here
   recordings keep their level.
 
+Neither has the training of later recipes (kan-bayashi/ParallelWaveGAN, melgan.v3): `stft_loss`
+adds a distance of spectra to the generator's loss, and until step `adversarial_from` the generator
+learns from that alone.
+
 The rows of Table 2 (ablation) are fields of the configuration; how the paper built them is not
 stated, and the docstring of `MelGANConfig` says what is done here.
 """
@@ -30,6 +34,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
 from tfwave.layers.tracking import find_layers, step_counter, trained_variables
 from tfwave.losses.optimizers import TorchAdam
+from tfwave.losses.spectral import RESOLUTIONS, multi_resolution_stft_loss
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
 
@@ -59,6 +64,8 @@ class MelGANConfig(WithMel):
     feature_matching: float = 10.0  # weight
     feature_matching_scaling: str = "code"  # or "paper"
     sample_l1: float = 0.0  # weight of the mean difference of samples
+    stft_loss: float = 0.0  # weight of the multi-resolution STFT loss (arXiv:1910.11480)
+    adversarial_from: int = 0  # step from which the discriminators learn and judge
     learning_rate: float = 1e-4
     beta_1: float = 0.5
     beta_2: float = 0.9
@@ -84,8 +91,13 @@ class MelGANConfig(WithMel):
             check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
         check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
-        for field in ("feature_matching", "sample_l1"):
+        for field in ("feature_matching", "sample_l1", "stft_loss", "adversarial_from"):
             check(self, field, getattr(self, field) >= 0, "0 or more")
+        check(self, "adversarial_from", self.stft_loss > 0 or not self.adversarial_from,
+              "0 without stft_loss, for the generator would learn nothing before")  # fmt: skip
+        longest = max(RESOLUTIONS)[0] // 2
+        check(self, "segment_len", not self.stft_loss or self.segment_len > longest,
+              f"more than {longest} with stft_loss")  # fmt: skip
         check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
         hop = self.mel.hop_length
         check(self, "ratios", math.prod(self.ratios) == hop, f"factors of mel.hop_length, {hop}")
@@ -205,7 +217,8 @@ class MelGAN(keras.Model):
 
         Returns:
           Dict of float32 scalars: D_loss, G_loss, G_adversarial, feature_matching, D_grad_norm,
-          G_grad_norm, mel_error (mean difference of log mel spectrograms).
+          G_grad_norm, mel_error (mean difference of log mel spectrograms), and stft_loss where it
+          has a weight. Before step `adversarial_from` those of the discriminators are 0.
         """
         waveform = self._with_gains(data["waveform"])
         real, features = waveform[:, :, tf.newaxis], self.features(waveform)
@@ -213,13 +226,18 @@ class MelGAN(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             fake = self.generator(features)
-            d_loss, real_maps, d_gradients = self.discriminator_loss_and_gradients(
-                real, tf.stop_gradient(fake)
+            d_loss, real_maps, d_gradients = self._once_adversarial(
+                self.discriminator_loss_and_gradients, real, tf.stop_gradient(fake)
             )
+            # Adam leaves weights that never had a gradient as they are.
             self.discriminator_optimizer.apply_gradients(
                 zip(d_gradients, trained_variables(self.discriminator), strict=True)
             )
-            losses = self.generator_losses(fake, real_maps, real)
+            losses = self._once_adversarial(self.generator_losses, fake, real_maps, real)
+            if self.config.stft_loss:
+                parts = multi_resolution_stft_loss(fake[:, :, 0], waveform)
+                losses["stft_loss"] = tf.add_n(parts)
+                losses["total"] += self.config.stft_loss * losses["stft_loss"]
             scaled = losses["total"] / tf.distribute.get_strategy().num_replicas_in_sync
         gradients = tape.gradient(scaled, variables)
         self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -235,6 +253,7 @@ class MelGAN(keras.Model):
             "D_grad_norm": tf.linalg.global_norm(d_gradients),
             "G_grad_norm": tf.linalg.global_norm(gradients),
             "mel_error": tf.reduce_mean(tf.abs(self.features(fake[:, :, 0]) - features)),
+            **{name: value for name, value in losses.items() if name == "stft_loss"},
         }
 
     def test_step(self, data):
@@ -270,6 +289,20 @@ class MelGAN(keras.Model):
         real = data["waveform"][:2]
         clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
         summarize_clips(clips, self.config.sample_rate, step)
+
+    def _once_adversarial(self, function, *arguments):
+        """What a function returns, or before step `adversarial_from` zeros of the same structure.
+
+        Optimisers stay outside: under several replicas they may not run inside a condition.
+        """
+        if not self.config.adversarial_from:
+            return function(*arguments)
+
+        def zeros():
+            return tf.nest.map_structure(tf.zeros_like, function(*arguments))
+
+        judged = self.step >= self.config.adversarial_from
+        return tf.cond(judged, lambda: function(*arguments), zeros)
 
     def _with_gains(self, waveform):
         """Scale each clip by a gain of its own, drawn from (seed, step, replica)."""
