@@ -55,6 +55,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "griffin_lim", "authors", ["authors", "dual"],
     "SpecGAN's phase reconstruction: as the authors have it, or with the correct window.")
+cli.define_profile_flag()
 
 
 def main(argv):
@@ -85,6 +86,7 @@ def main(argv):
         precision=compat.default_precision() if FLAGS.precision == "auto" else FLAGS.precision,
         griffin_lim=FLAGS.griffin_lim,
         classifier=FLAGS.classifier,
+        profile=FLAGS.profile,
         merge=tuple(pathlib.Path(folder) for folder in FLAGS.merge),
     )
     try:

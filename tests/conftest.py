@@ -6,8 +6,11 @@ Tests run against this checkout: `pythonpath = .` in setup.cfg puts its root fir
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import threading
+import time
 
 # Before the first import of TensorFlow: its notes on the CPU would fill the report of a failure.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -16,6 +19,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes with threads for all cores 
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+import requests  # noqa: E402
 from absl import flags  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -95,3 +99,38 @@ def load_script():
         return module
 
     return load
+
+
+@pytest.fixture
+def tensorboard():
+    """A function that starts a real TensorBoard on a folder.
+
+    It gives a function that asks its HTTP API: of a path, and a dict to post, what came as JSON.
+    """
+    servers = []
+
+    def start(folder):
+        command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port=0",
+                   "--load_fast=false", "--window_title=test"]  # fmt: skip
+        server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        servers.append(server)
+        lines = iter(server.stderr.readline, "")
+        address = next(m for m in (re.search(r"http://localhost:\d+/", x) for x in lines) if m)[0]
+        # Nobody reads on; a full pipe would stop the server.
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+
+        def ask(path, post=None):
+            method = "GET" if post is None else "POST"
+            answer = requests.request(method, address + path, json=post, timeout=60)
+            answer.raise_for_status()
+            return answer.json()
+
+        deadline = time.monotonic() + 60
+        while not ask("data/runs") and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return ask
+
+    yield start
+    for server in servers:
+        server.terminate()
+        server.wait(timeout=30)

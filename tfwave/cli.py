@@ -99,6 +99,12 @@ def define_table_flags(out_dir, rows, data_dir="LJSpeech, VCTK, TIMIT or any fol
         "cache_dir", "", "Folder for decoded audio and features; empty for ~/.cache/tfwave.")
     flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
     flags.DEFINE_string("strategy", "auto", "auto, one or mirrored.")
+    define_profile_flag()
+
+
+def define_profile_flag():
+    """Define --profile of a script that trains."""
+    flags.DEFINE_bool("profile", False, "Trace a few steps of each training for TensorBoard.")
 
 
 def rebuild(argv, module, table="TABLE"):
@@ -133,7 +139,8 @@ def rebuild(argv, module, table="TABLE"):
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
     preset, cache = _preset(table), cache_dir(values.cache_dir)
     wanted = rows.select(table.rows, values.rows)
-    options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed)
+    options = speech_table.Options(
+        pathlib.Path(values.out_dir), cache, values.seed, values.profile)
     try:
         if values.data_dir:
             corpus = open_sentences(

@@ -59,24 +59,23 @@ def main(argv):
     for path in paths:
         try:
             recording = load(str(path), config.sample_rate, 1)[:, 0]
+            samples = min(len(recording), int(_SECONDS.value * config.sample_rate))
+            recording = recording[: samples // config.hop_length * config.hop_length]
+            if len(recording) < config.n_fft:
+                raise ValueError(f"{path}: shorter than a frame of the mel spectrogram")
+            features = mel_spectrogram(recording[np.newaxis], config)
+            made = {
+                "vocoder": vocode(systems[0], model, recording, config, _SEED.value),
+                "griffin_lim": mel_to_waveform(
+                    features, config, _ITERATIONS.value, seed=_SEED.value
+                )[0].numpy(),
+            }  # fmt: skip
         except (OSError, ValueError) as error:
-            print(f"copy_synthesis.py: {cli.one_line(error)}", file=sys.stderr)
+            sentence = cli.one_line(error)
+            where = "" if str(path) in sentence else f"{path}: "
+            print(f"copy_synthesis.py: {where}{sentence}", file=sys.stderr)
             failed += 1
             continue
-        samples = min(len(recording), int(_SECONDS.value * config.sample_rate))
-        recording = recording[: samples // config.hop_length * config.hop_length]
-        if len(recording) < config.n_fft:
-            print(f"copy_synthesis.py: {path}: shorter than a frame of the mel spectrogram",
-                  file=sys.stderr)  # fmt: skip
-            failed += 1
-            continue
-        features = mel_spectrogram(recording[np.newaxis], config)
-        made = {
-            "vocoder": vocode(systems[0], model, recording, config, _SEED.value),
-            "griffin_lim": mel_to_waveform(
-                features, config, _ITERATIONS.value, seed=_SEED.value
-            )[0].numpy(),
-        }  # fmt: skip
         for name, waveform in {"recording": recording, **made}.items():
             clip = np.clip(waveform, -1, 1)[:, np.newaxis]
             write_wav(out_dir / f"{path.stem}.{name}.wav", clip, config.sample_rate)

@@ -1,6 +1,7 @@
 """The scripts of the tables of MelGAN and WaveGlow, from the command line, tiny."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 import soundfile
@@ -14,7 +15,7 @@ def table2(run_script, tmp_path_factory):
     """A folder with three rows of the smoke preset and the arguments that made it."""
     folder = tmp_path_factory.mktemp("melgan_table2")
     arguments = (TABLE2, "--preset=smoke", f"--rows={ROWS}", f"--out_dir={folder / 'out'}",
-                 f"--cache_dir={folder / 'cache'}")  # fmt: skip
+                 f"--cache_dir={folder / 'cache'}", "--profile")  # fmt: skip
     done = run_script(*arguments, timeout=400)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "out", arguments, done
@@ -32,6 +33,21 @@ def test_the_ablation_holds_what_was_measured(table2):
     assert rows["no_norm"]["status"] == "not run"
     assert "LSD" in done.stdout and "baseline MelGAN" in done.stdout
     assert (folder / "table.html").read_text().count("<audio") == 6
+
+
+def test_tensorboard_puts_the_losses_side_by_side(table2, tensorboard):
+    folder = table2[0] / "rows"
+    ask = tensorboard(folder)
+    assert {"scalars/D_loss", "scalars/G_loss", "scalars/G_grad_norm"} <= set(
+        ask("data/plugin/scalars/tags")["melgan/train"]
+    )
+    charts = ask("data/plugin/custom_scalars/layout")["category"][0]["chart"]
+    losses = next(c for c in charts if c["title"] == "Losses of discriminator and generator")
+    pattern = losses["multiline"]["tag"][0]
+    query = urlencode({"run": "melgan/train", "tag": pattern})
+    found = ask(f"data/plugin/custom_scalars/scalars?{query}")
+    assert set(found["tag_to_events"]) == {"scalars/D_loss", "scalars/G_loss"}
+    assert list((folder / "melgan/train/plugins/profile").rglob("*.xplane.pb"))
 
 
 def _clips(folder, row):

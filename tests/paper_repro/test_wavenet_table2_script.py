@@ -1,6 +1,7 @@
 """The script of WaveNet's Table 2, from the command line, tiny."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 import soundfile
@@ -34,6 +35,21 @@ def test_both_models_are_judged_and_the_paper_stands_beside(table):
     assert rows["lstm_vs_concat"]["status"] == "not published"
     shares = [cell["published"]["mean"] for name, cell in values.items() if "english" in name]
     assert sum(shares) == pytest.approx(100, abs=0.2)
+
+
+def test_tensorboard_shows_the_rows_beside_each_other(table, tensorboard):
+    ask = tensorboard(table[0] / "rows")
+    runs = {"wavenet_l/train", "wavenet_lf/train"}
+    scalars = ask("data/plugin/scalars/tags")
+    audio, images = (ask(f"data/plugin/{kind}/tags") for kind in ("audio", "images"))
+    for run in runs:
+        assert {"scalars/bits_per_sample", "scalars/held_out_bits_per_sample"} <= set(scalars[run])
+        assert {"audio/real", "audio/generated"} <= set(audio[run])
+        assert set(images[run]) == {tag.replace("audio/", "images/") for tag in audio[run]}
+        shown = ask("data/plugin/text/text?" + urlencode({"run": run, "tag": "command"}))
+        assert "wavenet_table2.py --preset=smoke" in shown[0]["text"]
+    experiment = ask("data/plugin/hparams/experiment", {"experimentName": ""})
+    assert {"row", "kernel_size", "steps"} <= {each["name"] for each in experiment["hparamInfos"]}
 
 
 def test_clips_come_in_pairs_after_the_same_recording(table):

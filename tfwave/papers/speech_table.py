@@ -12,7 +12,7 @@ from tfwave.audio.files import write_wav
 from tfwave.papers import published, ratings, report, runner
 from tfwave.papers.plan import Plan
 from tfwave.training import checkpoints
-from tfwave.training.config import TrainingConfig
+from tfwave.training.config import PROFILED, TrainingConfig
 from tfwave.training.loop import train
 from tfwave.training.rows import read_curves
 
@@ -25,12 +25,14 @@ class Options:
       out_dir: result folder.
       cache_dir: folder for decoded audio and features.
       seed: of everything.
+      profile: whether a few steps of each training are traced for TensorBoard.
       say: function that is given one line of progress.
     """
 
     out_dir: pathlib.Path
     cache_dir: pathlib.Path
     seed: int = 0
+    profile: bool = False
     say: object = functools.partial(print, flush=True)
 
 
@@ -181,7 +183,8 @@ def train_row(row, results, preset, options, strategy, make, batches, score_fn, 
       batches: function of (first step, shard, shards) that returns batches for training.
       score_fn: function of a model that returns the number that chooses the best weights.
       score: `Score`, what that number is called and which way is better.
-      facts: what else the weights depend on; training that was begun with other facts is refused.
+      facts: what else the weights depend on, with "model", a dict of the configuration; training
+        that was begun with other facts is refused.
 
     Returns:
       (model with the best weights, what the training loop returned).
@@ -203,6 +206,7 @@ def train_row(row, results, preset, options, strategy, make, batches, score_fn, 
             media_every=preset.media_every,
             score_every=preset.score_every,
             checkpoint_every=preset.checkpoint_every,
+            profile_steps=PROFILED if options.profile else None,
         ),
         {
             "system": row.system,
@@ -214,7 +218,10 @@ def train_row(row, results, preset, options, strategy, make, batches, score_fn, 
         strategy=strategy,
         score_fn=score_fn,
         score=score,
-        hparams={"row": row.slug, "steps": preset.steps, "seed": options.seed},
+        hparams={
+            "row": row.slug, **facts["model"], "steps": preset.steps,
+            "batch_size": preset.batch_size, "seed": options.seed,
+        },  # fmt: skip
     )
     files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
     model = make()

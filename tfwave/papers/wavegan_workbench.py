@@ -16,7 +16,7 @@ from tfwave.papers import runner, wavegan_clips
 from tfwave.papers import wavegan_scoring as scoring
 from tfwave.papers.wavegan_classifier import open_classifier
 from tfwave.training import checkpoints
-from tfwave.training.config import TrainingConfig
+from tfwave.training.config import PROFILED, TrainingConfig
 from tfwave.training.loop import train
 from tfwave.training.rows import read_curves
 
@@ -38,6 +38,7 @@ class Options:
       precision: "float32" or "mixed_bfloat16".
       griffin_lim: "authors" or "dual", the window of SpecGAN's phase reconstruction.
       classifier: path of a trained classifier, empty to train one on the corpus.
+      profile: whether a few steps of each training are traced for TensorBoard.
       merge: result folders whose rows are copied in first.
       say: function that is given one line of progress.
     """
@@ -48,6 +49,7 @@ class Options:
     precision: str = "float32"
     griffin_lim: str = "authors"
     classifier: str = ""
+    profile: bool = False
     merge: tuple = ()
     say: object = functools.partial(print, flush=True)
 
@@ -236,6 +238,7 @@ class Workbench:
                 media_every=preset.media_every,
                 score_every=preset.score_every,
                 checkpoint_every=preset.checkpoint_every,
+                profile_steps=PROFILED if self.options.profile else None,
             ),
             {
                 "row": row.slug,

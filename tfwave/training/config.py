@@ -3,6 +3,10 @@
 import dataclasses
 
 
+# Steps for a profile: the first is traced and compiled, the second finds the memory.
+PROFILED = (3, 5)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """Length and rhythm of a run; one step is one generator update with its critic updates.
@@ -20,7 +24,8 @@ class TrainingConfig:
       checkpoint_every: steps between checkpoints, 0 for only by time and at the end.
       checkpoint_every_seconds: seconds between checkpoints, 0 for only by steps and at the end.
       keep: how many of the newest checkpoints stay.
-      profile_steps: (first, last) step that the TensorFlow profiler traces, or None.
+      profile_steps: (first, last) step that the TensorFlow profiler traces, counted from 1 where
+        this process begins; or None.
 
     Raises:
       ValueError: a field has an illegal value; the message names both.

@@ -172,8 +172,9 @@ class _Run:
         """Train until the last step or until a signal asks to stop."""
         self._last_save = self._last_read = time.monotonic()
         self._logged = (self._step, self._seconds)
+        self._begun = self._step
         while self._step < self._config.steps:
-            self._profile(self._step + 1)
+            self._profile(self._step + 1 - self._begun)
             begin = time.monotonic()
             clips = self._batches.next()
             votes = [float(request.signum > 0), float(self._save_is_due_by_time())]
@@ -189,6 +190,7 @@ class _Run:
             self._after_step(clips, save or stop)
             if stop:
                 self._leave(request.signum)
+        self._end_profile()
 
     def result(self):
         """Summarise the run."""
@@ -346,9 +348,13 @@ class _Run:
         if step == first:
             tf.profiler.experimental.start(self._directory)
             self._profiling = True
-        elif step == last + 1 and self._profiling:
-            tf.profiler.experimental.stop()
+        elif step > last:
+            self._end_profile()
+
+    def _end_profile(self):
+        if self._profiling:
             self._profiling = False
+            tf.profiler.experimental.stop()
 
     def _variables(self):
         owners = [self._model, *checkpoints.optimizers(self._model).values()]

@@ -1,5 +1,9 @@
 """TensorBoard summaries of a run, without contradictions after a resume.
 
+Every system's run is laid out the same way: scalars/NAME, audio/NAME and images/NAME by step; as
+texts `command` and `config`; hyperparameters; and charts on the tab Custom Scalars that put side by
+side what is read together, such as the losses of critic and generator.
+
 The event files stand in the run's directory itself. They are forced to the disk before each
 checkpoint, and a resumed run first cuts off every record beyond the step that it continues from;
 so each step is there once, whatever reads the files.
@@ -13,6 +17,8 @@ import struct
 import sys
 
 import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.hparams.api_pb2 import Status
@@ -21,6 +27,15 @@ from tfwave.training.directory import DirectoryError, reason
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
+# Charts: what they show, and the names of their scalars as a regular expression.
+_CHARTS = (
+    ("Losses of discriminator and generator", "[DG]_loss"),
+    ("Loss", "loss|nll_.*|nats_per_sample|bits_per_sample"),
+    ("Parts of the loss", "gradient_penalty|G_adversarial|feature_matching|stft_loss|mel_error"),
+    ("Gradient norms", "(.*_)?grad_norm"),
+    ("RMS of real and generated clips", "x_rms|G_z_rms"),
+    ("Scores on held-out clips", "held_out_.*|inception_score"),
+)
 
 
 class Summaries:
@@ -48,7 +63,7 @@ class Summaries:
         """Write named numbers."""
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(f"scalars/{name}", value)
 
     def media(self, step, model, clips):
         """Let the model write its audio and images.
@@ -92,6 +107,8 @@ class Summaries:
         with self._writer.as_default(step=0):
             tf.summary.text("command", "    " + command)
             tf.summary.text("config", "    " + config.replace("\n", "\n    "))
+            layout = custom_scalars.pb(_layout())
+            tf.summary.experimental.write_raw_pb(layout.SerializeToString())
             if self._hparams is not None:
                 hparams_api.hparams({n: _simple(v) for n, v in self._hparams.items()})
 
@@ -126,6 +143,16 @@ def _end_of_step(path, step):
                 break
             end = file.tell()
     return end
+
+
+def _layout():
+    charts = [
+        layout_pb2.Chart(
+            title=title, multiline=layout_pb2.MultilineChartContent(tag=[f"^scalars/({names})$"])
+        )
+        for title, names in _CHARTS
+    ]
+    return layout_pb2.Layout(category=[layout_pb2.Category(title="Training", chart=charts)])
 
 
 def _simple(value):
