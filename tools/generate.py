@@ -4,10 +4,12 @@
     python tools/generate.py TRAINED_DIR --interpolate=9 --seed=1 --seed_to=2 --out_dir=clips
     python tools/generate.py wavenet_table1/rows/wavenet_lf --mel=speech.wav --out_dir=clips
     python tools/generate.py TRAINED_WAVENET --prime=start.wav --seconds=3 --out_dir=clips
+    python tools/generate.py TRAINED_DIR --count=50000 --shards=8 --shard=3 --out_dir=clips
 
 TRAINED_DIR is a directory that training wrote, or the row of a paper table that holds one in
 train/. Clip number i of a seed is always the same clip, however many are asked for; clips that are
-already there are skipped, so that an interrupted command is repeated to finish it.
+already there are skipped, so that an interrupted command is repeated to finish it. With --shards
+any number of processes or machines divide the clips among them, in one folder or in many.
 """
 
 import os
@@ -29,6 +31,8 @@ from tfwave.training.trained import find_training, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
+_SHARDS = flags.DEFINE_integer("shards", 1, "Parts that --count is divided into.", lower_bound=1)
+_SHARD = flags.DEFINE_integer("shard", 0, "Which part to make, from 0.", lower_bound=0)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the latents or draws.", lower_bound=0)
 _WHICH = flags.DEFINE_enum(
     "which", "best", ["best", "latest"], "Weights: those of the best score, or the newest."
@@ -85,25 +89,54 @@ def waveforms(model, latents):
     return np.concatenate(made)
 
 
-def write_clips(model, out_dir, count, seed):
+def clip_path(out_dir, seed, number):
+    """Return the file of a clip."""
+    return os.path.join(out_dir, f"seed{seed}_{number:06d}.wav")
+
+
+def missing_blocks(out_dir, count, seed, size, shards=1, shard=0):
+    """Find the clips that are not there yet.
+
+    Args:
+      out_dir: folder of the clips.
+      count: clips of all shards.
+      seed: of the clips.
+      size: clips of a block. Blocks start at its multiples, so that a clip keeps its place in a
+        batch; every shards-th block belongs to a shard.
+      shards, shard: how many parts there are, and which one this is.
+
+    Returns:
+      {number of the first clip of a block: numbers of its missing clips}.
+    """
+    blocks = {}
+    for number in range(count):
+        mine = number // size % shards == shard
+        if mine and not os.path.exists(clip_path(out_dir, seed, number)):
+            blocks.setdefault(number - number % size, []).append(number)
+    return blocks
+
+
+def write_clips(model, out_dir, count, seed, shards=1, shard=0):
     """Write clips 0 .. count - 1 of a seed as seed<seed>_<number>.wav; existing ones are kept.
+
+    Args:
+      model: with latents.
+      out_dir, count, seed, shards, shard: as of `missing_blocks`.
 
     Returns:
       The number of files written.
     """
     dim, rate = model.config.latent_dim, model.config.sample_rate
-    paths = [os.path.join(out_dir, f"seed{seed}_{number:06d}.wav") for number in range(count)]
-    missing = [number for number in range(count) if not os.path.exists(paths[number])]
-    with tqdm(total=len(missing), unit="clip", disable=None) as bar:
-        # Blocks start at multiples of the batch size, so that a clip keeps its place in a batch.
-        for start in sorted({number - number % _BATCH for number in missing}):
+    blocks = missing_blocks(out_dir, count, seed, _BATCH, shards, shard)
+    total = sum(map(len, blocks.values()))
+    with tqdm(total=total, unit="clip", disable=None) as bar:
+        for start, missing in blocks.items():
             latents = np.stack([latent(seed, start + i, dim) for i in range(_BATCH)])
             block = waveforms(model, latents)
             for number in missing:
-                if start <= number < start + _BATCH:
-                    write_wav(paths[number], block[number - start], rate)
-                    bar.update()
-    return len(missing)
+                write_wav(clip_path(out_dir, seed, number), block[number - start], rate)
+                bar.update()
+    return total
 
 
 def write_line(model, out_dir, seed, seed_to, steps):
@@ -124,8 +157,13 @@ def write_line(model, out_dir, seed, seed_to, steps):
     return len(missing)
 
 
-def continue_clips(model, description, out_dir, count, seed):
+def continue_clips(model, description, out_dir, count, seed, shards=1, shard=0):
     """Write clips 0 .. count - 1 that a WaveNet makes; existing ones are kept.
+
+    Args:
+      model: WaveNet.
+      description: of its training.
+      out_dir, count, seed, shards, shard: as of `missing_blocks`.
 
     Returns:
       The number of files written.
@@ -145,11 +183,11 @@ def continue_clips(model, description, out_dir, count, seed):
             f"a clip of {total / config.sample_rate:g} s leaves nothing to generate after "
             f"{len(known) / config.sample_rate:g} s of --prime"
         )
-    paths = [os.path.join(out_dir, f"seed{seed}_{number:06d}.wav") for number in range(count)]
-    missing = [number for number, path in enumerate(paths) if not os.path.exists(path)]
+    blocks = missing_blocks(out_dir, count, seed, _WAVENET_BATCH, shards, shard)
+    wanted = sum(map(len, blocks.values()))
     made, started = 0, time.perf_counter()
-    with tqdm(total=len(missing) * samples, unit="sample", unit_scale=True, disable=None) as bar:
-        for first in sorted({number - number % _WAVENET_BATCH for number in missing}):
+    with tqdm(total=wanted * samples, unit="sample", unit_scale=True, disable=None) as bar:
+        for first, missing in blocks.items():
             clips = min(_WAVENET_BATCH, count - first)
             pieces = [np.tile(known[np.newaxis, :, np.newaxis], [clips, 1, 1])]
             for piece in stream(
@@ -161,11 +199,11 @@ def continue_clips(model, description, out_dir, count, seed):
             made += clips * samples
             for number, clip in enumerate(np.concatenate(pieces, axis=1), first):
                 if number in missing:
-                    write_wav(paths[number], clip, config.sample_rate)
+                    write_wav(clip_path(out_dir, seed, number), clip, config.sample_rate)
     if made:
         rate = made / (time.perf_counter() - started)
         print(f"{rate:,.0f} samples/s, compilation included", file=sys.stderr)
-    return len(missing)
+    return wanted
 
 
 def conditions(config, description):
@@ -229,6 +267,11 @@ def main(argv):
         raise ValueError("give one trained directory")
     if _INTERPOLATE.value == 1:
         raise ValueError("--interpolate: a line needs at least 2 steps")
+    shards, shard = _SHARDS.value, _SHARD.value
+    if shard >= shards:
+        raise ValueError(f"--shard must be below --shards, {shards}, not {shard}")
+    if shards > 1 and _INTERPOLATE.value:
+        raise ValueError("--shards divides --count clips; a line of --interpolate is not divided")
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
     if not isinstance(model, WaveNet) and not hasattr(model.config, "latent_dim"):
@@ -242,14 +285,16 @@ def main(argv):
     if isinstance(model, WaveNet):
         asked = (_PRIME, _SPEAKER, _MEL, _TEMPERATURE, _SECONDS)
         made_from["flags"] = {flag.name: flag.value for flag in asked}
-    with open_directory(out_dir, made_from):
+    part = f"-{shard}-of-{shards}" if shards > 1 else ""
+    with open_directory(out_dir, made_from, part):
+        asked = (out_dir, _COUNT.value, _SEED.value, shards, shard)
         if isinstance(model, WaveNet):
-            written = continue_clips(model, description, out_dir, _COUNT.value, _SEED.value)
+            written = continue_clips(model, description, *asked)
         elif _INTERPOLATE.value:
             steps = _INTERPOLATE.value
             written = write_line(model, out_dir, _SEED.value, _SEED_TO.value, steps)
         else:
-            written = write_clips(model, out_dir, _COUNT.value, _SEED.value)
+            written = write_clips(model, *asked)
     print(f"{out_dir}: {written} files written (weights of step {step} of {directory})")
 
 

@@ -92,6 +92,30 @@ def test_continues_where_it_was_stopped(generate, wavegan_run, tmp_path):
     assert os.stat(tmp_path / "seed0_000002.wav").st_mtime_ns == kept
 
 
+@pytest.mark.parametrize(("count", "shards"), [(40, 2), (50, 3), (7, 4)])
+def test_shards_divide_the_clips_and_change_none(generate, wavegan_run, tmp_path, count, shards):
+    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    generate.write_clips(model, str(tmp_path / "whole"), count, seed=1)
+    whole, parts = contents(tmp_path / "whole"), []
+    for shard in range(shards):
+        folder = tmp_path / str(shard)
+        folder.mkdir()
+        written = generate.write_clips(model, str(folder), count, 1, shards, shard)
+        parts.append(contents(folder))
+        assert written == len(parts[-1])
+    assert sum(map(len, parts)) == count
+    assert {name: clip for part in parts for name, clip in part.items()} == whole
+
+
+def test_shards_share_a_folder_at_the_same_time(root, run_script, wavegan_run, tmp_path):
+    command = [sys.executable, str(root / "tools/generate.py"), str(wavegan_run), "--count=40",
+               f"--out_dir={tmp_path}", "--shards=2"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    runs = [subprocess.Popen([*command, f"--shard={i}"], env=environment) for i in range(2)]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    assert len(contents(tmp_path)) == 40
+
+
 def test_files_have_rate_and_channels_of_the_model(generate, wavegan_run, tmp_path):
     model = generate.load_model(str(wavegan_run / "train"), "best")[0]
     generate.write_clips(model, str(tmp_path), 1, seed=0)
@@ -164,6 +188,7 @@ def test_clips_of_other_weights_do_not_mix(run_script, wavegan_run, specgan_run,
         (["--out_dir={tmp}/x", "{tmp}"], "not the directory of a run"),
         (["--out_dir={tmp}/x", "{run}", "--count=0"], "--count"),
         (["--out_dir={tmp}/x", "{run}", "--interpolate=1"], "--interpolate"),
+        (["--out_dir={tmp}/x", "{run}", "--shards=2", "--shard=2"], "--shard must be below"),
         (["--out_dir={tmp}/x", "{run}", "--which=worst"], "which"),
         (["--out_dir=/proc/x", "{run}"], "/proc/x"),
         (["--out_dir={run}/train", "{run}"], "another configuration"),

@@ -19,13 +19,14 @@ class DirectoryError(OSError):
 
 
 @contextlib.contextmanager
-def open_directory(directory, description):
+def open_directory(directory, description, part=""):
     """Claim a directory for one run of one configuration.
 
     Args:
       directory: folder, created when missing.
       description: JSON-able dict of everything that the weights depend on. It is written to
         config.json; a directory with another one is refused.
+      part: name of a part of the work; processes with different parts share the directory.
 
     Raises:
       DirectoryError: it is not writable or in use by another process.
@@ -35,7 +36,7 @@ def open_directory(directory, description):
     directory = os.fspath(directory)
     try:
         os.makedirs(directory, exist_ok=True)
-        lock = open(os.path.join(directory, _LOCK), "a+", encoding="utf-8")  # noqa: SIM115
+        lock = open(os.path.join(directory, _LOCK + part), "a+", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
         raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
     with lock:
