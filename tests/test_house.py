@@ -26,7 +26,7 @@ FLOORS = {
     "models": 2, "data": 2,
     "training": 3, "interop": 3, "serving": 3,
     "papers": 4,
-    "cli": 5,
+    "listening": 5, "cli": 5,
 }  # fmt: skip
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LANES = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}

@@ -1,0 +1,263 @@
+"""Where the clips of a test come from: the result folder of a paper's table, or plain folders."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+import re
+
+from tfwave import files
+from tfwave.audio.files import find_audio
+from tfwave.papers import published
+
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_DIGIT = re.compile(rf"({'|'.join(_WORDS)}|[0-9])(?![a-z0-9])", re.IGNORECASE)
+LABELS = "labels.csv"
+_PAPERS = sorted(path.stem for path in pathlib.Path(published.__file__).parent.glob("*.json"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One clip.
+
+    Attributes:
+      path: of the file.
+      origin: where it came from, without the machine's folders.
+      name: of what is said or played; clips of the same name are compared.
+      digit: that is spoken, None where that is not known.
+    """
+
+    path: pathlib.Path
+    origin: str
+    name: str
+    digit: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """What gets one result: a system, or a pair of systems.
+
+    Attributes:
+      slug: name on disk.
+      label: name in print.
+      items: a tuple of `Clip`s for each item: one, or for a pair the first and the second.
+    """
+
+    slug: str
+    label: str
+    items: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperTable:
+    """What the result folder of a table says.
+
+    Attributes:
+      folder: the result folder.
+      title: of the report.
+      rows: {slug: (label, whether it is finished)}.
+      columns: {key: `Column`} that listeners judge.
+      pm_is: {key: what stands behind the paper's plus-minus}.
+    """
+
+    folder: pathlib.Path
+    title: str
+    rows: dict
+    columns: dict
+    pm_is: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Clips by system, or by pair.
+
+    Attributes:
+      title: of the table; the systems' names for plain folders.
+      groups: `Group`s of single clips.
+      pairs: `Group`s of pairs that the table itself compares, empty elsewhere.
+      table: `PaperTable`, None for plain folders.
+      recordings: `Clip`s of real recordings whose digit is known.
+      notes: sentences on what was passed over.
+    """
+
+    title: str
+    groups: tuple
+    pairs: tuple = ()
+    table: PaperTable | None = None
+    recordings: tuple = ()
+    notes: tuple = ()
+
+
+def read_table(folder):
+    """Read what listeners judge in the table of a result folder.
+
+    Args:
+      folder: that a script of paper_repro/ wrote.
+
+    Raises:
+      ValueError: it is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder")
+    path = folder / "results.json"
+    if not path.is_file():
+        raise ValueError(f"{folder}: not the result folder of a table (it has no results.json)")
+    content = files.read_json(path)
+    try:
+        columns = {
+            column["key"]: published.Column(**column)
+            for column in content["columns"] if column["judged_by"] == "listeners"
+        }  # fmt: skip
+        rows = {slug: (row["label"], row["status"] == "done")
+                for slug, row in content["rows"].items()}  # fmt: skip
+        arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path}: not the results of a table") from None
+    pm_is = {
+        column.key: table.pm_is
+        for paper in map(published.load_paper, _PAPERS) if paper.arxiv == arxiv
+        for table in paper.tables.values() if table.id in ids
+        for column in table.columns if column.key in columns
+    }  # fmt: skip
+    return PaperTable(folder, title, rows, columns, pm_is)
+
+
+def from_table(folder, rows=()):
+    """Take the clips of the finished rows of a result folder.
+
+    Args:
+      folder: that a script of paper_repro/ wrote.
+      rows: slugs; empty for all.
+
+    Raises:
+      ValueError: there is no such folder or row, or no clip in it.
+    """
+    folder, table = pathlib.Path(folder), read_table(folder)
+    for slug in rows:
+        if slug not in table.rows:
+            raise ValueError(
+                f"--rows: {folder} has no row {slug!r}; its rows are {', '.join(table.rows)}"
+            )
+    groups, pairs, recordings, passed_over = [], [], [], []
+    for slug in rows or table.rows:
+        label, done = table.rows[slug]
+        result = files.read_json(folder / "rows" / slug / "result.json") if done else {}
+        clips = _row_clips(folder, slug, result.get("clips", ()))
+        if not clips:
+            passed_over.append(slug)
+        elif "_vs_" in slug:
+            pairs.append(Group(slug, label, tuple(zip(clips[::2], clips[1::2], strict=False))))
+        else:
+            groups.append(Group(slug, label, tuple((clip,) for clip in clips)))
+        if slug.startswith("real") and not recordings:
+            recordings = _row_clips(folder, slug, result.get("examples", ()))
+    if not groups and not pairs:
+        raise ValueError(f"{folder}: no finished row has clips")
+    notes = [f"rows without clips are passed over: {', '.join(passed_over)}"] if passed_over else []
+    return Source(table.title, tuple(groups), tuple(pairs), table, tuple(recordings), tuple(notes))
+
+
+def _row_clips(folder, slug, described):
+    """Return the `Clip`s of a row from what its result says of them."""
+    clips = []
+    for entry in described:
+        label = entry.get("label")
+        digit = label if isinstance(label, int) and 0 <= label <= 9 else None
+        name = str(entry.get("caption", "") if label is None else label)
+        origin = f"rows/{slug}/{entry['file']}"
+        clips.append(Clip(_inside(folder, origin), origin, name, digit))
+    return clips
+
+
+def _inside(folder, name):
+    """Return a file's path; a name that leads out of the folder is refused."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"{folder}: {name!r} lies outside of the folder")
+    return path
+
+
+def from_folders(named, recordings=""):
+    """Take all clips of plain folders.
+
+    Args:
+      named: texts NAME=FOLDER.
+      recordings: folder of real recordings of digits, or "".
+
+    Raises:
+      ValueError: a text is malformed or a folder holds no audio; names it.
+      OSError: a folder is missing.
+    """
+    groups = {}
+    for text in named:
+        slug, found, folder = text.partition("=")
+        if not found or not folder or not re.fullmatch(r"\w[\w.+-]*", slug):
+            raise ValueError(f"--system must be NAME=FOLDER, not {text!r}")
+        if slug in groups:
+            raise ValueError(f"--system: {slug} is given twice")
+        clips = _folder_clips(folder, slug)
+        groups[slug] = Group(slug, slug, tuple((clip,) for clip in clips))
+    known = tuple(_folder_clips(recordings, "recordings")) if recordings else ()
+    return Source(", ".join(groups), tuple(groups.values()), recordings=known)
+
+
+def _folder_clips(folder, slug):
+    """Return the `Clip`s below a folder; the digit comes from labels.csv or the file's name."""
+    paths = [pathlib.Path(path) for path in find_audio(folder)]
+    if not paths:
+        raise ValueError(f"{folder}: holds no wav, flac, mp3 or ogg file")
+    labels = _read_labels(pathlib.Path(folder) / LABELS)
+    clips = []
+    for path in paths:
+        relative = os.path.relpath(path, folder)
+        word = _DIGIT.match(path.name)
+        digit = labels.get(relative, labels.get(path.name))
+        if digit is None and word:
+            digit = int(word[1]) if word[1].isdigit() else _WORDS.index(word[1].lower())
+        clips.append(Clip(path, f"{slug}/{relative}", os.path.splitext(relative)[0], digit))
+    return clips
+
+
+def _read_labels(path):
+    """Read {file: digit} from a csv of two columns, {} without the file."""
+    if not path.is_file():
+        return {}
+    labels = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            if len(row) == 2 and re.fullmatch("[0-9]", row[1].strip()):
+                labels[row[0].strip()] = int(row[1])
+            elif number > 1 and row:  # the first line may name the columns
+                raise ValueError(f"{path}: line {number} is not FILE,DIGIT: {','.join(row)[:60]!r}")
+    return labels
+
+
+def compared(groups):
+    """Pair every two systems, clip by clip: those of the same name, else in their order.
+
+    Args:
+      groups: `Group`s of single clips.
+
+    Returns:
+      `Group`s of pairs.
+    """
+    pairs = []
+    for i, first in enumerate(groups):
+        for second in groups[i + 1 :]:
+            items = tuple(_same_names(first.items, second.items)) or tuple(
+                (a, b) for (a,), (b,) in zip(first.items, second.items, strict=False)
+            )
+            pairs.append(Group(f"{first.slug}_vs_{second.slug}",
+                               f"{first.label} or {second.label}", items))  # fmt: skip
+    return tuple(pairs)
+
+
+def _same_names(first, second):
+    """Yield (clip, clip) of equal names; the i-th of a name goes with the i-th."""
+    left = {}
+    for (clip,) in second:
+        left.setdefault(clip.name, []).append(clip)
+    for (clip,) in first:
+        if left.get(clip.name):
+            yield clip, left[clip.name].pop(0)
