@@ -15,10 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("flask")
-pytest.importorskip("waitress")
-
-from tfwave.listening import making, order, panel, sources, store, web  # noqa: E402
+from tfwave.listening import making, order, panel, sources, store
 
 RATE = 8000
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -61,6 +58,7 @@ def make_test(tmp_path):
 @pytest.fixture
 def open_app():
     """A function that opens a test: its application, with `.store`."""
+    web = pytest.importorskip("tfwave.listening.web")
     opened = []
 
     def start(test, **options):
@@ -169,6 +167,7 @@ def answers_of():
 @pytest.fixture
 def served():
     """A function that serves a test in a thread; returns its address."""
+    web = pytest.importorskip("tfwave.listening.web")
     running = []
 
     def start(test):
@@ -277,7 +276,8 @@ class Page:
                 if "context" not in str(error) and "navigated" not in str(error):
                     raise
             time.sleep(0.05)
-        raise AssertionError(f"{expression} never came true on {self.js('document.body.innerText')}")
+        text = self.js("document.body.innerText")
+        raise AssertionError(f"{expression} never came true on {text}")
 
     def press(self, key):
         text, code = _KEYS.get(key, (key, ord(key[0].upper())))

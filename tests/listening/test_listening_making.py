@@ -23,7 +23,8 @@ def result_folder(path, rows, columns, clips, arxiv="1609.03499", published=("ta
         files.write_json(path / "rows" / slug / "result.json", {
             "clips": described, "examples": described if slug.startswith("real") else []})
     files.write_json(path / "results.json", {
-        "title": "A table", "paper": {"arxiv": arxiv}, "published": dict.fromkeys(published, {}),
+        "title": "A table", "paper": {"arxiv": arxiv},
+        "published": {name: {} for name in published},
         "columns": [{"key": key, "label": key, "unit": "", "better": "none", "digits": 2,
                      "judged_by": "listeners", "low": 0, "high": 100} for key in columns],
         "rows": {**{slug: {"label": slug.upper(), "status": "done"} for slug in rows},
@@ -154,8 +155,9 @@ def test_digits_come_from_names_or_labels(tmp_path, clips):
     with pytest.raises(ValueError, match="labels.csv: line 2 is not FILE,DIGIT"):
         sources.from_folders([f"a={tmp_path / 'a'}"])
     (tmp_path / "a/labels.csv").unlink()
+    source = sources.from_folders([f"a={tmp_path / 'a'}"])
     with pytest.raises(ValueError, match="a/x.wav: nothing says which digit it is; name files"):
-        making.make(sources.from_folders([f"a={tmp_path / 'a'}"]), "digits", tmp_path / "t", OPTIONS)
+        making.make(source, "digits", tmp_path / "t", OPTIONS)
 
 
 def test_sample_rates_that_differ_are_said(tmp_path, clips):

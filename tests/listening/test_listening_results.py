@@ -164,8 +164,9 @@ def test_digits_and_sets_of_a_known_panel(tmp_path, clips, open_app, listener):
     assert low < 0.7 < high
     confusion = evaluated["confusion"]["wavegan_ps2"]
     assert confusion[8] == [0, 8] + [0] * 8 and confusion[3][3] == 8
-    results.write_ratings(test, results.as_ratings(test, evaluated), tmp_path / "table/ratings.json")
-    read = ratings.read_ratings(tmp_path / "table", rows, columns)
+    path = tmp_path / "table/ratings.json"
+    results.write_ratings(test, results.as_ratings(test, evaluated), path)
+    read = ratings.read_ratings(path.parent, rows, columns)
     assert read["real_test"]["human_accuracy"]["mean"] == 1
     assert read["wavegan_ps2"]["diversity"] == {"mean": 3.0, "n": 8, "pm": 0.0}
     # Figure 7 prints standard errors.
@@ -193,8 +194,9 @@ def test_seven_degrees_count_from_the_first_to_the_second(make_test, open_app, l
 @pytest.mark.parametrize(("columns", "expected"), [
     ({"first_count": "better", "neither_count": "neutral", "second_count": "worse",
       "score": "overall"},
-     {"good_vs_bad": {"better": {"mean": 16, "n": 16}, "neutral": {"mean": 0, "n": 16},
-                      "worse": {"mean": 0, "n": 16}, "overall": {"mean": 3.0, "n": 16, "pm": 0.0}}}),
+     {"good_vs_bad": {
+         "better": {"mean": 16, "n": 16}, "neutral": {"mean": 0, "n": 16},
+         "worse": {"mean": 0, "n": 16}, "overall": {"mean": 3.0, "n": 16, "pm": 0.0}}}),
     ({"wins": "human_eval_wins"},
      {"good": {"human_eval_wins": {"mean": 16, "n": 16}},
       "bad": {"human_eval_wins": {"mean": 0, "n": 16}}}),

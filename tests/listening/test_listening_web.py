@@ -1,13 +1,17 @@
 """The page: what a listener meets, what is kept, and what strangers cannot do."""
 
 import html.parser
+import random
 import re
 import sqlite3
 import threading
 
 import pytest
 
-from tfwave.listening import folder, guard, order, panel, store
+pytest.importorskip("flask")
+pytest.importorskip("limits")
+
+from tfwave.listening import folder, guard, order, panel, store  # noqa: E402
 
 
 def three(listener, item, swapped, key):
@@ -254,6 +258,24 @@ def test_other_methods_are_refused(begun, method):
     assert reply.status_code in (405, 403, 200)
     assert getattr(one.client, method)("/").status_code in (405, 200)
     assert one.client.get("/answer").status_code == 405
+
+
+def test_nonsense_is_never_the_servers_fault(make_test, open_app, listener, answers_of):
+    test = make_test("mos")
+    one = listener(test, open_app(test))
+    one.look()
+    draw = random.Random(5)
+    texts = ["", "0", "5", "-1", "1e3", "\x00", "\ud7ff", "\u0661", "x" * 999, "%00", "' OR 1"]
+    for _ in range(300):
+        form = {draw.choice(["place", "rating", "quality", "x"]): draw.choice(texts)
+                for _ in range(draw.randrange(4))}  # fmt: skip
+        form |= {"place": 1} if draw.random() < 0.3 else {}
+        path = draw.choice(["/answer", "/start", "/", "/clip/x.wav", f"/{draw.random()}"])
+        code = one.post(path, **form).status_code if draw.random() < 0.8 else one.client.get(
+            path, query_string=form, headers={"Range": draw.choice(["bytes=9-", "x", "bytes=a-b"])}
+        ).status_code  # fmt: skip
+        assert code in (200, 303, 400, 403, 404, 405), (path, form)
+    assert all(1 <= values["rating"] <= 5 for *_, values in answers_of(test))
 
 
 class _Page(html.parser.HTMLParser):
