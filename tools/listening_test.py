@@ -83,6 +83,7 @@ def make():
 def serve(path):
     """Serve a test until Ctrl-C."""
     test = folder.read(path)
+    folder.check_clips(test)
     try:
         from tfwave.listening import guard, web
     except ModuleNotFoundError as error:

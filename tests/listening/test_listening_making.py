@@ -220,9 +220,13 @@ def test_a_test_is_never_overwritten_or_changed(make_test, tmp_path):
         folder.read(test.path)
 
 
-def test_missing_and_linked_clips_are_refused(make_test, tmp_path):
+def test_changed_missing_and_linked_clips_are_refused(make_test, tmp_path):
     test = make_test()
+    folder.check_clips(test)
     clip = test.clip_path(next(iter(test.clips)))
+    clip.write_bytes(clip.read_bytes()[:-2] + b"xx")
+    with pytest.raises(ValueError, match=f"clips/{clip.name} was changed after the test was made"):
+        folder.check_clips(test)
     clip.unlink()
     with pytest.raises(ValueError, match=f"the clip clips/{clip.name} is missing"):
         folder.read(test.path)

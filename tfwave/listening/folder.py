@@ -58,7 +58,7 @@ class ListeningTest:
       set_questions: `Question`s after every set.
       items: {id: `Item`}.
       groups: {slug: name in print}.
-      clips: {clip id: what is known of it: origin, sample_rate, seconds}.
+      clips: {clip id: what is known of it: origin, sample_rate, seconds, sha256}.
       sound_check: {clip id: how many tones it holds}.
       items_per_rater: how many items one listener rates.
       set_size: items of a set; 0 for kinds without sets.
@@ -138,6 +138,14 @@ def read(folder):
         if not _CLIP_ID.fullmatch(clip) or file.is_symlink() or not file.is_file():
             raise ValueError(f"{folder}: the clip {CLIPS}/{clip}.wav is missing")
     return test
+
+
+def check_clips(test):
+    """Raise ValueError when a clip is not what it was when the test was made."""
+    for clip, about in test.clips.items():
+        found = hashlib.sha256(test.clip_path(clip).read_bytes()).hexdigest()
+        if found != about["sha256"]:
+            raise ValueError(f"{test.path}: {CLIPS}/{clip}.wav was changed after the test was made")
 
 
 def _parse(folder, known, content):

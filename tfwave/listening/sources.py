@@ -13,7 +13,6 @@ from tfwave.papers import published
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _DIGIT = re.compile(rf"({'|'.join(_WORDS)}|[0-9])(?![a-z0-9])", re.IGNORECASE)
 LABELS = "labels.csv"
-_PAPERS = sorted(path.stem for path in pathlib.Path(published.__file__).parent.glob("*.json"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +113,10 @@ def read_table(folder):
         arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
     except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{path}: not the results of a table") from None
+    papers = pathlib.Path(published.__file__).parent.glob("*.json")
     pm_is = {
         column.key: table.pm_is
-        for paper in map(published.load_paper, _PAPERS) if paper.arxiv == arxiv
+        for paper in (published.load_paper(path.stem) for path in papers) if paper.arxiv == arxiv
         for table in paper.tables.values() if table.id in ids
         for column in table.columns if column.key in columns
     }  # fmt: skip
