@@ -6,10 +6,11 @@
     python tools/benchmark.py melgan
     python tools/benchmark.py waveglow --torch_python=PATH
     python tools/benchmark.py wavernn
+    python tools/benchmark.py serving
 
 Every figure is the median of the runs, with their spread. Sides of a comparison run in turn, each
-in a process of its own; on a busy machine look at the ratios. The last three compare with PyTorch
-as well, where there is one.
+in a process of its own; on a busy machine look at the ratios. MelGAN, WaveGlow and WaveRNN are
+compared with PyTorch as well, where there is one.
 """
 
 import os
@@ -20,7 +21,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[i]) for i in (0, 1)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags  # noqa: E402
-from benchmarks import measure, melgan, wavegan, waveglow, wavenet, wavernn  # noqa: E402
+from benchmarks import measure, melgan, serving, wavegan, waveglow, wavenet, wavernn  # noqa: E402
 
 from tfwave import cli  # noqa: E402
 
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "melgan": (melgan.figures, (16,), (32,), True),
     "waveglow": (waveglow.figures, (1,), (256, 512), True),
     "wavernn": (wavernn.figures, (1, 8), (896,), True),
+    "serving": (serving.figures, (1, 8, 32), (64,), False),
 }
 
 FLAGS = flags.FLAGS
@@ -38,12 +40,12 @@ flags.DEFINE_integer("runs", 5, "Counted runs of each side.", lower_bound=1)
 flags.DEFINE_list(
     "batch_sizes", [],
     "Clips in a batch of training (wavegan: 16,64; melgan: 16; waveglow: 1) or of generation "
-    "(wavenet: 1,8,64; wavernn: 1,8).")
+    "(wavenet: 1,8,64; wavernn: 1,8), or clients at a time (serving: 1,8,32).")
 flags.DEFINE_integer(
     "model_dim", None,
-    "WaveGAN's size d (64), WaveNet's residual channels (64), MelGAN's channels at the sample rate "
-    "(32), WaveGlow's channels (256 and 512), WaveRNN's units (896); in brackets the published "
-    "ones, which are the default.", lower_bound=1)
+    "WaveGAN's size d (64; also of serving), WaveNet's residual channels (64), MelGAN's channels "
+    "at the sample rate (32), WaveGlow's channels (256 and 512), WaveRNN's units (896); in "
+    "brackets the published ones, which are the default.", lower_bound=1)
 flags.DEFINE_string(
     "torch_python", None,
     "A Python that has PyTorch, for melgan, waveglow and wavernn; by default this one, if it has.")

@@ -32,16 +32,15 @@ def main(argv):
         raise ValueError("name one or more folders of models (models/NAME)")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    from tfwave.serving import local_server, protocol, served_model
+    from tfwave.serving import local_server, served_model
 
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    protocol.messages()
     models = served_model.load_models(argv[1:], _WARM_UP.value)
     with local_server.LocalServer(
         models, _PORT.value, _REST_PORT.value, _THREADS.value,
-        _MAX_REQUEST_MB.value * protocol.MEBIBYTE,
+        _MAX_REQUEST_MB.value * 2**20,
     ) as server:  # fmt: skip
         served = ", ".join(f"{model.name} version {model.version}" for model in models.values())
         print(f"serving {served}: gRPC {local_server.HOST}:{server.port}, "

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import socket
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import requests
 import sounding_models
 import tensorflow as tf
 
-from tfwave.serving import local_rest, protocol, served_model
+from tfwave.serving import local_rest, local_server, protocol, served_model
 from tfwave.serving.served_model import Refusal, ServedModel
 
 pytest.importorskip("tensorflow_serving")
@@ -220,6 +221,14 @@ def test_warming_up(models, tmp_path, monkeypatch):
     (folder / served_model.WARMUP).write_bytes(b"no records" * 9)
     with pytest.raises(ValueError, match="warming up failed"):
         ServedModel(tmp_path / "sounds")
+
+
+def test_a_port_that_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for ports in ((port, 0), (0, port)):
+            with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is taken"):
+                local_server.LocalServer({}, *ports)
 
 
 def test_the_models_answer_without_a_server(sounds):

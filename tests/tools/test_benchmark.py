@@ -84,11 +84,33 @@ def test_vocoders_have_every_figure(run_script, name, size, generated, trained):
         assert "2 channels, generation of 60 frames, tfwave in bfloat16" in figures
 
 
+@pytest.mark.slow
+def test_serving_has_every_figure(run_script):
+    pytest.importorskip("tensorflow_serving")
+    done = run_script(
+        "tools/benchmark.py", "serving", "--json", "--runs=1", "--batch_sizes=1,3", "--model_dim=1",
+        timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    figures = json.loads(done.stdout)
+    for name in ("clients: 1, gRPC", "clients: 1, REST", "clients: 3, gRPC", "clients: 3, REST"):
+        assert figures[name]["unit"] == "requests/s"
+        p50, p99 = (figures[f"{name}, latency {part}"]["median"] for part in ("p50", "p99"))
+        assert 0 < p50 <= p99
+    for batch in (1, 16):
+        ratio = figures[f"generation, batch {batch}, SavedModel, speed-up over the Python model"]
+        assert ratio["baseline"] == "the Python model" and ratio["median"] > 0
+    for warm in ("with warm-up", "without warm-up"):
+        assert (figures[f"first answer, {warm}"]["median"]
+                < figures[f"server's start to first answer, {warm}"]["median"])  # fmt: skip
+    assert figures["export"]["unit"] == "s" and figures["SavedModel"]["unit"] == "MiB"
+
+
 def test_an_unknown_benchmark_is_one_sentence(run_script):
     done = run_script("tools/benchmark.py", "nothing")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].endswith(
-        "name one benchmark of: wavegan, wavenet, melgan, waveglow, wavernn"
+        "name one benchmark of: wavegan, wavenet, melgan, waveglow, wavernn, serving"
     )
 
 

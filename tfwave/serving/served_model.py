@@ -43,14 +43,14 @@ class ServedModel:
     """
 
     def __init__(self, folder, warm_up=True):
+        folder = pathlib.Path(folder)
+        version = newest_version(folder)
+        self.name, self.version = folder.resolve().name, int(version.name)
+
         import tensorflow as tf
         from google.protobuf.message import DecodeError
         from tensorflow.core.protobuf import saved_model_pb2
 
-        folder = pathlib.Path(folder)
-        self.name = folder.resolve().name
-        version = newest_version(folder)
-        self.version = int(version.name)
         try:
             saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
             self._loaded = tf.saved_model.load(str(version))
