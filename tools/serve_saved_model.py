@@ -32,11 +32,20 @@ def main(argv):
         raise ValueError("name one or more folders of models (models/NAME)")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+    from absl import logging
+
     from tfwave.serving import local_server, served_model
 
+    logging.set_verbosity(logging.ERROR)  # loading warns of gradients, which nobody asks for
+
     done = threading.Event()
+
+    def stop(number, _):
+        done.set()
+        signal.signal(number, signal.SIG_DFL)  # the second does not wait for slow requests
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, stop)
     models = served_model.load_models(argv[1:], _WARM_UP.value)
     with local_server.LocalServer(
         models, _PORT.value, _REST_PORT.value, _THREADS.value,

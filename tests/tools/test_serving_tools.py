@@ -117,7 +117,8 @@ def test_lists_signatures(ask):
 
 
 @pytest.mark.parametrize("arguments, wanted", [
-    (["--signature=sample", "--input=count=x", "--input=level=1"], "--input count: 'x' is no"),
+    (["--signature=sample", "--input=count=x", "--input=level=1", "--out_dir={tmp}"],
+     "--input count: 'x' is no"),
     (["--signature=wav"], "--out_dir"),
     (["--signature=copy_synthesis", "--input=waveform=none.npy", "--out_dir={tmp}"],
      "--sample_rate"),

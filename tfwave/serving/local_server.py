@@ -85,7 +85,7 @@ class LocalServer:
         self.close()
 
     def close(self):
-        """Take no more requests, and give those that are being answered 5 s."""
+        """Take no more requests, and give those by gRPC that are being answered 5 s."""
         self._rest.shutdown()
         self._rest.server_close()
         self._server.stop(_GRACE).wait()
