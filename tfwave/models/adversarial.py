@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.tracking import step_counter, trained_variables
 from tfwave.losses import adversarial
+from tfwave.models import signatures
 
 
 class AdversarialModel(keras.Model):
@@ -317,27 +318,30 @@ class AdversarialModel(keras.Model):
         summarize_clips(clips, self.config.sample_rate, step, 4)
 
     def signatures(self):
-        """Functions to export: {name: tf.function with named inputs and outputs}.
+        """Functions to serve, see `signatures`.
 
         `generate`: latents [count, latent_dim] in [-1, 1] -> waveform [count, slice_len, channels].
-        `sample`: count and seed, int32 scalars -> waveform of that many clips; a seed gives the
-        same clips each time.
+        `sample`: count and seed -> waveform of that many clips.
         """
-        dim = self.config.latent_dim
+        config = self.config
+        latents = signatures.latents_input(config.latent_dim, config.slice_len)
+        most = max(1, signatures.MOST_SAMPLES // config.slice_len)
+        channels = self.generator.output_dims[-1]
+        made = [signatures.waveform_output(config.sample_rate, channels, config.slice_len)]
 
-        @tf.function(input_signature=[tf.TensorSpec([None, dim], tf.float32, "latents")])
-        def generate(latents):
-            return {"waveform": self.call(latents)}
-
-        scalar = tf.TensorSpec([], tf.int32)
-
-        @tf.function(input_signature=[scalar, scalar])
         def sample(count, seed):
-            seeds = tf.stack([seed, 0])
-            latents = tf.random.stateless_uniform([count, dim], seeds, -1.0, 1.0)
-            return {"waveform": self.call(latents)}
+            shape = [count, config.latent_dim]
+            return self.call(tf.random.stateless_uniform(shape, tf.stack([seed, 0]), -1.0, 1.0))
 
-        return {"generate": generate, "sample": sample}
+        return signatures.with_wav({
+            "generate": signatures.signature(
+                self.call, "Make a clip of each latent.", [latents], made
+            ),
+            "sample": signatures.signature(
+                sample, "Draw latents and make clips of them.",
+                [signatures.count_input(most), signatures.seed_input("latents")], made,
+            ),
+        }, config.sample_rate)  # fmt: skip
 
 
 def _function(fn):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfwave.audio.spectral import log_mel
 from tfwave.layers.tracking import inner_variable
+from tfwave.models import signatures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +241,33 @@ class DigitClassifier(keras.Model):
             clips = clips.mean(axis=2)
         clips = clips[:, : self.config.slice_len].astype(np.float32)
         return np.pad(clips, [(0, 0), (0, self.config.slice_len - clips.shape[1])])
+
+    def signatures(self):
+        """Functions to serve, see `signatures`.
+
+        `classify`: waveform [batch, time, channels] -> scores and probabilities [batch, classes].
+        """
+        config = self.config
+
+        def classify(waveform):
+            clips = tf.reduce_mean(waveform, axis=2)[:, : config.slice_len]
+            clips = tf.pad(clips, [[0, 0], [0, config.slice_len - tf.shape(clips)[1]]])
+            scores = self.logits(tf.ensure_shape(clips, [None, config.slice_len]))
+            return scores, tf.nn.softmax(scores)
+
+        clips = signatures.waveform_input(
+            "waveform", f"Recordings of {config.sample_rate} Hz, whose channels are averaged and "
+            f"which are cut or filled with zeros to {config.slice_len} samples",
+            np.zeros([1, config.slice_len, 1], np.float32), channels=None,
+        )  # fmt: skip
+        shape = (None, config.classes)
+        return {
+            "classify": signatures.signature(
+                classify, "Say what a recording is.", [clips],
+                [signatures.Output("scores", "float32", shape, "Scores, not normalised (logits)."),
+                 signatures.Output("probabilities", "float32", shape, "In [0, 1], sum 1.")],
+            )
+        }  # fmt: skip
 
     def compile(self, optimizer=None, **kwargs):
         """Set the optimiser; without one, the optimiser and learning rate of the config."""

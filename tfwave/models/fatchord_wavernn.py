@@ -23,6 +23,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models import fatchord_wavernn_generation as generation
+from tfwave.models import wavernn_signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn_networks import FatchordNetwork
 from tfwave.models.network_model import NetworkModel
@@ -205,6 +206,10 @@ class FatchordWaveRNN(NetworkModel):
         """
         made = generation.generate(self.network, features, seed, **how)
         return tf.clip_by_value(made, -1.0, 1.0)
+
+    def signatures(self, xla=False):
+        """Functions to serve, see `wavernn_signatures`."""
+        return wavernn_signatures.of_fatchord(self.network, xla)
 
     def summaries(self, step, data):
         """Write audio and pictures of a recording and of what the model makes in its place.

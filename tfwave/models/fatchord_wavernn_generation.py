@@ -168,9 +168,9 @@ def advance(config, greedy, weights, state, rows, drawn, temperature):
     Returns:
       (float32 [samples, B], `State`).
     """
-    count, clips, channels = rows.shape
-    terms = tf.matmul(tf.reshape(rows, [-1, channels]), weights.conditioning) + weights.bias
-    terms = tf.reshape(terms, [count, clips, -1])
+    count, clips = rows.shape[0], tf.shape(rows)[1]
+    terms = tf.matmul(tf.reshape(rows, [-1, rows.shape[2]]), weights.conditioning) + weights.bias
+    terms = tf.reshape(terms, [count, clips, terms.shape[-1]])
 
     def body(i, state, made):
         params, state = step(weights, state, terms[i])
@@ -184,7 +184,7 @@ def advance(config, greedy, weights, state, rows, drawn, temperature):
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(config, greedy, xla):
+def compiled(config, greedy, xla):
     """`advance` of several groups of rows, which run at the same time."""
     one = tf.function(functools.partial(advance, config, greedy), jit_compile=xla, autograph=False)
 
@@ -211,7 +211,7 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
       float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
     """
     config, (batch, samples, _) = network.config, rows.shape
-    weights, loop = fold_weights(network), _compiled(config, greedy, xla)
+    weights, loop = fold_weights(network), compiled(config, greedy, xla)
     groups = row_groups(batch, groups, _LEAST_ROWS)
     states = [start(config, group.stop - group.start) for group in groups]
     temperature, blocks = tf.constant(temperature, tf.float32), []

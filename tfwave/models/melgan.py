@@ -35,6 +35,7 @@ from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
 from tfwave.layers.tracking import find_layers, step_counter, trained_variables
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.losses.spectral import RESOLUTIONS, multi_resolution_stft_loss
+from tfwave.models import signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
 
@@ -303,6 +304,9 @@ class MelGAN(keras.Model):
 
         judged = self.step >= self.config.adversarial_from
         return tf.cond(judged, lambda: function(*arguments), zeros)
+    def signatures(self):
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are folded into kernels."""
+        return signatures.vocoder_signatures(folded(self).generator.call, self.config.mel, least=4)
 
     def _with_gains(self, waveform):
         """Scale each clip by a gain of its own, drawn from (seed, step, replica)."""

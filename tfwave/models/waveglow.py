@@ -26,6 +26,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers
 from tfwave.losses.optimizers import TorchAdam
+from tfwave.models import signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
 from tfwave.models.waveglow_networks import WaveGlowNetwork
@@ -216,6 +217,24 @@ class WaveGlow(NetworkModel):
         generated = self.generate(self.features(real), seed=self.seed)
         clips = {"real": real[:, :, tf.newaxis], "generated": generated}
         summarize_clips(clips, self.config.sample_rate, step)
+
+    def signatures(self):
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are folded into kernels."""
+        config, network = self.config, folded(self).network
+
+        def vocode(mel, sigma, seed):
+            sizes = tf.shape(mel)
+            groups = sizes[1] * config.hop_length // config.group
+            noise = tf.random.stateless_normal([sizes[0], groups, config.group], tf.stack([seed, 0]))
+            made = network.inverse(sigma * noise, mel)[:, :, tf.newaxis]
+            return tf.clip_by_value(made, -1.0, 1.0)
+
+        sigma = signatures.Input(
+            "sigma", "float32", (), "Standard deviation of the noise, 0 or more; 0.6 is usual.",
+            0.6, ((lambda sigma: sigma >= 0, "must be 0 or more"),),
+        )  # fmt: skip
+        how = [sigma, signatures.seed_input("noise")]
+        return signatures.vocoder_signatures(vocode, config.mel, how)
 
     def noise_shape(self, features):
         """Shape of the noise that belongs to features [batch, frames, n_mels]: a tuple."""

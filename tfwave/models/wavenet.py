@@ -23,7 +23,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
-from tfwave.models import wavenet_generation
+from tfwave.models import wavenet_generation, wavenet_signatures
 from tfwave.models import wavenet_outputs as outputs
 from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet_config import WaveNetConfig
@@ -367,6 +367,10 @@ class WaveNet(NetworkModel):
             "generated": self.generate(samples, clips=min(2, data["waveform"].shape[0]), **how),
         }
         summarize_clips(clips, config.sample_rate, step)
+
+    def signatures(self, mel=None, xla=False):
+        """Functions to serve, of the averaged weights; see `wavenet_signatures.make_signatures`."""
+        return wavenet_signatures.make_signatures(self.averaged, mel, xla)
 
     def _averages(self):
         return zip(self.averaged.variables, self.network.variables, strict=True)

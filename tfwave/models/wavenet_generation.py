@@ -17,7 +17,7 @@ _CLIPS_PER_SHARD = 4  # fewer are not worth a core of their own
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(config, greedy, xla):
+def compiled(config, greedy, xla):
     """`queues.advance` of several shards of clips, which run at the same time."""
     one = tf.function(
         functools.partial(queues.advance, config, greedy), jit_compile=xla, autograph=False
@@ -70,20 +70,12 @@ def stream(
         prime_with = tf.zeros([1, config.context_len])
     waveform = _rows(tf.convert_to_tensor(prime_with, tf.float32), clips)
     vector = network.speaker_vector(None if speaker is None else _rows(speaker, clips))
-    known = waveform.shape[1]
-    block = BLOCK if config.context is None else config.context.stride
-    upsampled = _upsampled(network, features, clips, samples, known, virtual, block)
-    inputs = outputs.as_inputs(config, waveform)
-    # What the queues depend on: the receptive field, and zeros before it stand further away.
-    seen = min(known, config.stack_receptive_field)
-    parts = [] if upsampled is None else [upsampled[:, :known]]
-    if config.context is not None:
-        parts.append(network.context(waveform, first=known))
-    local = tf.concat(parts, axis=-1)[:, known - seen :] if parts else None
-    state = queues.prime(network, inputs[:, -seen:], local, vector)
+    known, block = waveform.shape[1], block_length(config)
+    upsampled = _upsampled(network, features, clips, samples, known, virtual)
+    state = primed(network, waveform, upsampled, vector)
     weights = queues.fold(network, precision)
     constant, matrix = queues.gate_terms(network, weights, vector, clips)
-    run = _compiled(config, greedy, xla)
+    run = compiled(config, greedy, xla)
     groups = row_groups(clips, shards, _CLIPS_PER_SHARD)
     states = [queues.take(state, group) for group in groups]
     temperature = tf.constant(temperature, tf.float32)
@@ -92,7 +84,7 @@ def stream(
             config, tf.constant(seed), tf.constant(number), first_clip + clips, block
         )
         # Row t of the conditioning belongs to the sample after input t.
-        local = _local(network, waveform, upsampled, known - 1 + number * block, block)
+        local = local_rows(network, waveform, upsampled, known - 1 + number * block, block)
         parts = [
             (constant[:, group], None if local is None else local[:, group], state,
              tuple(draw[:, first_clip:][:, group] for draw in draws))
@@ -105,7 +97,36 @@ def stream(
         yield made[:, : samples - number * block, tf.newaxis]
 
 
-def _local(network, waveform, upsampled, first, count):
+def block_length(config):
+    """Samples that one call of the compiled loop makes."""
+    return BLOCK if config.context is None else config.context.stride
+
+
+def primed(network, waveform, upsampled, vector):
+    """The queues after a waveform.
+
+    Args:
+      network: `WaveNetNetwork`.
+      waveform: float32 [clips, time].
+      upsampled: of `fitted`, or None.
+      vector: float32 [clips, 1, speaker_channels], or None.
+
+    Returns:
+      `wavenet_queues.State`.
+    """
+    config, known = network.config, queues.length_of(waveform)
+    inputs = outputs.as_inputs(config, waveform)
+    # What the queues depend on: the receptive field, and zeros before it stand further away.
+    smaller = min if isinstance(known, int) else tf.minimum
+    seen = smaller(known, config.stack_receptive_field)
+    parts = [] if upsampled is None else [upsampled[:, :known]]
+    if config.context is not None:
+        parts.append(network.context(waveform, first=known))
+    local = tf.concat(parts, axis=-1)[:, known - seen :] if parts else None
+    return queues.prime(network, inputs[:, -seen:], local, vector)
+
+
+def local_rows(network, waveform, upsampled, first, count):
     """Conditioning [count, clips, local_channels] of the inputs from number `first` on, or None."""
     parts = []
     if upsampled is not None:
@@ -113,14 +134,14 @@ def _local(network, waveform, upsampled, first, count):
     if network.context is not None:
         config = network.context.config
         past = waveform[:, -config.frames * config.stride :]
-        past = tf.pad(past, [[0, 0], [-past.shape[1] % config.stride, 0]])
-        frames = past.shape[1] // config.stride
+        past = tf.pad(past, [[0, 0], [-queues.length_of(past) % config.stride, 0]])
+        frames = queues.length_of(past) // config.stride
         newest = network.context.newest(tf.reshape(past, [-1, frames, config.stride]))
         parts.append(tf.repeat(newest[:, -1:], count, axis=1))
     return tf.transpose(tf.concat(parts, axis=-1), [1, 0, 2]) if parts else None
 
 
-def _upsampled(network, features, clips, samples, known, virtual, block):
+def _upsampled(network, features, clips, samples, known, virtual):
     """Features at the sample rate, a row for each input, to the end of the last block."""
     if network.conditioner is None:
         if features is not None:
@@ -138,9 +159,23 @@ def _upsampled(network, features, clips, samples, known, virtual, block):
             f"features cover {rows.shape[1]} samples; {needed} are needed for {samples} samples"
             + ("" if virtual else f" after {known} primed ones")
         )
+    return fitted(network.config, rows, samples, known, virtual)
+
+
+def fitted(config, rows, samples, known, virtual):
+    """Repeat the outer rows of conditioning, so that there is one for each input of all blocks.
+
+    Args:
+      config: WaveNetConfig.
+      rows: float32 [clips, time, channels], conditioning at the sample rate.
+      samples: of each clip.
+      known: samples before them.
+      virtual: whether these are silence that the rows do not cover.
+    """
     # Silence before the clip is conditioned as its beginning.
     before = known - 1 if virtual else 0
-    after = max(0, known + samples + block - rows.shape[1] - before)
+    end = known + samples + block_length(config)
+    after = tf.maximum(0, end - queues.length_of(rows) - before)
     parts = [tf.repeat(rows[:, :1], before, 1), rows, tf.repeat(rows[:, -1:], after, 1)]
     return tf.concat(parts, axis=1)
 

@@ -127,33 +127,41 @@ def prime(network, inputs, local=None, speaker=None) -> State:
 
     Args:
       network: `WaveNetNetwork`.
-      inputs: [B, time] codes or waveform, 1 or more; the last one is the first input of the loop.
+      inputs: [B, time] codes or waveform, 1 or more, or 2 where time is not known when the graph is
+        made; the last one is the first input of the loop.
       local: float32 [B, time or more, local_channels], or None.
       speaker: float32 [B, 1, speaker_channels], or None.
     """
     config = network.config
     span = config.kernel_size - 1
-    time = inputs.shape[1] - 1
-    batch = inputs.shape[0]
+    time = length_of(inputs) - 1
+    batch = tf.shape(inputs)[0]
     layers = [tf.zeros([batch, 0, config.residual_channels])] * len(network.blocks)
-    if time:
+    if not isinstance(time, int) or time:
         local = None if local is None else local[:, :time]
         layers = network.activations(inputs[:, :-1], local, speaker, padding="causal")
     queues, taps = [], []
     for x, dilation in zip(layers, config.dilations, strict=False):
         length = span * dilation
-        x = tf.pad(x[:, -length:], [[0, 0], [max(0, length - time), 0], [0, 0]])
+        x = tf.pad(x[:, -length:], [[0, 0], [tf.maximum(0, length - time), 0], [0, 0]])
         # Slot s holds the input at the latest time with time % length == s.
         ring = tf.roll(tf.transpose(x, [1, 0, 2]), time % length, axis=0)
+        ring = tf.ensure_shape(ring, [length, None, config.residual_channels])
         queues.append(ring)
         taps.append(_next_taps(ring, time, span, dilation))
     width = config.initial_kernel_size - 1
     before = tf.fill([batch, width], config.levels) if config.one_hot_input else 0.0
     before = tf.cast(tf.broadcast_to(before, [batch, width]), inputs.dtype)
     recent = tf.concat([before, inputs[:, :-1]], axis=1)[:, time:]
+    recent = tf.ensure_shape(tf.transpose(recent), [width, None])
     return State(
-        tf.constant(time), inputs[:, -1], tf.transpose(recent), tuple(queues), tuple(taps)
+        tf.convert_to_tensor(time), inputs[:, -1], recent, tuple(queues), tuple(taps)
     )
+
+
+def length_of(x):
+    """Sizes of the second axis: a number, or where that is not known yet, an int32 scalar."""
+    return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
 
 
 def _next_taps(ring, time, span, dilation):
@@ -246,7 +254,7 @@ def advance(config, greedy, weights, constant, matrix, local, state, draws, temp
         return i + 1, state._replace(value=outputs.value_as_input(config, value)), made
 
     dtype = tf.int32 if config.output == "categorical" else tf.float32
-    made = tf.zeros([count, *state.value.shape], dtype)
+    made = tf.zeros([count, tf.size(state.value)], dtype)
     _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
     return made, state
 

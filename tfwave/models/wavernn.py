@@ -25,7 +25,7 @@ from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.losses.likelihood import categorical_nll
-from tfwave.models import wavernn_generation
+from tfwave.models import wavernn_generation, wavernn_signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavernn_cell import DualSoftmaxCell, halves_of
@@ -299,6 +299,10 @@ class WaveRNN(NetworkModel):
         """
         how["features"] = features
         return tf.concat(list(wavernn_generation.stream(self.network, samples, **how)), axis=1)
+
+    def signatures(self, xla=False):
+        """Functions to serve, see `wavernn_signatures`."""
+        return wavernn_signatures.of_wavernn(self.network, xla)
 
     def summaries(self, step, data):
         """Write audio and pictures of a recording and of what the model makes in its place.

@@ -64,14 +64,9 @@ def fold(cell, sparse=False) -> Weights:
 
 def by_halves(columns):
     """Columns [..., 3 * units] in order u, r, e -> coarse u, r, e, then fine u, r, e."""
-    shape = columns.shape
-    parts = tf.reshape(columns, [*_known(columns, 1), 3, 2, shape[-1] // 6])
+    outer, units = tf.shape(columns)[:-1], columns.shape[-1] // 6
+    parts = tf.reshape(columns, tf.concat([outer, [3, 2, units]], axis=0))
     return tf.reshape(tf.stack(tf.unstack(parts, axis=-2), axis=-3), tf.shape(columns))
-
-
-def _known(tensor, fewer):
-    """The shape but its last `fewer` axes, -1 for one that is not known."""
-    return [-1 if size is None else size for size in tensor.shape[: tensor.shape.rank - fewer]]
 
 
 def start(units, bins, clips) -> State:
@@ -176,13 +171,13 @@ def advance(bins, weights, state, local, offset, hop, uniform, temperature):
         value = tf.stack([state.coarse, state.fine], axis=-1)
         return i + 1, state, tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
 
-    made = tf.zeros(uniform.shape, tf.int32)
+    made = tf.zeros_like(uniform, tf.int32)
     _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
     return made, state
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(bins, hop, xla):
+def compiled(bins, hop, xla):
     """`advance` of several groups of clips, which run at the same time."""
 
     def run(weights, state, local, offset, uniform, temperature):
@@ -232,11 +227,11 @@ def stream(
     size = 1 if sparse else clips
     groups = [slice(first, first + size) for first in range(0, clips, size)]
     states = [start(config.units, config.bins, size) for _ in groups]
-    run = _compiled(config.bins, config.hop_length, xla)
+    run = compiled(config.bins, config.hop_length, xla)
     temperature = tf.constant(temperature, tf.float32)
     for number in range(-(-samples // BLOCK)):
         first = number * BLOCK
-        rows, offset = _frames_of(local, first, config.hop_length)
+        rows, offset = frames_of(local, first, config.hop_length)
         uniform = draws(tf.constant(seed), tf.constant(number), clips, BLOCK)
         parts = [
             (state, None if rows is None else rows[:, group], uniform[:, group])
@@ -262,14 +257,13 @@ def frame_terms(network, features, clips):
     return tf.repeat(terms, clips, axis=1) if terms.shape[1] != clips else terms
 
 
-def _frames_of(local, first, hop):
+def frames_of(local, first, hop):
     """The frames of the BLOCK samples from number `first` on, and how much of the first is over."""
     if local is None:
         return None, tf.constant(0)
     begin, size = first // hop, (hop + BLOCK - 2) // hop + 1
-    rows = local[begin : begin + size]
-    rows = tf.concat([rows, tf.repeat(rows[-1:], size - rows.shape[0], axis=0)], axis=0)
-    return rows, tf.constant(first - begin * hop)
+    rows = tf.gather(local, tf.minimum(begin + tf.range(size), tf.shape(local)[0] - 1))
+    return rows, tf.convert_to_tensor(first - begin * hop)
 
 
 def checked(config, samples, features, clips, temperature, padded):

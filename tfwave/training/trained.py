@@ -3,6 +3,9 @@
 import dataclasses
 import os
 
+import tensorflow as tf
+
+from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan import MelGAN, MelGANConfig
 from tfwave.models.specgan import SpecGAN, SpecGANConfig
@@ -44,9 +47,22 @@ def load_model(directory, which):
     """
     description = read_description(directory)
     settings = description.get("model") if isinstance(description, dict) else None
+    if isinstance(description, dict) and "classifier" in description:
+        return _load_classifier(directory, description, which)
     for make_config, make_model in _SYSTEMS:
         # Every system has fields of its own, which tell them apart.
         if set(settings or ()) == {field.name for field in dataclasses.fields(make_config)}:
             model = make_model(make_config(**settings))
             return model, description, restore(directory, model, which)
     raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+
+
+def _load_classifier(directory, description, which):
+    """`load_model` of a directory that `tfwave.training.classifier` wrote."""
+    model = DigitClassifier(DigitClassifierConfig(**description["classifier"]))
+    weights = tf.train.Checkpoint(
+        step=tf.Variable(0, dtype=tf.int64), weights=model.named_variables()
+    )
+    if which == "latest":  # with the optimiser beside them
+        weights = tf.train.Checkpoint(weights=weights)
+    return model, description, restore(directory, weights, which)

@@ -1,0 +1,140 @@
+"""Every system that can be exported, as small as it can be, and what its Python model answers."""
+
+import dataclasses
+
+import numpy as np
+
+from tfwave.audio import mel as mels
+from tfwave.audio.mel import MELGAN, TACOTRON2, MelConfig
+from tfwave.layers.local_conditioning import LocalConditioningConfig
+from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.melgan import MelGAN, MelGANConfig
+from tfwave.models.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+
+FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
+SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
+GAN = dict(model_dim=1, latent_dim=4)
+STACK = dict(dilations=(1, 2, 4), residual_channels=4, gate_channels=8, skip_channels=4, levels=32)
+RECURRENT = dict(units=16, bins=16, mel=SHORT)
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A system to export.
+
+    Attributes:
+      name: of the system.
+      make: the model's class.
+      config: its configuration.
+      changes: what the request to the main signature has other than the example.
+      reference: function of (model, request) that asks the Python model for the same.
+      mel: front end of a WaveNet, or None.
+    """
+
+    name: str
+    make: type
+    config: object
+    changes: dict
+    reference: object
+    mel: object = None
+
+
+def _latents(count=3):
+    return {"latents": np.random.default_rng(1).uniform(-1, 1, [count, 4]).astype(np.float32)}
+
+
+def _mel(frames, config, clips=2):
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, [clips, frames * config.hop_length])
+    made = mels.mel_spectrogram(noise.astype(np.float32), config).numpy()
+    return {"mel": made[:, :frames]}
+
+
+def _around(features, mel, padding):
+    silence = np.tile(mels.silence(mel), [len(features), padding, 1])
+    return np.concatenate([silence, features, silence], axis=1).astype(np.float32)
+
+
+def _how(request, *names):
+    return {name: np.asarray(request[name]).item() for name in names}
+
+
+# A new system joins by one line.
+SYSTEMS = (
+    System("wavegan", WaveGAN, WaveGANConfig(**GAN), _latents(),
+           lambda model, r: model.generate(r["latents"])),
+    System("specgan", SpecGAN, SpecGANConfig(**GAN, griffin_lim_iterations=2), _latents(),
+           lambda model, r: model.generate(r["latents"])),
+    System("melgan", MelGAN, MelGANConfig(
+        mel=dataclasses.replace(MELGAN, **FRAMES), ratios=(4, 4), channels=2,
+        discriminator_channels=4, discriminator_layers=2, segment_len=512,
+        ), _mel(20, dataclasses.replace(MELGAN, **FRAMES)),
+           lambda model, r: model.generate(r["mel"])),
+    System("waveglow", WaveGlow, WaveGlowConfig(
+        mel=dataclasses.replace(TACOTRON2, **FRAMES), flows=3, early_every=2, channels=8, layers=2,
+        upsampling_kernel=64, segment_len=256,
+        ), {**_mel(20, dataclasses.replace(TACOTRON2, **FRAMES)), "sigma": 0.7, "seed": 3},
+           lambda model, r: model.generate(r["mel"], **_how(r, "sigma", "seed"))),
+    System("wavenet", WaveNet, WaveNetConfig(**STACK, average_decay=0.5),
+           {"count": 2, "samples": 700, "seed": 3, "temperature": 0.8},
+           lambda model, r: model.generate(
+               r["samples"].item(), clips=r["count"].item(), xla=False,
+               **_how(r, "seed", "temperature"))),
+    System("wavenet_mel", WaveNet, WaveNetConfig(
+        **{**STACK, "kernel_size": 3}, output="logistic_mixture", mixtures=2, one_hot_input=False,
+        speakers=3, speaker_channels=4, average_decay=0.5,
+        conditioning=LocalConditioningConfig(5, (2, 3), frame_padding=1),
+        ), {**_mel(90, SHORT), "speaker": [2, 0], "seed": 3},
+           lambda model, r: model.generate(
+               90 * 6, features=_around(r["mel"], SHORT, 1), speaker=r["speaker"], xla=False,
+               **_how(r, "seed", "temperature")), SHORT),
+    System("wavernn", WaveRNN, WaveRNNConfig(**RECURRENT),
+           {"count": 2, "samples": 700, "seed": 3},
+           lambda model, r: model.generate(
+               r["samples"].item(), clips=r["count"].item(), xla=False,
+               **_how(r, "seed", "temperature"))),
+    System("wavernn_mel", WaveRNN, WaveRNNConfig(
+        **RECURRENT, conditioning="features", conditioning_channels=6,
+        ), {**_mel(90, SHORT), "seed": 3},
+           lambda model, r: model.generate(
+               features=r["mel"], xla=False, **_how(r, "seed", "temperature"))),
+    System("fatchord", FatchordWaveRNN, FatchordConfig(
+        mel=SHORT, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=1,
+        aux_channels=8, mixtures=3, bits=4,
+        ), {**_mel(90, SHORT), "seed": 3},
+           lambda model, r: model.generate(
+               r["mel"], xla=False, **_how(r, "seed", "temperature"))),
+    System("classifier", DigitClassifier, DigitClassifierConfig(
+        slice_len=2048, frame_length=256, n_mels=16, filters=4,
+        ), {"waveform": np.random.default_rng(1).uniform(-1, 1, [2, 1500, 2]).astype(np.float32)},
+           lambda model, r: model.predict_logits(r["waveform"])),
+)  # fmt: skip
+
+
+def make(system):
+    """The model with weights that say something."""
+    model = system.make(system.config, seed=1)
+    random = np.random.default_rng(2)
+    for name in ("averaged", "network", "generator"):
+        network = getattr(model, name, None)
+        for variable in getattr(network, "trainable_weights", None) or ():
+            variable.assign(variable + 0.2 * random.normal(size=variable.shape))
+    return model
+
+
+def signatures_of(system, model, **how):
+    """The model's signatures."""
+    return model.signatures(**({"mel": system.mel} if system.mel else {}), **how)
+
+
+def request(system, signature):
+    """A request to the main signature: {input: array}."""
+    return {
+        i.name: np.asarray(system.changes.get(i.name, i.example), i.dtype)
+        for i in signature.interface.inputs
+    }

@@ -1,0 +1,207 @@
+"""WaveNet's signatures: the queue loop inside a graph, for any number of clips and samples."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio import mel as mels
+from tfwave.models import signatures
+from tfwave.models import wavenet_outputs as outputs
+from tfwave.models import wavenet_queues as queues
+from tfwave.models.wavenet_generation import (
+    block_length, compiled, fitted, local_rows, primed,
+)  # fmt: skip
+
+
+def make_signatures(network, mel=None, xla=False):
+    """Signatures of what a network's configuration can do.
+
+    `generate`: samples, temperature, seed, with features and speaker where the network takes them,
+    else with count -> waveform. `continuation`: the same after a given waveform, `prime`. With
+    `mel` first of all `vocode` and `copy_synthesis`.
+
+    Args:
+      network: `WaveNetNetwork`.
+      mel: MelConfig of the features, where they are mel spectrograms, or None.
+      xla: compile the loop.
+
+    Returns:
+      Dict of signatures, see `tfwave.models.signatures`; the first is the main one.
+
+    Raises:
+      ValueError: the features are no spectrograms of `mel`.
+    """
+    config = network.config
+    given = [_features(config, 0), _speaker(config)]
+    given = [known for known in given if known is not None]
+    how = [signatures.temperature_input(), signatures.seed_input()]
+    samples = signatures.samples_input(block_length(config))
+    made = [signatures.waveform_output(config.sample_rate)]
+
+    def generator(inputs):
+        names = [known.name for known in inputs]
+        return lambda *values: generate(network, xla=xla, **dict(zip(names, values, strict=True)))
+
+    alone = [*(given or [signatures.count_input(signatures.MOST_CLIPS)]), samples, *how]
+    after = [_prime(), *_after_prime(config, given), samples, *how]
+    free = {
+        "generate": signatures.signature(
+            generator(alone), "Make clips sample by sample.", alone, made
+        ),
+        "continuation": signatures.signature(
+            generator(after), "Continue waveforms; gives only what is new.", after, made
+        ),
+    }  # fmt: skip
+    if mel is None:
+        return signatures.with_wav(free, config.sample_rate)
+    how = [*(i for i in given if i.name == "speaker"), *how]
+    return {**_vocoder(network, mel, how, xla), **free}
+
+
+def _vocoder(network, mel, how, xla):
+    """Signatures of a network whose features are mel spectrograms; silence is put around them."""
+    conditioning = network.config.conditioning
+    found = conditioning and (conditioning.channels, conditioning.hop_length)
+    if found != (mel.n_mels, mel.hop_length):
+        raise ValueError(
+            f"mel has {mel.n_mels} bands and a hop of {mel.hop_length} samples; the network's "
+            f"conditioning has {'none' if not found else '{} and {}'.format(*found)}"
+        )
+    silence = np.tile(mels.silence(mel), [1, conditioning.frame_padding, 1])
+
+    def vocode(features, *values):
+        clips, frames, _ = tf.unstack(tf.shape(features))
+        around = tf.repeat(tf.constant(silence, tf.float32), clips, axis=0)
+        features = tf.concat([around, features, around], axis=1)
+        known = dict(zip([i.name for i in how], values, strict=True))
+        return generate(network, frames * mel.hop_length, features=features, xla=xla, **known)
+
+    return signatures.vocoder_signatures(
+        vocode, mel, how, most_clips=signatures.MOST_CLIPS
+    )
+
+
+def generate(
+    network, samples, temperature, seed, count=None, prime=None, features=None, speaker=None,
+    xla=False,
+):  # fmt: skip
+    """What `wavenet_generation.stream` yields, as one tensor, inside a graph.
+
+    Args:
+      network: `WaveNetNetwork`.
+      samples: int32 scalar, of each clip.
+      temperature: float32 scalar above 0.
+      seed: int32 scalar.
+      count: int32 scalar, number of clips where nothing else tells it.
+      prime: float32 [clips, time, 1], 2 samples or more, which the clips continue, or None.
+      features: float32 [clips, frames, channels], or None.
+      speaker: int32 [clips], or vectors, or None.
+      xla: compile the loop.
+
+    Returns:
+      float32 [clips, samples, 1] in [-1, 1].
+    """
+    config, block = network.config, block_length(network.config)
+    carriers = [x for x in (prime, features, speaker) if x is not None]
+    clips = tf.shape(carriers[0])[0] if carriers else count
+    samples = signatures.limited(samples, clips)
+    silence = tf.zeros([clips, config.context_len])
+    waveform = silence if prime is None else prime[:, :, 0]
+    known = queues.length_of(waveform)
+    vector = network.speaker_vector(_of_clips("speaker", speaker, clips))
+    upsampled = None
+    if features is not None:
+        needed = samples if prime is None else known + samples - 1
+        features = _covering(config, _of_clips("features", features, clips), needed)
+        rows = network.conditioner(features)
+        upsampled = fitted(config, rows, samples, known, virtual=prime is None)
+    state = primed(network, waveform, upsampled, vector)
+    weights = queues.fold(network)
+    constant, matrix = queues.gate_terms(network, weights, vector, clips)
+    run = compiled(config, False, xla)
+
+    def make(number, state):
+        state, heard = state
+        draws = outputs.draws(config, seed, number, clips, block)
+        local = local_rows(network, heard, upsampled, known - 1 + number * block, block)
+        parts = [(constant, local, state, draws)]
+        ((made, state),) = run(weights, matrix, temperature, parts)
+        made = outputs.value_as_waveform(config, made)
+        if config.context is not None:
+            heard = _growing(tf.concat([heard, tf.transpose(made)], axis=1))
+        return made, (state, heard)
+
+    # Only context stacks hear more than the queues hold.
+    heard = tf.zeros([0, 0]) if config.context is None else _growing(waveform)
+    return signatures.by_blocks(samples, block, (state, heard), make)[:, :, tf.newaxis]
+
+
+def _growing(waveform):
+    return signatures.with_free_shape(waveform, [None, None])
+
+
+def _of_clips(name, values, clips):
+    if values is None:
+        return None
+    fits = tf.shape(values)[0] == clips
+    words = f"{name} must be for as many clips as the other inputs,"
+    return signatures.guarded(values, (fits, words, clips))
+
+
+def _covering(config, features, needed):
+    conditioning = config.conditioning
+    frames = tf.shape(features)[1] - 2 * conditioning.frame_padding
+    words = f"features must cover the samples (and {conditioning.frame_padding} frames around), "
+    return signatures.guarded(
+        features, (frames * conditioning.hop_length >= needed, words + "in all", needed)
+    )
+
+
+# Inputs.
+
+
+def _features(config, known):
+    """Features of an example of one block after `known` samples, or None."""
+    conditioning = config.conditioning
+    if conditioning is None:
+        return None
+    padding, hop = conditioning.frame_padding, conditioning.hop_length
+    frames = -(-(known + block_length(config)) // hop) + 2 * padding
+    around = f", {padding} of them at both ends only for context" if padding else ""
+    return signatures.features_input(
+        "features", conditioning.channels, hop,
+        f"Features that condition the clips, {conditioning.channels} channels, a frame for every "
+        f"{hop} samples{around}", np.zeros([1, frames, conditioning.channels], np.float32),
+        2 * padding + 1, signatures.MOST_CLIPS,
+    )  # fmt: skip
+
+
+def _speaker(config):
+    if not config.speaker_channels:
+        return None
+    few = (lambda x: tf.shape(x)[0] <= signatures.MOST_CLIPS,
+           f"must be of at most {signatures.MOST_CLIPS} clips")  # fmt: skip
+    if not config.speakers:
+        return signatures.Input(
+            "speaker", "float32", (None, config.speaker_channels), "A vector for each clip.",
+            np.zeros([1, config.speaker_channels], np.float32), (few,),
+        )  # fmt: skip
+    last = config.speakers - 1
+    return signatures.Input(
+        "speaker", "int32", (None,), f"Number of the speaker of each clip, 0 to {last}.", [0],
+        (few, (lambda x: tf.reduce_all((x >= 0) & (x <= last)), f"must be 0 to {last}")),
+    )  # fmt: skip
+
+
+_PRIMED = 2  # samples of the example
+
+
+def _prime():
+    return signatures.waveform_input(
+        "prime", "Waveforms that the clips continue", np.zeros([1, _PRIMED, 1], np.float32), _PRIMED,
+        most_clips=signatures.MOST_CLIPS,
+    )  # fmt: skip
+
+
+def _after_prime(config, given):
+    longer = _features(config, _PRIMED)
+    return [longer if known.name == "features" else known for known in given]

@@ -1,0 +1,131 @@
+"""Signatures of the two WaveRNNs: their loops inside a graph, for any number of clips and samples."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfwave.models import fatchord_wavernn_generation as fatchord
+from tfwave.models import signatures, wavenet_outputs
+from tfwave.models import wavernn_generation as generation
+from tfwave.models.wavernn_cell import waveform_of
+
+
+def of_wavernn(network, xla=False):
+    """Signatures of a `WaveRNNNetwork`.
+
+    Without conditioning `generate`: count, samples, temperature, seed -> waveform. Conditioned on
+    mel spectrograms `vocode` and `copy_synthesis`, on other features `generate`: features,
+    temperature, seed -> waveform.
+
+    Args:
+      network: `WaveRNNNetwork`.
+      xla: compile the loop.
+    """
+    config, most = network.config, signatures.MOST_CLIPS
+    how = [signatures.temperature_input(), signatures.seed_input()]
+    made = [signatures.waveform_output(config.sample_rate)]
+
+    def of_features(features, temperature, seed):
+        samples = tf.shape(features)[1] * config.hop_length
+        return generate(network, samples, temperature, seed, features=features, xla=xla)
+
+    def alone(count, samples, temperature, seed):
+        return generate(network, samples, temperature, seed, count=count, xla=xla)
+
+    if config.conditioning == "features" and not config.feature_channels:
+        return signatures.vocoder_signatures(of_features, config.mel, how, most_clips=most)
+    words = "Make clips sample by sample."
+    inputs = [signatures.count_input(most), signatures.samples_input(generation.BLOCK), *how]
+    function = alone
+    if config.conditioning == "features":
+        function, inputs = of_features, [_features(config, most), *how]
+    generate_ = signatures.signature(function, words, inputs, made)
+    return signatures.with_wav({"generate": generate_}, config.sample_rate)
+
+
+def _features(config, most):
+    return signatures.features_input(
+        "features", config.channels, config.hop_length,
+        f"Features that condition the clips, {config.channels} channels, a frame for every "
+        f"{config.hop_length} samples", np.zeros([1, 1, config.channels], np.float32),
+        most_clips=most,
+    )  # fmt: skip
+
+
+def generate(network, samples, temperature, seed, count=None, features=None, xla=False):
+    """What `wavernn_generation.stream` yields, as one tensor, inside a graph.
+
+    Args:
+      network: `WaveRNNNetwork`.
+      samples: int32 scalar, of each clip.
+      temperature: float32 scalar above 0.
+      seed: int32 scalar.
+      count: int32 scalar, number of clips without features.
+      features: float32 [clips, frames, channels], which cover the samples, or None.
+      xla: compile the loop.
+
+    Returns:
+      float32 [clips, samples, 1] in [-1, 1).
+    """
+    config, local = network.config, None
+    clips = count if features is None else tf.shape(features)[0]
+    samples = signatures.limited(samples, clips)
+    if features is not None:
+        first, last = (
+            tf.repeat(end, config.frame_padding, 1) for end in (features[:, :1], features[:, -1:])
+        )
+        local = network.conditioner(tf.concat([first, features, last], axis=1))
+        local = tf.transpose(generation.by_halves(local), [1, 0, 2])
+    weights = generation.fold(network.cell)
+    run = generation.compiled(config.bins, config.hop_length, xla)
+
+    def make(number, state):
+        rows, offset = generation.frames_of(
+            local, number * generation.BLOCK, config.hop_length
+        )
+        uniform = generation.draws(seed, number, clips, generation.BLOCK)
+        ((made, state),) = run(weights, offset, temperature, [(state, rows, uniform)])
+        return waveform_of(made[..., 0], made[..., 1], config.bins), state
+
+    state = generation.start(config.units, config.bins, clips)
+    return signatures.by_blocks(samples, generation.BLOCK, state, make)[:, :, tf.newaxis]
+
+
+def of_fatchord(network, xla=False):
+    """`vocode` and `copy_synthesis` of a `FatchordNetwork`, in one piece.
+
+    Args:
+      network: `FatchordNetwork`.
+      xla: compile the loop.
+    """
+    config = network.config
+    ramp = tf.constant(np.linspace(1.0, 0.0, fatchord.FADED * config.hop_length), tf.float32)
+
+    def vocode(mel, temperature, seed):
+        samples = (tf.shape(mel)[1] - 1) * config.hop_length
+        made = run_fatchord(network, fatchord.conditioning(network, mel), samples, temperature,
+                            seed, xla)  # fmt: skip
+        made = fatchord.decoded(config, made)
+        faded = made[:, -ramp.shape[0] :] * ramp
+        made = tf.concat([made[:, : -ramp.shape[0]], faded], axis=1)
+        return tf.clip_by_value(made, -1.0, 1.0)[:, :, tf.newaxis]
+
+    return signatures.vocoder_signatures(
+        vocode, config.mel, [signatures.temperature_input(), signatures.seed_input()],
+        fatchord.FADED + 1, signatures.MOST_CLIPS,
+    )  # fmt: skip
+
+
+def run_fatchord(network, rows, samples, temperature, seed, xla=False):
+    """What `fatchord_wavernn_generation.run` gives, inside a graph: float32 [clips, samples]."""
+    config, block = network.config, fatchord.BLOCK
+    clips, last = tf.shape(rows)[0], tf.shape(rows)[1] - 1
+    rows = tf.transpose(rows, [1, 0, 2])
+    weights, loop = fatchord.fold_weights(network), fatchord.compiled(config, False, xla)
+
+    def make(number, state):
+        drawn = wavenet_outputs.draws(config, seed, number, clips, block)
+        wanted = tf.gather(rows, tf.minimum(number * block + tf.range(block), last))
+        ((made, state),) = loop(weights, temperature, [(state, wanted, drawn)])
+        return made, state
+
+    return signatures.by_blocks(samples, block, fatchord.start(config, clips), make)
