@@ -1,12 +1,12 @@
 """Write a trained model as a SavedModel for TensorFlow Serving.
 
-    python tools/export_saved_model.py --train_dir=wavegan_table1/rows/wavegan_ps2 --out=models/wavegan
+    python tools/export_saved_model.py --train_dir=table/rows/wavegan_ps2 --out=models/wavegan
     sh models/serve.sh
 
 Writes models/wavegan/VERSION, the next free version, and beside the folder models.config,
 batching.config and serve.sh, which starts TensorFlow Serving in Docker for all models there. A
-running server takes up a new version by itself. TRAIN_DIR is a directory that training wrote, or the
-row of a paper table that holds one in train/.
+running server takes up a new version by itself. The trained directory is one that training wrote,
+or the row of a paper table that holds one in train/.
 """
 
 import os

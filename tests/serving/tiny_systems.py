@@ -7,6 +7,7 @@ import numpy as np
 from tfwave.audio import mel as mels
 from tfwave.audio.mel import MELGAN, TACOTRON2, MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
+from tfwave.models import signatures
 from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan import MelGAN, MelGANConfig
@@ -20,7 +21,7 @@ from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
 FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
 GAN = dict(model_dim=1, latent_dim=4)
-STACK = dict(dilations=(1, 2, 4), residual_channels=4, gate_channels=8, skip_channels=4, levels=32)
+STACK = dict(dilations=(1, 2), residual_channels=4, gate_channels=8, skip_channels=4, levels=32)
 RECURRENT = dict(units=16, bins=16, mel=SHORT)
 
 
@@ -76,7 +77,7 @@ SYSTEMS = (
         ), _mel(20, dataclasses.replace(MELGAN, **FRAMES)),
            lambda model, r: model.generate(r["mel"])),
     System("waveglow", WaveGlow, WaveGlowConfig(
-        mel=dataclasses.replace(TACOTRON2, **FRAMES), flows=3, early_every=2, channels=8, layers=2,
+        mel=dataclasses.replace(TACOTRON2, **FRAMES), flows=2, early_every=1, channels=4, layers=2,
         upsampling_kernel=64, segment_len=256,
         ), {**_mel(20, dataclasses.replace(TACOTRON2, **FRAMES)), "sigma": 0.7, "seed": 3},
            lambda model, r: model.generate(r["mel"], **_how(r, "sigma", "seed"))),
@@ -132,9 +133,36 @@ def signatures_of(system, model, **how):
     return model.signatures(**({"mel": system.mel} if system.mel else {}), **how)
 
 
+def example(signature):
+    """A request as the signature's own example has it."""
+    return {i.name: np.asarray(i.example, i.dtype) for i in signature.interface.inputs}
+
+
 def request(system, signature):
     """A request to the main signature: {input: array}."""
     return {
         i.name: np.asarray(system.changes.get(i.name, i.example), i.dtype)
         for i in signature.interface.inputs
     }
+
+
+def bad_values(given):
+    """Values that an Input of a signature must refuse."""
+    value = np.array(given.example, given.dtype)
+    yield value[..., np.newaxis]
+    for axis, size in enumerate(given.shape):
+        if size is None:
+            yield np.take(value, [], axis)
+        else:
+            yield np.repeat(value, 2, axis)
+    if given.dtype == "float32":
+        for number in (np.nan, np.inf):
+            broken = value.copy()
+            broken.reshape(-1)[-1] = number
+            yield broken
+    if len(given.shape) == 3 and given.shape[1] is None:
+        yield np.repeat(value, -(-(signatures.MOST_SAMPLES + 1) // value.shape[1]), axis=1)
+    out_of_range = {"count": (0, -1, 10**6), "samples": (0, 2**30), "temperature": (0.0, -1.0),
+                    "sigma": (-0.1,), "speaker": (-1, 3)}  # fmt: skip
+    for number in out_of_range.get(given.name, ()):
+        yield np.full_like(value, number)

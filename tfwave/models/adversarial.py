@@ -328,14 +328,15 @@ class AdversarialModel(keras.Model):
         most = max(1, signatures.MOST_SAMPLES // config.slice_len)
         channels = self.generator.output_dims[-1]
         made = [signatures.waveform_output(config.sample_rate, channels, config.slice_len)]
+        waveform = signatures.shared(self.call)
 
         def sample(count, seed):
             shape = [count, config.latent_dim]
-            return self.call(tf.random.stateless_uniform(shape, tf.stack([seed, 0]), -1.0, 1.0))
+            return waveform(tf.random.stateless_uniform(shape, tf.stack([seed, 0]), -1.0, 1.0))
 
         return signatures.with_wav({
             "generate": signatures.signature(
-                self.call, "Make a clip of each latent.", [latents], made
+                waveform, "Make a clip of each latent.", [latents], made
             ),
             "sample": signatures.signature(
                 sample, "Draw latents and make clips of them.",

@@ -305,7 +305,7 @@ class MelGAN(keras.Model):
         judged = self.step >= self.config.adversarial_from
         return tf.cond(judged, lambda: function(*arguments), zeros)
     def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are folded into kernels."""
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
         return signatures.vocoder_signatures(folded(self).generator.call, self.config.mel, least=4)
 
     def _with_gains(self, waveform):

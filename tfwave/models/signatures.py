@@ -1,9 +1,9 @@
 """Signatures: a model's functions for TensorFlow Serving and whoever else loads a SavedModel.
 
-A signature is a tf.function with named inputs and a dict of named outputs, float32 in and out. Batch
-and length are free, and whatever is drawn follows from a seed that is an input. An input that the
-model cannot take is refused in the graph before anything is computed, as INVALID_ARGUMENT with the
-name of the input: servers do not compare a request with the shapes of a signature.
+A signature is a tf.function with named inputs and a dict of named outputs, float32 in and out.
+Batch and length are free, and whatever is drawn follows from a seed that is an input. An input that
+the model cannot take is refused in the graph before anything is computed, as INVALID_ARGUMENT with
+the name of the input: servers do not compare a request with the shapes of a signature.
 
 A request is limited so that it cannot exhaust the memory: to MOST_SAMPLES samples of all its clips
 together, recordings or results, and of models that go sample by sample to MOST_CLIPS clips.
@@ -122,6 +122,11 @@ def signature(function, meaning, inputs, outputs):
     made = tf.function(named, input_signature=[i.spec() for i in inputs], autograph=False)
     made.interface = Interface(meaning, tuple(inputs), tuple(outputs))
     return made
+
+
+def shared(function):
+    """A function that is traced and stored once for all signatures that call it."""
+    return tf.function(function, autograph=False)
 
 
 def guarded(value, *conditions):
@@ -267,16 +272,16 @@ def with_wav(signatures, sample_rate):
       sample_rate: Hz.
     """
     name, first = next(iter(signatures.items()))
-    function, interface = first.python_function, first.interface
+    interface = first.interface
 
     def files(*values):
         def file(clip):
             return tf.audio.encode_wav(clip, sample_rate)
 
-        waveforms = function(*values)["waveform"]
+        waveforms = first(*values)["waveform"]
         return {"wav_bytes": tf.map_fn(file, waveforms, fn_output_signature=tf.string)}
 
-    files.__signature__ = inspect.signature(function)
+    files.__signature__ = inspect.signature(first.python_function)
     wav = tf.function(files, input_signature=[i.spec() for i in interface.inputs], autograph=False)
     meaning = f"A wav file for each clip, 16 bits, {sample_rate} Hz."
     wav.interface = Interface(
@@ -298,6 +303,7 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
       most_clips: how many clips there may be, or None.
     """
     samples = least_samples(mel, least)
+    vocode = shared(vocode)
     sweep = 0.3 * np.sin(2e-5 * np.pi * np.arange(samples) ** 2)
     recording = sweep.astype(np.float32)[np.newaxis, :, np.newaxis]
 

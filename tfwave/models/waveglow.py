@@ -219,13 +219,14 @@ class WaveGlow(NetworkModel):
         summarize_clips(clips, self.config.sample_rate, step)
 
     def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are folded into kernels."""
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
         config, network = self.config, folded(self).network
 
         def vocode(mel, sigma, seed):
             sizes = tf.shape(mel)
             groups = sizes[1] * config.hop_length // config.group
-            noise = tf.random.stateless_normal([sizes[0], groups, config.group], tf.stack([seed, 0]))
+            shape = [sizes[0], groups, config.group]
+            noise = tf.random.stateless_normal(shape, tf.stack([seed, 0]))
             made = network.inverse(sigma * noise, mel)[:, :, tf.newaxis]
             return tf.clip_by_value(made, -1.0, 1.0)
 

@@ -23,8 +23,9 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
-from tfwave.models import wavenet_generation, wavenet_signatures
+from tfwave.models import wavenet_generation
 from tfwave.models import wavenet_outputs as outputs
+from tfwave.models import wavenet_signatures
 from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet_config import WaveNetConfig
 from tfwave.models.wavenet_context import ContextStack

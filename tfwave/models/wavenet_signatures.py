@@ -7,9 +7,13 @@ from tfwave.audio import mel as mels
 from tfwave.models import signatures
 from tfwave.models import wavenet_outputs as outputs
 from tfwave.models import wavenet_queues as queues
-from tfwave.models.wavenet_generation import (
-    block_length, compiled, fitted, local_rows, primed,
-)  # fmt: skip
+from tfwave.models.wavenet_generation import (  # fmt: skip
+    block_length,
+    compiled,
+    fitted,
+    local_rows,
+    primed,
+)
 
 
 def make_signatures(network, mel=None, xla=False):
@@ -37,9 +41,13 @@ def make_signatures(network, mel=None, xla=False):
     samples = signatures.samples_input(block_length(config))
     made = [signatures.waveform_output(config.sample_rate)]
 
+    @signatures.shared
+    def clips(**wanted):
+        return generate(network, xla=xla, **wanted)
+
     def generator(inputs):
         names = [known.name for known in inputs]
-        return lambda *values: generate(network, xla=xla, **dict(zip(names, values, strict=True)))
+        return lambda *values: clips(**dict(zip(names, values, strict=True)))
 
     alone = [*(given or [signatures.count_input(signatures.MOST_CLIPS)]), samples, *how]
     after = [_prime(), *_after_prime(config, given), samples, *how]
@@ -54,12 +62,11 @@ def make_signatures(network, mel=None, xla=False):
     if mel is None:
         return signatures.with_wav(free, config.sample_rate)
     how = [*(i for i in given if i.name == "speaker"), *how]
-    return {**_vocoder(network, mel, how, xla), **free}
+    return {**_vocoder(config.conditioning, clips, mel, how), **free}
 
 
-def _vocoder(network, mel, how, xla):
+def _vocoder(conditioning, clips, mel, how):
     """Signatures of a network whose features are mel spectrograms; silence is put around them."""
-    conditioning = network.config.conditioning
     found = conditioning and (conditioning.channels, conditioning.hop_length)
     if found != (mel.n_mels, mel.hop_length):
         raise ValueError(
@@ -69,11 +76,11 @@ def _vocoder(network, mel, how, xla):
     silence = np.tile(mels.silence(mel), [1, conditioning.frame_padding, 1])
 
     def vocode(features, *values):
-        clips, frames, _ = tf.unstack(tf.shape(features))
-        around = tf.repeat(tf.constant(silence, tf.float32), clips, axis=0)
+        count, frames, _ = tf.unstack(tf.shape(features))
+        around = tf.repeat(tf.constant(silence, tf.float32), count, axis=0)
         features = tf.concat([around, features, around], axis=1)
         known = dict(zip([i.name for i in how], values, strict=True))
-        return generate(network, frames * mel.hop_length, features=features, xla=xla, **known)
+        return clips(samples=frames * mel.hop_length, features=features, **known)
 
     return signatures.vocoder_signatures(
         vocode, mel, how, most_clips=signatures.MOST_CLIPS
@@ -197,8 +204,8 @@ _PRIMED = 2  # samples of the example
 
 def _prime():
     return signatures.waveform_input(
-        "prime", "Waveforms that the clips continue", np.zeros([1, _PRIMED, 1], np.float32), _PRIMED,
-        most_clips=signatures.MOST_CLIPS,
+        "prime", "Waveforms that the clips continue", np.zeros([1, _PRIMED, 1], np.float32),
+        _PRIMED, most_clips=signatures.MOST_CLIPS,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Signatures of the two WaveRNNs: their loops inside a graph, for any number of clips and samples."""
+"""Signatures of the two WaveRNNs: their loops inside a graph, for any number of clips."""
 
 import numpy as np
 import tensorflow as tf

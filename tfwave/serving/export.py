@@ -7,8 +7,8 @@
     models/batching.config             for --enable_batching
     models/serve.sh                    TensorFlow Serving in Docker
 
-A version is written under a name that no server takes for one and renamed when it is whole. It holds
-the variables that its signatures read and no others, and needs neither tfwave nor Python to run.
+A version is written under a name that no server takes for one and renamed when it is whole. It
+holds the variables that its signatures read and no others, and needs neither tfwave nor Python.
 """
 
 import contextlib
@@ -277,9 +277,9 @@ _BATCHING = """\
 #     sh serve.sh --enable_batching --batching_parameters_file=/models/batching.config
 #
 # The server then wants a batch axis on every input, of one size for all, and equal other sizes in
-# requests that come together: good for the signatures of latents (WaveGAN, SpecGAN) and for clips of
-# one length (digit classifier). It refuses signatures with a count, a seed or a temperature, and a
-# bad request spoils those in its batch.
+# requests that come together: good for the signatures of latents (WaveGAN, SpecGAN) and for clips
+# of one length (digit classifier). It refuses signatures with a count, a seed or a temperature, and
+# a bad request spoils those in its batch.
 max_batch_size { value: 16 }
 batch_timeout_micros { value: 5000 }
 max_enqueued_batches { value: 64 }
@@ -290,13 +290,13 @@ num_batch_threads { value: 2 }
 def _serve_script(compiled):
     note, flag = "", ""
     if compiled:
-        note = "# A model here is compiled by XLA, which the server does on the CPU only when told to.\n"
+        note = "# A model here is compiled by XLA, which the server does only when told.\n"
         flag = f"  {_XLA_FLAG} \\\n"
     return f"""\
 #!/bin/sh
 # TensorFlow Serving in Docker for the models of this folder: gRPC on port 8500, REST on port 8501.
-# It listens to this machine only: the server asks nobody who he is. ADDRESS, GRPC_PORT and REST_PORT
-# name others, IMAGE another image; arguments go to the server.
+# It listens to this machine only, because the server asks nobody who he is. ADDRESS, GRPC_PORT and
+# REST_PORT name others, IMAGE another image; arguments go to the server.
 address="${{ADDRESS:-127.0.0.1}}"
 {note}exec docker run --rm \\
   -p "$address:${{GRPC_PORT:-8500}}:8500" -p "$address:${{REST_PORT:-8501}}:8501" \\
