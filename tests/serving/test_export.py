@@ -70,7 +70,7 @@ def answers(exported, tmp_path_factory):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-I", "-c", textwrap.dedent(script), json.dumps(jobs)], cwd=scratch,
-        env=environment, capture_output=True, text=True, timeout=300,
+        env=environment, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return scratch

@@ -253,6 +253,14 @@ class SubscaleWaveRNN(WaveRNN):
 
     network_class = SubscaleNetwork
 
+    def signatures(self, xla=False):
+        """None: its loop is made for one number of samples, and what is served is not.
+
+        Raises:
+          ValueError: always.
+        """
+        raise ValueError("SubscaleWaveRNN cannot be served: its loop is for one number of samples")
+
     def generate(
         self, samples=None, features=None, clips=None, temperature=1.0, seed=0, padded=False,
         batched=True, xla=True,
