@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-
 # These are compared whole, in one process, by tests/interop.
 IN_INTEROP = ("mel", "melgan", "waveglow", "wavernn", "parallelwavegan")
 

@@ -291,6 +291,10 @@ class MelGAN(keras.Model):
         clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
         summarize_clips(clips, self.config.sample_rate, step)
 
+    def signatures(self):
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
+        return signatures.vocoder_signatures(folded(self).generator.call, self.config.mel, least=4)
+
     def _once_adversarial(self, function, *arguments):
         """What a function returns, or before step `adversarial_from` zeros of the same structure.
 
@@ -304,9 +308,6 @@ class MelGAN(keras.Model):
 
         judged = self.step >= self.config.adversarial_from
         return tf.cond(judged, lambda: function(*arguments), zeros)
-    def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
-        return signatures.vocoder_signatures(folded(self).generator.call, self.config.mel, least=4)
 
     def _with_gains(self, waveform):
         """Scale each clip by a gain of its own, drawn from (seed, step, replica)."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-
 # Steps for a profile: the first is traced and compiled, the second finds the memory.
 PROFILED = (3, 5)
 
