@@ -7,7 +7,8 @@
       }
     }
 
-Rows and columns are named as in the table; `pm` (standard error) and `n` (answers) are optional.
+Rows and columns are named as in the table; `pm` (of the kind that stands behind the paper's
+plus-minus) and `n` (answers) are optional.
 """
 
 import math
