@@ -18,54 +18,74 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfwave.models.melgan import folded
 from tfwave.serving import export
 
-NAMES = [system.name for system in tiny_systems.SYSTEMS]
+SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}
+SLOW = [pytest.mark.slow]
+NAMES = [pytest.param(s.name, marks=SLOW if s.slow else []) for s in tiny_systems.SYSTEMS]
 CODE = pathlib.Path(__file__).with_name("load_saved_model.c")
-COMPILED = "wavenet_xla"  # the compiled form of the system before the underscore
+COMPILED = "wavernn_xla"  # the compiled form of the system before the underscore
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
-def exported(folder):
+class Versions(dict):
     """{name: (Exported, request to the main signature, what the Python model answers)}."""
-    made = {}
-    for system in tiny_systems.SYSTEMS:
+
+    def __init__(self, folder):
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, name):
+        system = SYSTEMS[name.removesuffix("_xla")]
         model = tiny_systems.make(system)
-        version = export.export_model(model, folder / system.name, mel=system.mel)
+        version = export.export_model(
+            model, self._folder / name, mel=system.mel, xla=name == COMPILED
+        )
         request = tiny_systems.request(system, next(iter(version.signatures.values())))
-        made[system.name] = version, request, np.asarray(system.reference(model, request))
-        if COMPILED.startswith(system.name + "_"):
-            version = export.export_model(model, folder / COMPILED, mel=system.mel, xla=True)
-            made[COMPILED] = version, request, made[system.name][2]
-    return made
+        self[name] = version, request, np.asarray(system.reference(model, request))
+        return self[name]
 
 
 @pytest.fixture(scope="module")
-def answers(exported, tmp_path_factory):
-    """{name: {output: array}} of a process that has no tfwave; the keys "wav" are wav files."""
+def exported(tmp_path_factory):
+    """Systems are exported when they are first asked for."""
+    return Versions(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def answers(exported, request, tmp_path_factory):
+    """Folder of what one process without tfwave made of all systems that are tested."""
     scratch = tmp_path_factory.mktemp("answers")
+    parameters = [item.callspec.params for item in request.session.items if "[" in item.nodeid]
+    names = {p["name"] for p in parameters if "name" in p} & {*SYSTEMS, COMPILED}
     jobs = []
-    for name, (version, request, _) in exported.items():
-        np.savez(scratch / f"{name}.npz", **request)
-        jobs.append([name, str(version.path), "wav" in version.signatures])
+    for name in sorted(names):
+        version, asked, _ = exported[name]
+        np.savez(scratch / f"{name}.npz", **asked)
+        for key, function in version.signatures.items():
+            np.savez(scratch / f"{name}.{key}.npz", **tiny_systems.example(function))
+        jobs.append([name, str(version.path), list(version.signatures)])
     script = """
         import json, sys
         import numpy as np, tensorflow as tf
         sys.modules["tfwave"] = None
-        for name, path, has_wav in json.loads(sys.argv[1]):
+
+        def ask(function, name):
+            return function(**{k: tf.constant(v) for k, v in np.load(name + ".npz").items()})
+
+        shapes = {}
+        for name, path, keys in json.loads(sys.argv[1]):
             loaded = tf.saved_model.load(path).signatures
-            request = {k: tf.constant(v) for k, v in np.load(name + ".npz").items()}
-            made = {k: v.numpy() for k, v in loaded["serving_default"](**request).items()}
-            again = loaded["serving_default"](**request)
+            assert set(loaded) == {"serving_default", *keys}
+            made = {k: v.numpy() for k, v in ask(loaded["serving_default"], name).items()}
+            again = ask(loaded["serving_default"], name)
             assert all((made[k] == again[k].numpy()).all() for k in made), name
             np.savez(name + "_made.npz", **made)
-            if has_wav:
-                (files,) = loaded["wav"](**request).values()
+            if "wav" in keys:
+                (files,) = ask(loaded["wav"], name).values()
                 for number, file in enumerate(files.numpy()):
                     open(f"{name}_{number}.wav", "wb").write(file)
+            for key in keys:
+                made = ask(loaded[key], f"{name}.{key}")
+                shapes[f"{name}.{key}"] = {k: [v.dtype.name, *v.shape] for k, v in made.items()}
+        json.dump(shapes, open("shapes.json", "w"))
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
@@ -85,7 +105,7 @@ def test_a_process_without_tfwave_answers_as_the_model(name, exported, answers):
     np.testing.assert_allclose(first, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "classifier"])
+@pytest.mark.parametrize("name", [n for n in NAMES if n.values != ("classifier",)])
 def test_wav_files_hold_the_waveforms(name, exported, answers):
     about = export.read_about(exported[name][0].path)
     for number, clip in enumerate(exported[name][2]):
@@ -189,6 +209,7 @@ def test_the_c_api_answers_as_the_model_and_survives_bad_requests(name, exported
         assert answer == "ok" and file[:4] == b"RIFF"
 
 
+@pytest.mark.slow
 def test_clips_must_agree(exported):
     loaded = tf.saved_model.load(str(exported["wavenet_mel"][0].path)).signatures
     request = {k: tf.constant(v) for k, v in exported["wavenet_mel"][1].items()}
@@ -208,20 +229,16 @@ def test_clips_must_agree(exported):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_signature_answers_its_example(name, exported):
-    version = exported[name][0]
-    loaded = tf.saved_model.load(str(version.path)).signatures
-    assert set(loaded) == {"serving_default", *version.signatures}
-    for key, function in version.signatures.items():
-        request = {k: tf.constant(v) for k, v in tiny_systems.example(function).items()}
-        made = loaded[key](**request)
-        described = export.read_about(version.path)["signatures"][key]
-        assert set(described["inputs"]) == set(request)
+def test_every_signature_answers_its_example_as_described(name, exported, answers):
+    shapes = json.loads((answers / "shapes.json").read_text())
+    for key, described in export.read_about(exported[name][0].path)["signatures"].items():
+        assert set(described["inputs"]) == set(np.load(answers / f"{name}.{key}.npz"))
+        made = shapes[f"{name}.{key}"]
         assert set(described["outputs"]) == set(made)
-        for output, value in made.items():
-            shape = described["outputs"][output]["shape"]
-            assert described["outputs"][output]["dtype"] == value.dtype.name
-            assert all(a in (-1, b) for a, b in zip(shape, value.shape, strict=True))
+        for output, (dtype, *shape) in made.items():
+            assert described["outputs"][output]["dtype"] == dtype
+            wanted = described["outputs"][output]["shape"]
+            assert all(a in (-1, b) for a, b in zip(wanted, shape, strict=True))
 
 
 def test_sample_depends_on_its_seed_alone(exported):
@@ -235,7 +252,10 @@ def test_sample_depends_on_its_seed_alone(exported):
     assert np.abs(one - clips(3, 8)).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["melgan", "waveglow", "wavernn_mel", "fatchord", "wavenet_mel"])
+@pytest.mark.parametrize("name", [
+    "melgan", *(pytest.param(n, marks=SLOW) for n in SYSTEMS if n.endswith("_mel")),
+    *(pytest.param(n, marks=SLOW) for n in ("waveglow", "fatchord")),
+])  # fmt: skip
 def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
     version = exported[name][0]
     loaded = tf.saved_model.load(str(version.path)).signatures
@@ -252,10 +272,9 @@ def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
     np.testing.assert_allclose(copied, spoken, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["wavenet", "wavenet_mel"])
+@pytest.mark.parametrize("name", ["wavenet", pytest.param("wavenet_mel", marks=SLOW)])
 def test_continuation_is_primed_generation(name, exported):
-    system = tiny_systems.SYSTEMS[NAMES.index(name)]
-    model = tiny_systems.make(system)
+    model = tiny_systems.make(SYSTEMS[name])
     loaded = tf.saved_model.load(str(exported[name][0].path)).signatures["continuation"]
     prime = np.sin(np.arange(40) / 3.0).reshape(2, 20, 1).astype(np.float32)
     how = {"seed": 5, "temperature": 0.7}
@@ -309,19 +328,20 @@ def test_only_what_is_needed_is_stored(exported):
 
 def test_warmup_requests_are_answered(exported):
     logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    version = exported["wavenet_mel"][0]
+    version = exported["wavernn"][0]
     assert version.warmed
     loaded = tf.saved_model.load(str(version.path)).signatures
     file = version.path / "assets.extra" / "tf_serving_warmup_requests"
     asked = []
     for record in tf.data.TFRecordDataset(str(file)):
         request = logs.PredictionLog.FromString(record.numpy()).predict_log.request
-        assert request.model_spec.name == "wavenet_mel"
+        assert request.model_spec.name == "wavernn"
         asked.append(request.model_spec.signature_name)
         loaded[asked[-1]](**{k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()})
     assert asked == list(version.signatures)
 
 
+@pytest.mark.slow
 def test_says_what_it_is(exported):
     about = export.read_about(exported["wavenet_mel"][0].path)
     assert about["system"] == "WaveNet" and about["serving_default"] == "vocode"
