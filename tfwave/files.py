@@ -7,6 +7,7 @@ that a killed process or a full disk never leaves half a file under the final na
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 
 _TEMPORARY_SUFFIX = ".partial"
@@ -49,6 +50,35 @@ def atomic_write(path, data):
         if isinstance(error, OSError) and error.filename in (None, temporary):
             raise _about(error, path) from None
         raise
+
+
+@contextlib.contextmanager
+def scratch_folder(parent):
+    """Give a hidden folder in `parent` that is gone afterwards, unless it was renamed.
+
+    Raises:
+      OSError: `parent` is not writable.
+    """
+    folder = os.path.join(parent, f".writing-{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed process that had this number
+    os.mkdir(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sync(path):
+    """Force a file, or the names in a folder, to the disk.
+
+    Raises:
+      OSError: the disk failed.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _about(error, path):

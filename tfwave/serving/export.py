@@ -17,7 +17,6 @@ import inspect
 import os
 import pathlib
 import shlex
-import shutil
 
 import numpy as np
 import tensorflow as tf
@@ -111,12 +110,16 @@ def export_model(model, out, about=None, mel=None, xla=False):
         "serving_default": next(iter(signatures)),
         "signatures": described,
     }
-    with _failing_as(out), _aside(out) as scratch:
-        _save(signatures, scratch)
-        files.write_json(scratch / _ABOUT, facts)
-        warmed = _write_warmup(scratch / _WARMUP, out.name, signatures)
-        _to_disk(scratch)
-        path = _rename(scratch, out)
+    with _failing_as(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with files.scratch_folder(out) as name:
+            scratch = pathlib.Path(name)
+            _save(signatures, scratch)
+            files.write_json(scratch / _ABOUT, facts)
+            warmed = _write_warmup(scratch / _WARMUP, out.name, signatures)
+            for file in [*scratch.rglob("*"), scratch]:
+                files.sync(file)
+            path = _rename(scratch, out)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return Exported(path, size, signatures, warmed)
 
@@ -222,19 +225,6 @@ def example_request(signature):
     return {i.name: np.asarray(i.example, i.dtype) for i in signature.interface.inputs}
 
 
-@contextlib.contextmanager
-def _aside(out):
-    """Give a folder beside the versions that is gone afterwards, unless it was renamed."""
-    out.mkdir(parents=True, exist_ok=True)
-    scratch = out / f".exporting-{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _rename(scratch, out):
     while True:
         path = out / str(max(versions(out), default=0) + 1)
@@ -244,22 +234,8 @@ def _rename(scratch, out):
             if not path.exists():  # else another export was faster
                 raise
             continue
-        _sync(out)
+        files.sync(out)
         return path
-
-
-def _to_disk(folder):
-    """Force every file below a folder to the disk."""
-    for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path):
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -188,16 +188,16 @@ def _write(parent, model, step, facts):
     folder = os.path.join(parent, name)
     with _failing_as(parent, step):
         os.makedirs(parent, exist_ok=True)
-        with _scratch(parent) as scratch:
+        with files.scratch_folder(parent) as scratch:
             _tracked(model).write(os.path.join(scratch, _PREFIX))
             sums = {n: _fingerprint(os.path.join(scratch, n)) for n in sorted(os.listdir(scratch))}
             manifest = {**(facts or {}), "step": step, "files": sums}
             files.write_json(os.path.join(scratch, _MANIFEST), manifest)
-            _sync_folder(scratch)
+            files.sync(scratch)
             if os.path.isdir(folder):
                 _remove(parent, name)
             os.rename(scratch, folder)
-            _sync_folder(parent)
+            files.sync(parent)
     return name
 
 
@@ -260,25 +260,6 @@ def _remove(parent, name):
     shutil.rmtree(hidden, ignore_errors=True)
     os.rename(os.path.join(parent, name), hidden)
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _scratch(parent):
-    """Give a hidden folder that is gone afterwards, unless it was renamed."""
-    folder = os.path.join(parent, f".writing-{os.getpid()}")
-    os.mkdir(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync_folder(folder):
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
