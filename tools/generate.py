@@ -24,6 +24,7 @@ from tfwave import cli
 from tfwave.audio import mel
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
+from tfwave.models.digit_classifier import DigitClassifier
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_generation import stream
 from tfwave.training.directory import open_directory
@@ -274,6 +275,8 @@ def main(argv):
         raise ValueError("--shards divides --count clips; a line of --interpolate is not divided")
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
+    if isinstance(model, DigitClassifier):
+        raise ValueError(f"{directory}: a classifier makes no sound")
     if not isinstance(model, WaveNet) and not hasattr(model.config, "latent_dim"):
         raise ValueError(
             f"{directory}: {type(model).__name__} speaks what a recording says; "

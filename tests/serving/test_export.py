@@ -16,7 +16,8 @@ import tiny_systems
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfwave.models.melgan import folded
-from tfwave.serving import export
+from tfwave.serving import export, local_server, served_model
+from tfwave.serving.client import GrpcClient
 
 SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}
 SLOW = [pytest.mark.slow]
@@ -103,6 +104,19 @@ def test_a_process_without_tfwave_answers_as_the_model(name, exported, answers):
     assert first.dtype == np.float32 and first.shape == wanted.shape
     assert wanted.std() > 1e-3 and np.mean(np.abs(wanted) == 1.0) < 0.5, "says nothing"
     np.testing.assert_allclose(first, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_server_answers_as_the_model(name, exported):
+    pytest.importorskip("tensorflow_serving")
+    version, asked, wanted = exported[name]
+    models = served_model.load_models([str(version.path.parent)], warm_up=True)
+    main, output = next(iter(version.signatures.items()))
+    output = output.interface.outputs[0].name
+    with local_server.LocalServer(models) as server:
+        with GrpcClient(f"127.0.0.1:{server.port}", name) as client:
+            assert set(client.metadata().signatures) == {"serving_default", *version.signatures}
+            np.testing.assert_allclose(client.predict(main, asked)[output], wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.values != ("classifier",)])

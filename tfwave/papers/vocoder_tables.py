@@ -105,11 +105,16 @@ def _warning(presets, preset):
     if preset["name"] == "paper":
         return ()
     sentences = []
-    for system, _ in preset["configs"]:
+    for system, config in preset["configs"]:
         own, published = (presets[name].of(system) for name in (preset["name"], "paper"))
         sentences.append(
             f"The {preset['name']} preset trains a smaller {system} for {own.steps:,} steps of "
             f"{own.batch_size} segments (published: {published.steps:,} of "
             f"{published.batch_size})."
         )
+        if config.get("stft_loss"):
+            sentences.append(
+                f"It trains {system} by the spectral loss of Parallel WaveGAN (arXiv:1910.11480), "
+                f"and by discriminators only from step {config['adversarial_from']:,} on."
+            )
     return tuple(sentences)
