@@ -104,7 +104,10 @@ def _check(path, verbose):
         print(f"FAIL {path}: no check for what it ran, {ran or 'which it does not say'!r}")
         return False
     results = check(golden)
-    passed = bool(results) and all(error <= tolerance for _, error, tolerance in results)
+    if not results:
+        print(f"FAIL {path}: its check knows none of its arrays")
+        return False
+    passed = all(error <= tolerance for _, error, tolerance in results)
     worst = max(results, key=lambda r: r[1] / r[2] if r[2] else float("inf") * r[1] if r[1] else 0)
     for name, error, tolerance in results if verbose else [worst]:
         verdict = "ok  " if passed else "FAIL"

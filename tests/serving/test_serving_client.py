@@ -80,7 +80,7 @@ def test_metadata(server, connect):
     )
     assert found.signatures["speak"].inputs["text"] == protocol.Tensor("string", (None,))
     wavegan = connect(server, "wavegan").metadata()
-    assert wavegan.version == 1 and set(wavegan.signatures) == {"generate", "sample"}
+    assert wavegan.version == 1 and set(wavegan.signatures) == {"generate", "sample", "wav"}
 
 
 def test_a_large_reply(server, connect):
