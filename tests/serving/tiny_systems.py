@@ -90,7 +90,7 @@ SYSTEMS = (
                **_how(r, "seed", "temperature"))),
     System("wavenet_mel", WaveNet, WaveNetConfig(
         **{**STACK, "kernel_size": 3}, output="logistic_mixture", mixtures=2, one_hot_input=False,
-        speakers=3, speaker_channels=4, average_decay=0.5,
+        speakers=3, speaker_channels=4, average_decay=0.5, sample_rate=8000,
         conditioning=LocalConditioningConfig(5, (2, 3), frame_padding=1),
         ), {**_mel(90, SHORT), "speaker": [2, 0], "seed": 3, "temperature": 0.05},
            lambda model, r: model.generate(

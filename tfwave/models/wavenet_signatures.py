@@ -62,11 +62,16 @@ def make_signatures(network, mel=None, xla=False):
     if mel is None:
         return signatures.with_wav(free, config.sample_rate)
     how = [*(i for i in given if i.name == "speaker"), *how]
-    return {**_vocoder(config.conditioning, clips, mel, how), **free}
+    return {**_vocoder(config, clips, mel, how), **free}
 
 
-def _vocoder(conditioning, clips, mel, how):
+def _vocoder(config, clips, mel, how):
     """Signatures of a network whose features are mel spectrograms; silence is put around them."""
+    conditioning = config.conditioning
+    if mel.sample_rate != config.sample_rate:
+        raise ValueError(
+            f"mel is of {mel.sample_rate} Hz; the network's waveforms have {config.sample_rate} Hz"
+        )
     found = conditioning and (conditioning.channels, conditioning.hop_length)
     if found != (mel.n_mels, mel.hop_length):
         raise ValueError(
