@@ -20,7 +20,9 @@ from tfwave.training import checkpoints
 def save_run(directory, model, seed_of_best):
     """Write what training writes: config.json, a newest checkpoint and other, best weights."""
     directory.mkdir(parents=True, exist_ok=True)
-    description = {"row": "tiny", "model": dataclasses.asdict(model.config)}
+    # As a row of WaveGAN's table has them; its classifier is the fingerprint of another model.
+    settings = dataclasses.asdict(model.config)
+    description = {"row": "tiny", "model": settings, "classifier": "0123456789abcdef"}
     (directory / "config.json").write_text(json.dumps(description))
     checkpoints.save_newest(str(directory), model, 7, keep=2)
     best = type(model)(model.config, seed=seed_of_best)

@@ -46,8 +46,10 @@ def load_model(directory, which):
       OSError: the directory holds no run or no such weights.
     """
     description = read_description(directory)
-    settings = description.get("model") if isinstance(description, dict) else None
-    if isinstance(description, dict) and "classifier" in description:
+    description = description if isinstance(description, dict) else {}
+    settings = description.get("model")
+    # The rows of a table name the classifier of their scores there.
+    if isinstance(description.get("classifier"), dict):
         return _load_classifier(directory, description, which)
     for make_config, make_model in _SYSTEMS:
         # Every system has fields of its own, which tell them apart.
