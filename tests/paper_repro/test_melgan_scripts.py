@@ -42,8 +42,9 @@ def test_tensorboard_puts_the_losses_side_by_side(table2, tensorboard):
         ask("data/plugin/scalars/tags")["melgan/train"]
     )
     charts = ask("data/plugin/custom_scalars/layout")["category"][0]["chart"]
-    losses = next(c for c in charts if c["title"] == "Losses of discriminator and generator")
-    pattern = losses["multiline"]["tag"][0]
+    patterns = {chart["title"]: chart["multiline"]["tag"][0] for chart in charts}
+    assert "Gradient norms" in patterns and "RMS of real and generated clips" not in patterns
+    pattern = patterns["Losses of discriminator and generator"]
     query = urlencode({"run": "melgan/train", "tag": pattern})
     found = ask(f"data/plugin/custom_scalars/scalars?{query}")
     assert set(found["tag_to_events"]) == {"scalars/D_loss", "scalars/G_loss"}

@@ -12,6 +12,7 @@ so each step is there once, whatever reads the files.
 import glob
 import json
 import os
+import re
 import shlex
 import struct
 import sys
@@ -27,6 +28,7 @@ from tfwave.training.directory import DirectoryError, reason
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
+_SCORES = "Scores on held-out clips"
 # Charts: what they show, and the names of their scalars as a regular expression.
 _CHARTS = (
     ("Losses of discriminator and generator", "[DG]_loss"),
@@ -34,7 +36,7 @@ _CHARTS = (
     ("Parts of the loss", "gradient_penalty|G_adversarial|feature_matching|stft_loss|mel_error"),
     ("Gradient norms", "(.*_)?grad_norm"),
     ("RMS of real and generated clips", "x_rms|G_z_rms"),
-    ("Scores on held-out clips", "held_out_.*|inception_score"),
+    (_SCORES, "held_out_.*|inception_score"),
 )
 
 
@@ -51,11 +53,13 @@ class Summaries:
     def __init__(self, directory, step, description, hparams=None):
         self._directory = directory
         self._hparams = hparams
+        self._has_layout = True
         if directory is None:
             self._writer = tf.summary.create_noop_writer()
             return
         cut_events(directory, step)
         self._writer = tf.summary.create_file_writer(directory)
+        self._has_layout = step > 0
         if step == 0:
             self._write_header(description)
 
@@ -64,6 +68,10 @@ class Summaries:
         with self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(f"scalars/{name}", value)
+            if not self._has_layout:
+                self._has_layout = True
+                layout = custom_scalars.pb(_layout(values))
+                tf.summary.experimental.write_raw_pb(layout.SerializeToString())
 
     def media(self, step, model, clips):
         """Let the model write its audio and images.
@@ -107,8 +115,6 @@ class Summaries:
         with self._writer.as_default(step=0):
             tf.summary.text("command", "    " + command)
             tf.summary.text("config", "    " + config.replace("\n", "\n    "))
-            layout = custom_scalars.pb(_layout())
-            tf.summary.experimental.write_raw_pb(layout.SerializeToString())
             if self._hparams is not None:
                 hparams_api.hparams({n: _simple(v) for n, v in self._hparams.items()})
 
@@ -145,12 +151,14 @@ def _end_of_step(path, step):
     return end
 
 
-def _layout():
+def _layout(names):
+    """The charts of a run whose first scalars have these names; scores come later."""
     charts = [
         layout_pb2.Chart(
-            title=title, multiline=layout_pb2.MultilineChartContent(tag=[f"^scalars/({names})$"])
+            title=title, multiline=layout_pb2.MultilineChartContent(tag=[f"^scalars/({pattern})$"])
         )
-        for title, names in _CHARTS
+        for title, pattern in _CHARTS
+        if title == _SCORES or any(re.fullmatch(pattern, name) for name in names)
     ]
     return layout_pb2.Layout(category=[layout_pb2.Category(title="Training", chart=charts)])
 
