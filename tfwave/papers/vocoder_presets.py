@@ -42,7 +42,7 @@ _PAPER = VocoderPreset(
 _MELGAN = MelGANConfig(
     channels=8, discriminator_channels=8, discriminator_max_channels=64, learning_rate=1e-3,
 )  # fmt: skip
-# Discriminators alone teach a generator nothing that could be heard within minutes.
+# Spectra teach more than discriminators in the minutes that the preset has.
 _SPECTRA_FIRST = dataclasses.replace(
     _MELGAN, stft_loss=10.0, adversarial_from=1_000, beta_1=0.9, beta_2=0.99, least_gain=1.0
 )
@@ -63,7 +63,7 @@ _QUICK = dataclasses.replace(
     score_batches=8, sentences=(("train", 200), ("valid", 20), ("test", 20)), measured=8,
     clip_seconds=3.0, slice_len=8192,
 )  # fmt: skip
-# Of the ablation: its rows differ in what discriminators teach, so these are there from the start.
+# Of the ablation, which varies the paper's training: with discriminators from the start.
 QUICK_ABLATION = {"configs": (("melgan", _MELGAN),), "steps": 100, "media_every": 100}
 _SMOKE = dataclasses.replace(
     _QUICK,

@@ -189,7 +189,7 @@ MELGAN_TABLE1 = SpeedTable(
     status={"clarinet": _NOT_BUILT},
 )  # fmt: skip
 WAVEGLOW_TEXT = SpeedTable(
-    name="waveglow_speed", protocol=1, paper="waveglow", published="speed",
+    name="waveglow_speed", protocol=2, paper="waveglow", published="speed",
     title="Speeds in the text of \u201cWaveGlow\u201d",
     rows=(
         make_row("griffin_lim", "Griffin-Lim, 60 iterations", "griffin_lim",
