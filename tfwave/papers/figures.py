@@ -163,7 +163,7 @@ def training_figure(curves, title):
 
 
 def scores_figure(views, columns, dark=False):
-    """Draw published against reproduced scores, one panel per column.
+    """Draw published against reproduced scores, one panel for each column that has any.
 
     Args:
       views: list of `RowView`.
@@ -177,14 +177,18 @@ def scores_figure(views, columns, dark=False):
     first = "#45c4b0" if dark else _FIRST
     paper = "#a3abb3" if dark else "#7b848d"
     height = 0.29 * len(views) + 1.1
+    shown = [
+        (j, column) for j, column in enumerate(columns)
+        if any(value is not None for view in views for value in view.cells[j].values)
+    ] or list(enumerate(columns))  # fmt: skip
     figure = Figure(figsize=(11, height))
     axes = figure.subplots(
-        1, len(columns), sharey=True, squeeze=False,
+        1, len(shown), sharey=True, squeeze=False,
         gridspec_kw={"left": 0.2, "right": 0.99, "bottom": 0.72 / height,
                      "top": 1 - 0.3 / height, "wspace": 0.1},
     )[0]  # fmt: skip
     places = np.arange(len(views))[::-1]
-    for j, (axis, column) in enumerate(zip(axes, columns, strict=True)):
+    for axis, (j, column) in zip(axes, shown, strict=True):
         for place, view in zip(places, views, strict=True):
             pair = view.cells[j].values
             known = [v.mean for v in pair if v is not None]
@@ -193,7 +197,7 @@ def scores_figure(views, columns, dark=False):
             for value, colour, face in zip(pair, (paper, first), ("none", first), strict=True):
                 if value is not None:
                     axis.scatter(value.mean, place, s=30, edgecolor=colour, facecolor=face,
-                                 linewidth=1.4, zorder=2)  # fmt: skip
+                                 linewidth=1.4, zorder=2, clip_on=False)  # fmt: skip
         if column.better.startswith("closest to "):
             goal = float(column.better.rpartition(" ")[2])
             axis.axvline(goal, color=faint, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
