@@ -21,6 +21,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import requests  # noqa: E402
 from absl import flags  # noqa: E402
+from script_process import run_in_fork  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -52,23 +53,24 @@ def real_speech():
 
 
 @pytest.fixture(scope="session")
-def run_script():
+def run_script(tmp_path_factory):
     """A function that runs a script of the checkout in a process of its own.
 
     Its arguments are the script's path from the root, the script's arguments, and optionally
-    `timeout` in seconds and `env` (variables that are added). It gives the CompletedProcess with
-    text in stdout and stderr.
+    `timeout` in seconds and `fresh`: whether Python starts with nothing imported, as scripts that
+    do without TensorFlow can. It gives the CompletedProcess with text in stdout and stderr.
     """
 
-    def run(script, *arguments, timeout=120, env=None):
-        environment = {**os.environ, **(env or {})}
-        paths = [str(ROOT), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    def run(script, *arguments, timeout=120, fresh=False):
+        argv = [str(ROOT / script), *map(str, arguments)]
+        if not fresh:
+            return run_in_fork(argv, ROOT, tmp_path_factory.mktemp("script"), timeout)
+        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         return subprocess.run(
-            [sys.executable, str(ROOT / script), *map(str, arguments)],
+            [sys.executable, *argv],
             capture_output=True,
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             stdin=subprocess.DEVNULL,
             text=True,
             timeout=timeout,

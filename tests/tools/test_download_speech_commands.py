@@ -216,19 +216,20 @@ def test_damaged_archives_are_named(script, tmp_path, data):
 def test_the_command(run_script, server, tmp_path):
     out = tmp_path / "data" / "speech"
     digest = hashlib.sha256(ARCHIVE).hexdigest()
-    done = run_script(SCRIPT, f"--out_dir={out}", f"--url={server.url}", f"--sha256={digest}")
+    source = (f"--out_dir={out}", f"--url={server.url}")
+    done = run_script(SCRIPT, *source, f"--sha256={digest}", fresh=True)
     assert done.returncode == 0, done.stderr
     assert (out / "zero" / "a_nohash_0.wav").exists() and os.listdir(out.parent) == ["speech"]
-    again = run_script(SCRIPT, f"--out_dir={out}", f"--url={server.url}")
+    again = run_script(SCRIPT, *source, fresh=True)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert "the folder is not empty" in again.stderr
 
 
 def test_the_command_with_another_file_there(run_script, server, tmp_path):
     out = tmp_path / "speech"
-    done = run_script(SCRIPT, f"--out_dir={out}", f"--url={server.url}")
+    done = run_script(SCRIPT, f"--out_dir={out}", f"--url={server.url}", fresh=True)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f"the SHA-256 is {hashlib.sha256(ARCHIVE).hexdigest()}, not 743935421" in done.stderr
     assert not out.exists()
-    missing = run_script(SCRIPT)
+    missing = run_script(SCRIPT, fresh=True)
     assert missing.returncode == 2 and "--out_dir" in missing.stderr

@@ -37,7 +37,8 @@ def clips(tmp_path_factory):
 def made(run_script, clips, tmp_path):
     """A test made by the command."""
     done = run_script(SCRIPT, "make", f"--system=good={clips / 'good'}", "--kind=mos",
-                      f"--system=bad={clips / 'bad'}", f"--out={tmp_path / 'test'}")  # fmt: skip
+                      f"--system=bad={clips / 'bad'}", f"--out={tmp_path / 'test'}",
+                      fresh=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 systems or pairs, 6 items, 6 for each listener" in done.stdout
     return folder.read(tmp_path / "test")
@@ -115,7 +116,7 @@ def test_results_are_printed_and_written(root, run_script, made, tmp_path):
             session.post(f"{url}answer", data=form, timeout=30)
         assert "Thank you" in page
         done = run_script(SCRIPT, "results", made.path, f"--out={tmp_path / 'ratings.json'}",
-                          f"--details={tmp_path / 'details.json'}")  # fmt: skip
+                          f"--details={tmp_path / 'details.json'}", fresh=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "1 listener counted" in done.stdout and "MOS 4.00 ± 0.00 (n = 3)" in done.stdout
     assert files.read_json(tmp_path / "ratings.json") == {
@@ -138,7 +139,7 @@ def test_results_are_printed_and_written(root, run_script, made, tmp_path):
     (("make", "--kind=taste", "--from=x", "--out=x"), "taste"),
 ])  # fmt: skip
 def test_mistakes_are_one_line(run_script, arguments, sentence):
-    done = run_script(SCRIPT, *arguments)
+    done = run_script(SCRIPT, *arguments, fresh=True)
     assert done.returncode == 2 and done.stdout == ""
     assert sentence in done.stderr and done.stderr.count("\n") == 1
 

@@ -36,7 +36,7 @@ def test_command_line(run_script, tmp_path):
     (tmp_path / "b.txt").write_text("numpy==2.5.5\n")
     out = tmp_path / "out.txt"
     done = run_script("tools/lock_versions.py", f"--out={out}", "--title=Versions.",
-                      f"3.11={tmp_path}/a.txt", f"3.12={tmp_path}/b.txt")
+                      f"3.11={tmp_path}/a.txt", f"3.12={tmp_path}/b.txt", fresh=True)
     assert done.returncode == 0, done.stderr
     assert out.read_text() == (
         '# Versions.\nnumpy==1.26.4; python_version < "3.12"\n'
@@ -46,7 +46,8 @@ def test_command_line(run_script, tmp_path):
 
 def test_bad_arguments_are_one_line(run_script, tmp_path):
     for argument in ("nonsense", f"3.11={tmp_path}/absent.txt"):
-        done = run_script("tools/lock_versions.py", f"--out={tmp_path}/out.txt", argument)
+        out = f"--out={tmp_path}/out.txt"
+        done = run_script("tools/lock_versions.py", out, argument, fresh=True)
         assert done.returncode == 2
         assert done.stderr.startswith("lock_versions.py: error: ")
         assert len(done.stderr.strip().splitlines()) == 1
