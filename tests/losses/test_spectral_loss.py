@@ -21,6 +21,14 @@ def test_equal_waveforms_have_none_and_a_gain_is_its_logarithm():
     assert float(found.log_magnitude) == pytest.approx(np.log(2), rel=1e-3)
 
 
+def test_what_is_below_the_least_power_does_not_count():
+    quiet = _noise() * 1e-3
+    heard = multi_resolution_stft_loss(quiet / 2, quiet, SMALL)
+    unheard = multi_resolution_stft_loss(quiet / 2, quiet, SMALL, least_power=1e-3)
+    assert float(heard.log_magnitude) > 0.1
+    assert [float(part) for part in unheard] == [0, 0]
+
+
 def test_silence_has_finite_losses_and_gradients():
     silence = tf.Variable(tf.zeros([1, 600]))
     with tf.GradientTape() as tape:

@@ -108,14 +108,16 @@ def test_every_ablation_trains_and_differs(plain_losses, changes):
 
 
 def test_the_generator_learns_alone_until_the_discriminators_join():
-    config = dataclasses.replace(SMALL, segment_len=2048, stft_loss=1.0, adversarial_from=2)
+    config = dataclasses.replace(
+        SMALL, stft_loss=1.0, stft_resolutions=((128, 32, 64),), adversarial_from=2
+    )
     model = MelGAN(config)
     model.compile()
     step = tf.function(model.train_step, autograph=False)
     untouched = [v.numpy() for v in trained_variables(model.discriminator)]
     losses = []
     for number in range(4):
-        metrics = step({"waveform": _clips(2048, seed=number)})
+        metrics = step({"waveform": _clips(seed=number)})
         losses.append(float(metrics["D_loss"]))
         assert float(metrics["stft_loss"]) > 0 and float(metrics["G_grad_norm"]) > 0
         if number == 1:
@@ -207,6 +209,9 @@ def test_wrong_features_are_refused(features, sentence):
         ({"ratios": (8, 8)}, "ratios"), ({"ratios": (3, 2)}, "ratios"),
         ({"segment_len": 100}, "segment_len"), ({"adversarial_from": 3}, "adversarial_from"),
         ({"stft_loss": 1.0, "segment_len": 1024}, "segment_len"),
+        ({"stft_least_power": 0.0}, "stft_least_power"), ({"stft_resolutions": ()}, "resolutions"),
+        ({"stft_resolutions": [[64, 16, 65]]}, "stft_resolutions"),
+        ({"stft_resolutions": [[64, 16]]}, "stft_resolutions"),
         ({"normalization": "batch"}, "normalization"),
         ({"channels": 0}, "channels"), ({"learning_rate": 0}, "learning_rate"),
         ({"mel": MelConfig()}, "ratios"), ({"sample_l1": -1}, "sample_l1"),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfwave.audio.spectral import hann_window
 
 RESOLUTIONS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))  # transform, hop, window
-_LEAST_POWER = 1e-7
+LEAST_POWER = 1e-7
 
 
 class StftLoss(typing.NamedTuple):
@@ -27,27 +27,31 @@ class StftLoss(typing.NamedTuple):
     log_magnitude: tf.Tensor
 
 
-def multi_resolution_stft_loss(predicted, target, resolutions=RESOLUTIONS):
+def multi_resolution_stft_loss(
+    predicted, target, resolutions=RESOLUTIONS, least_power=LEAST_POWER
+):
     """Compare waveforms by their magnitude spectra.
 
     Args:
       predicted, target: float32 [batch, time] in [-1, 1]; time is more than half of the longest
         transform, which the mirrored ends need.
       resolutions: (transform, hop, window) in samples of each resolution; windows are even.
+      least_power: powers of bins below it count as it. What is quieter is not learnt, and does not
+        draw a small model away from what is heard.
 
     Returns:
       StftLoss.
     """
     convergence, distance = [], []
     for resolution in resolutions:
-        found = stft_magnitude(predicted, *resolution)
-        wanted = stft_magnitude(target, *resolution)
+        found = stft_magnitude(predicted, *resolution, least_power)
+        wanted = stft_magnitude(target, *resolution, least_power)
         convergence.append(tf.norm(wanted - found) / tf.norm(wanted))
         distance.append(tf.reduce_mean(tf.abs(tf.math.log(wanted) - tf.math.log(found))))
     return StftLoss(tf.reduce_mean(convergence), tf.reduce_mean(distance))
 
 
-def stft_magnitude(waveform, n_fft, hop_length, win_length):
+def stft_magnitude(waveform, n_fft, hop_length, win_length, least_power=LEAST_POWER):
     """Magnitudes of centred frames.
 
     Args:
@@ -55,12 +59,13 @@ def stft_magnitude(waveform, n_fft, hop_length, win_length):
       n_fft: samples of the transform.
       hop_length: samples between frames.
       win_length: samples of the periodic Hann window in the middle of the transform.
+      least_power: lower powers are raised to it.
 
     Returns:
-      float32 [batch, time // hop_length + 1, n_fft // 2 + 1], at least sqrt(1e-7).
+      float32 [batch, time // hop_length + 1, n_fft // 2 + 1], at least sqrt(least_power).
     """
     padded = tf.pad(waveform, [[0, 0], [n_fft // 2, n_fft // 2]], mode="REFLECT")
     frames = tf.signal.frame(padded, n_fft, hop_length)
     spectrum = tf.signal.rfft(frames * hann_window(win_length, n_fft=n_fft))
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-    return tf.sqrt(tf.maximum(power, _LEAST_POWER))
+    return tf.sqrt(tf.maximum(power, least_power))

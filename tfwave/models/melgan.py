@@ -34,7 +34,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
 from tfwave.layers.tracking import find_layers, step_counter, trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.losses.spectral import RESOLUTIONS, multi_resolution_stft_loss
+from tfwave.losses.spectral import LEAST_POWER, RESOLUTIONS, multi_resolution_stft_loss
 from tfwave.models import signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
@@ -66,6 +66,8 @@ class MelGANConfig(WithMel):
     feature_matching_scaling: str = "code"  # or "paper"
     sample_l1: float = 0.0  # weight of the mean difference of samples
     stft_loss: float = 0.0  # weight of the multi-resolution STFT loss (arXiv:1910.11480)
+    stft_resolutions: tuple = RESOLUTIONS  # (transform, hop, window) of that loss
+    stft_least_power: float = LEAST_POWER  # of its bins
     adversarial_from: int = 0  # step from which the discriminators learn and judge
     learning_rate: float = 1e-4
     beta_1: float = 0.5
@@ -77,6 +79,7 @@ class MelGANConfig(WithMel):
     def __post_init__(self):
         read_nested(self, mel=MelConfig)
         object.__setattr__(self, "ratios", tuple(self.ratios))
+        object.__setattr__(self, "stft_resolutions", tuple(map(tuple, self.stft_resolutions)))
         for field in (
             "channels", "residual_blocks", "discriminators", "discriminator_channels",
             "discriminator_layers", "discriminator_stride", "discriminator_max_channels",
@@ -94,9 +97,13 @@ class MelGANConfig(WithMel):
         check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
         for field in ("feature_matching", "sample_l1", "stft_loss", "adversarial_from"):
             check(self, field, getattr(self, field) >= 0, "0 or more")
+        check(self, "stft_least_power", self.stft_least_power > 0, "above 0")
         check(self, "adversarial_from", self.stft_loss > 0 or not self.adversarial_from,
               "0 without stft_loss, for the generator would learn nothing before")  # fmt: skip
-        longest = max(RESOLUTIONS)[0] // 2
+        resolutions = self.stft_resolutions
+        check(self, "stft_resolutions", resolutions and all(map(_is_resolution, resolutions)),
+              "(transform, hop, window) each, windows even and in the transform")  # fmt: skip
+        longest = max(resolutions)[0] // 2
         check(self, "segment_len", not self.stft_loss or self.segment_len > longest,
               f"more than {longest} with stft_loss")  # fmt: skip
         check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
@@ -236,7 +243,10 @@ class MelGAN(keras.Model):
             )
             losses = self._once_adversarial(self.generator_losses, fake, real_maps, real)
             if self.config.stft_loss:
-                parts = multi_resolution_stft_loss(fake[:, :, 0], waveform)
+                parts = multi_resolution_stft_loss(
+                    fake[:, :, 0], waveform, self.config.stft_resolutions,
+                    self.config.stft_least_power,
+                )  # fmt: skip
                 losses["stft_loss"] = tf.add_n(parts)
                 losses["total"] += self.config.stft_loss * losses["stft_loss"]
             scaled = losses["total"] / tf.distribute.get_strategy().num_replicas_in_sync
@@ -322,6 +332,11 @@ class MelGAN(keras.Model):
     def _scores(self, maps):
         scores = maps[-1]
         return scores if self.config.window_based else tf.reduce_mean(scores, axis=1)
+
+
+def _is_resolution(sizes):
+    n_fft, hop_length, win_length = sizes if len(sizes) == 3 else (0, 0, 0)
+    return hop_length >= 1 and 2 <= win_length <= n_fft and win_length % 2 == 0
 
 
 def folded(model):

@@ -115,6 +115,7 @@ def _warning(presets, preset):
         if config.get("stft_loss"):
             sentences.append(
                 f"It trains {system} by the spectral loss of Parallel WaveGAN (arXiv:1910.11480), "
-                f"and by discriminators only from step {config['adversarial_from']:,} on."
+                "at resolutions and above a floor of its own, and by discriminators only from "
+                f"step {config['adversarial_from']:,} on."
             )
     return tuple(sentences)
