@@ -75,6 +75,12 @@ def one_line(error):
     return " ".join(text.split())
 
 
+def about(path, error):
+    """`one_line` of an exception that concerns a file, which it names where the line does not."""
+    sentence = one_line(error)
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
+
+
 def cache_dir(wanted: str) -> pathlib.Path:
     """Return the folder for decoded audio and the like: `wanted`, or ~/.cache/tfwave without it."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

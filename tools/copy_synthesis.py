@@ -1,10 +1,13 @@
 """Run recordings through a trained vocoder: a wav in, the vocoder's wav out.
 
-    python tools/copy_synthesis.py melgan_table2/rows/melgan speech.wav --out_dir=copies
+    python tools/copy_synthesis.py melgan_table3/rows/melgan speech.wav --out_dir=copies
     python tools/copy_synthesis.py TRAINED_DIR folder_of_speech --out_dir=copies
+    python tools/copy_synthesis.py TRAINED_DIR speech.npz --out_dir=copies
 
 Writes for every recording NAME.recording.wav, NAME.vocoder.wav and NAME.griffin_lim.wav, all at the
-rate of the model, and prints how near the vocoder and Griffin-Lim came to the recording.
+rate of the model, and prints how near the vocoder and Griffin-Lim came to the recording. A mel
+spectrogram, .npz of tools/mel_spectrogram.py, takes the place of a recording; one of another front
+end than the model's is refused.
 """
 
 import os
@@ -32,54 +35,58 @@ _SHOWN = ("log_spectral_distance", "mel_cepstral_distortion", "pesq", "stoi")
 def main(argv):
     """Copy the recordings; returns the exit code."""
     if len(argv) != 3:
-        raise ValueError("give one trained directory, and one recording or folder of recordings")
+        raise ValueError(
+            "give one trained directory, and one recording, mel spectrogram or folder of recordings"
+        )
     if not _SECONDS.value > 0:
         raise ValueError(f"--seconds must be above 0, not {_SECONDS.value:g}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    from tfwave.audio.files import find_audio, load, write_wav
-    from tfwave.audio.mel import MelConfig, mel_spectrogram
+    from tfwave.audio.files import load, require_audio, write_wav
+    from tfwave.audio.mel import mel_spectrogram
+    from tfwave.audio.mel_files import SUFFIX, read_mel
     from tfwave.audio.mel_inversion import mel_to_waveform
     from tfwave.metrics.vocoder import measure
     from tfwave.papers.vocoder_systems import TRAINED, vocode
-    from tfwave.training.trained import find_training, load_model
+    from tfwave.training.trained import find_training, front_end_of, load_model
 
     model, description, step = load_model(find_training(argv[1]), _WHICH.value)
     systems = [system for system in TRAINED.values() if isinstance(model, system.make)]
-    if not systems:
+    config = front_end_of(description)
+    if not systems or config is None:
         raise ValueError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
-    # A WaveNet's configuration names no front end; the description of its run does.
-    config = getattr(model.config, "mel", None) or MelConfig(**description["mel"])
-    source = pathlib.Path(argv[2])
-    paths = [pathlib.Path(p) for p in find_audio(source)] if source.is_dir() else [source]
-    if not paths:
-        raise ValueError(f"{source}: there is no audio (wav, flac, mp3, ogg) in this folder")
+    source = argv[2]
+    sources = require_audio(source) if os.path.isdir(source) else [source]
+    most = int(_SECONDS.value * config.sample_rate) // config.hop_length
     failed, out_dir = 0, pathlib.Path(_OUT_DIR.value)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for path in paths:
+    for path in map(pathlib.Path, sources):
         try:
-            recording = load(str(path), config.sample_rate, 1)[:, 0]
-            samples = min(len(recording), int(_SECONDS.value * config.sample_rate))
-            recording = recording[: samples // config.hop_length * config.hop_length]
-            if len(recording) < config.n_fft:
-                raise ValueError(f"{path}: shorter than a frame of the mel spectrogram")
-            features = mel_spectrogram(recording[np.newaxis], config)
+            if path.suffix == SUFFIX:
+                given = {}
+                features = read_mel(path, config)[np.newaxis, :most]
+            else:
+                recording = load(str(path), config.sample_rate, 1)[:, 0]
+                samples = min(len(recording) // config.hop_length, most) * config.hop_length
+                recording = recording[:samples]
+                if len(recording) < config.n_fft:
+                    raise ValueError(f"{path}: shorter than a frame of the mel spectrogram")
+                given = {"recording": recording}
+                features = mel_spectrogram(recording[np.newaxis], config)
             made = {
-                "vocoder": vocode(systems[0], model, recording, config, _SEED.value),
+                "vocoder": vocode(systems[0], model, features, config, _SEED.value),
                 "griffin_lim": mel_to_waveform(
                     features, config, _ITERATIONS.value, seed=_SEED.value
                 )[0].numpy(),
             }  # fmt: skip
         except (OSError, ValueError) as error:
-            sentence = cli.one_line(error)
-            where = "" if str(path) in sentence else f"{path}: "
-            print(f"copy_synthesis.py: {where}{sentence}", file=sys.stderr)
+            print(f"copy_synthesis.py: {cli.about(path, error)}", file=sys.stderr)
             failed += 1
             continue
-        for name, waveform in {"recording": recording, **made}.items():
+        for name, waveform in {**given, **made}.items():
             clip = np.clip(waveform, -1, 1)[:, np.newaxis]
             write_wav(out_dir / f"{path.stem}.{name}.wav", clip, config.sample_rate)
-        for name, waveform in made.items():
+        for name, waveform in made.items() if given else ():
             shorter = min(len(waveform), len(recording))
             found = measure(recording[:shorter], np.clip(waveform[:shorter], -1, 1),
                             config.sample_rate)  # fmt: skip
@@ -87,7 +94,7 @@ def main(argv):
                 f"{key.replace('_', ' ')} {found[key]:.2f}" for key in _SHOWN if found[key]
             )
             print(f"{path.name}, {name.replace('_', '-')}: {numbers}")
-    print(f"{out_dir}: {len(paths) - failed} recordings copied (weights of step {step})")
+    print(f"{out_dir}: {len(sources) - failed} recordings copied (weights of step {step})")
     return 1 if failed else 0
 
 

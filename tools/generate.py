@@ -21,14 +21,14 @@ from absl import flags
 from tqdm import tqdm
 
 from tfwave import cli
-from tfwave.audio import mel
+from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
 from tfwave.models.digit_classifier import DigitClassifier
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_generation import stream
 from tfwave.training.directory import open_directory
-from tfwave.training.trained import find_training, load_model
+from tfwave.training.trained import find_training, front_end_of, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
@@ -52,8 +52,8 @@ _SPEAKER = flags.DEFINE_string("speaker", None, "WaveNet: name of the speaker.")
 _MEL = flags.DEFINE_string(
     "mel",
     None,
-    "WaveNet: recording whose mel spectrogram the clips follow, or the spectrogram itself, .npy of "
-    "float32 [frames, bands], both from the start of --prime on.",
+    "WaveNet: recording whose mel spectrogram the clips follow, or the spectrogram itself, .npz of "
+    "tools/mel_spectrogram.py or .npy of float32 [frames, bands], from the start of --prime on.",
 )
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "WaveNet: below 1 keeps to the likely.")
 _SECONDS = flags.DEFINE_float(
@@ -228,7 +228,7 @@ def conditions(config, description):
         wants = "takes none" if _MEL.value else "is conditioned on a mel spectrogram; give one"
         raise ValueError(f"--mel: this model {wants}")
     if _MEL.value:
-        how["features"] = read_mel(_MEL.value, config, description["mel"])
+        how["features"] = read_mel(_MEL.value, config, front_end_of(description))
     speakers = description.get("speakers") or []
     if bool(_SPEAKER.value) != bool(config.speaker_channels):
         wants = "knows no speakers" if _SPEAKER.value else f"needs one of {', '.join(speakers[:8])}"
@@ -242,20 +242,15 @@ def read_mel(path, config, front_end):
     """Mel spectrogram [1, frames, bands] of a file, with the frames that the model needs around.
 
     Args:
-      path: recording, or .npy of float32 [frames, bands].
+      path: recording, or .npz or .npy of a mel spectrogram.
       config: WaveNetConfig.
-      front_end: fields of the MelConfig that the model was trained with.
+      front_end: MelConfig that the model was trained with.
     """
-    front_end = mel.MelConfig(**front_end)
-    if path.endswith(".npy"):
+    if path.endswith((".npy", mel_files.SUFFIX)):
         try:
-            frames = np.load(path).astype(np.float32)
+            frames = mel_files.read_mel(path, front_end)
         except (OSError, ValueError) as error:
-            raise ValueError(f"--mel: {path} is no array of numbers ({error})") from None
-        if frames.ndim != 2 or frames.shape[1] != front_end.n_mels:
-            raise ValueError(
-                f"--mel: {path} holds {frames.shape}; the model takes [frames, {front_end.n_mels}]"
-            )
+            raise ValueError(f"--mel: {cli.one_line(error)}") from None
     else:
         waveform = load(path, config.sample_rate, 1)[:, 0]
         frames = mel.mel_spectrogram(waveform[np.newaxis], front_end)[0].numpy()

@@ -170,7 +170,7 @@ def test_sample_rates_that_differ_are_said(tmp_path, clips):
 
 def test_bad_folders_are_named(tmp_path, clips):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty: holds no wav"):
+    with pytest.raises(ValueError, match="empty: there is no audio"):
         sources.from_folders([f"a={tmp_path / 'empty'}"])
     with pytest.raises(OSError, match="nowhere: there is no such folder"):
         sources.from_folders([f"a={tmp_path / 'nowhere'}"])

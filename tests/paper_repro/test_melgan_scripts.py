@@ -105,6 +105,40 @@ def test_a_trained_row_copies_recordings(table2, run_script, tmp_path):
         assert (info.frames, info.samplerate) == (frames, 22050)
 
 
+def test_a_mel_spectrogram_is_taken_in_place_of_its_recording(table2, run_script, tmp_path):
+    run, recording = table2[0] / "rows/melgan", _clips(table2[0], "original")[0]
+    out, stem = tmp_path / "copies", recording.stem
+    for front_end, folder in ((run, "own"), ("tacotron2", "other")):
+        done = run_script("tools/mel_spectrogram.py", front_end, recording,
+                          f"--out_dir={tmp_path / folder}")  # fmt: skip
+        assert done.returncode == 0 and "1 mel spectrograms written" in done.stdout, done.stderr
+    for source in (recording, tmp_path / "own" / f"{stem}.npz"):
+        done = run_script("tools/copy_synthesis.py", run, source, f"--out_dir={out}")
+        assert done.returncode == 0, done.stderr
+        made = soundfile.read(out / f"{stem}.vocoder.wav")[0]
+        if source == recording:
+            from_recording = made
+            (out / f"{stem}.recording.wav").unlink()
+    assert (made == from_recording).all() and not (out / f"{stem}.recording.wav").exists()
+    other = tmp_path / "other" / f"{stem}.npz"
+    done = run_script("tools/copy_synthesis.py", run, other, f"--out_dir={tmp_path / 'none'}")
+    assert done.returncode == 1 and done.stderr.strip().endswith(
+        "by another front end than the model's: f_max is 8000 against 11025, framing is centred "
+        "against half_hop, scale is ln against log10"
+    )
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (("melgan",), "give a front end or a trained directory"),
+    (("hifigan", "speech.wav"), "hifigan is neither a trained directory nor one of tacotron2, mel"),
+    (("melgan", "none.wav"), "none.wav"),
+])  # fmt: skip
+def test_mistakes_about_mel_spectrograms_are_one_line(run_script, tmp_path, arguments, sentence):
+    done = run_script("tools/mel_spectrogram.py", *arguments, f"--out_dir={tmp_path}")
+    assert done.returncode in (1, 2) and sentence in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_generate_sends_vocoders_to_their_tool(table2, run_script, tmp_path):
     run = table2[0] / "rows/melgan"
     done = run_script("tools/generate.py", run, f"--out_dir={tmp_path}")

@@ -94,7 +94,7 @@ def test_clips_follow_a_mel_and_continue_a_recording(table, run_script, tmp_path
         ((), "--mel: this model is conditioned on a mel spectrogram"),
         (("--temperature=0",), "--temperature must be above 0, not 0"),
         (("--mel=MEL", "--speaker=anna"), "--speaker: this model knows no speakers"),
-        (("--mel=none.npy",), "--mel: none.npy is no array"),
+        (("--mel=none.npy",), "--mel: none.npy: No such file"),
     ],
 )
 def test_wrong_requests_are_one_sentence(table, run_script, tmp_path, flags, sentence):

@@ -265,3 +265,16 @@ def find_audio(folder):
                 if os.path.isfile(path) or os.path.islink(path):
                     found.append(path)
     return sorted(found)
+
+
+def require_audio(folder):
+    """`find_audio`, of which something has to be found.
+
+    Raises:
+      ValueError: there is no audio in the folder.
+      OSError: see `find_audio`.
+    """
+    paths = find_audio(folder)
+    if not paths:
+        raise ValueError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
+    return paths

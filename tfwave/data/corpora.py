@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from tfwave.audio.files import find_audio
+from tfwave.audio.files import require_audio
 from tfwave.data.slices import SliceConfig, slice_table
 from tfwave.data.store import build_store
 
@@ -93,9 +93,7 @@ def recognise(data_dir):
       ValueError: there is no audio in it.
     """
     folder = os.path.abspath(os.fspath(data_dir))
-    paths = find_audio(folder)
-    if not paths:
-        raise ValueError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
+    paths = require_audio(folder)
     for look in (_published_sc09, _release, _free_spoken_digits, _split_folders):
         layout = look(folder, paths)
         if layout is not None:

@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from tfwave.audio.files import find_audio
+from tfwave.audio.files import require_audio
 from tfwave.data.corpora import SPLITS
 from tfwave.data.phonemes import TIMIT_61, read_phn
 from tfwave.data.store import AudioStore, build_store
@@ -134,9 +134,7 @@ def recognise_sentences(data_dir):
       ValueError: there is no audio in it.
     """
     folder = os.path.abspath(os.fspath(data_dir))
-    paths = find_audio(folder)
-    if not paths:
-        raise ValueError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
+    paths = require_audio(folder)
     for title, look in (
         ("TIMIT without its SA sentences", _timit),
         ("VCTK", _vctk),

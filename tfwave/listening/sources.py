@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from tfwave import files
-from tfwave.audio.files import find_audio
+from tfwave.audio.files import require_audio
 from tfwave.papers import published
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -204,9 +204,7 @@ def from_folders(named, recordings=""):
 
 def _folder_clips(folder, slug):
     """Return the `Clip`s below a folder; the digit comes from labels.csv or the file's name."""
-    paths = [pathlib.Path(path) for path in find_audio(folder)]
-    if not paths:
-        raise ValueError(f"{folder}: holds no wav, flac, mp3 or ogg file")
+    paths = [pathlib.Path(path) for path in require_audio(folder)]
     labels = _read_labels(pathlib.Path(folder) / LABELS)
     clips = []
     for path in paths:

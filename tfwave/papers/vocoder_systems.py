@@ -83,20 +83,19 @@ TRAINED = {
 }  # fmt: skip
 
 
-def vocode(system, model, waveform, mel, seed):
-    """Copy-synthesis by a trained vocoder.
+def vocode(system, model, features, mel, seed):
+    """Run a trained vocoder.
 
     Args:
       system: `TrainedVocoder`.
       model: of it.
-      waveform: float32 [time], a recording.
-      mel: MelConfig of the features that the model takes.
-      seed: of its draws.
+      features: float32 [1, frames, n_mels], a mel spectrogram.
+      mel: MelConfig of it.
+      seed: of the model's draws.
 
     Returns:
-      float32 [time'].
+      float32 [time].
     """
-    features = mels.mel_spectrogram(tf.constant(waveform[np.newaxis], tf.float32), mel)
     return np.asarray(system.generate(model, features, mel, seed))[0, :, 0]
 
 

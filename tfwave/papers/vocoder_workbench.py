@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows, evaluation_slices, training_slices
 from tfwave.metrics import vocoder as measures
@@ -79,7 +80,8 @@ class Workbench:
 
             def copied(waveform, seed):
                 mel = self.front_end(model.config)
-                return vocode(TRAINED[row.system], model, waveform, mel, seed)
+                features = mel_spectrogram(waveform[np.newaxis], mel)
+                return vocode(TRAINED[row.system], model, features, mel, seed)
         else:
 
             def copied(waveform, seed):

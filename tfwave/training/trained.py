@@ -5,6 +5,7 @@ import os
 
 import tensorflow as tf
 
+from tfwave.audio.mel import MelConfig
 from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan import MelGAN, MelGANConfig
@@ -29,6 +30,17 @@ def find_training(directory):
     inner = os.path.join(directory, "train")
     has_own = os.path.exists(os.path.join(directory, "config.json"))
     return inner if not has_own and os.path.isdir(inner) else directory
+
+
+def front_end_of(description):
+    """Return the MelConfig of the features that a trained model takes, or None.
+
+    Args:
+      description: of its run, as a dict.
+    """
+    # A WaveNet's configuration names no front end; the description of its run does.
+    fields = (description.get("model") or {}).get("mel") or description.get("mel")
+    return fields and MelConfig(**fields)
 
 
 def load_model(directory, which):
