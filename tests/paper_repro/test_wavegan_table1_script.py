@@ -116,7 +116,7 @@ def test_unknown_names_are_refused_in_one_line(run_script):
         ("--seed=-1", "seed"),
         ("--griffin_lim=best", "griffin_lim"),
     ):
-        finished = run_script(SCRIPT, argument)
+        finished = run_script(SCRIPT, argument, fresh=True)
         assert finished.returncode == 2
         assert finished.stderr.startswith("wavegan_table1.py: error: ")
         assert words in finished.stderr and finished.stderr.count("\n") == 1
