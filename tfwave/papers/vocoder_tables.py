@@ -8,6 +8,7 @@ import functools
 
 from tfwave.audio.mel import MELGAN, MelConfig
 from tfwave.papers import speech_table
+from tfwave.papers.vocoder_systems import TRAINED
 from tfwave.papers.vocoder_workbench import Workbench
 
 # Raise this when numbers of the same configuration change: results made before count as others.
@@ -106,15 +107,16 @@ def _warning(presets, preset):
         return ()
     sentences = []
     for system, config in preset["configs"]:
+        model = TRAINED[system].make.__name__
         own, published = (presets[name].of(system) for name in (preset["name"], "paper"))
         sentences.append(
-            f"The {preset['name']} preset trains a smaller {system} for {own.steps:,} steps of "
+            f"The {preset['name']} preset trains a smaller {model} for {own.steps:,} steps of "
             f"{own.batch_size} segments (published: {published.steps:,} of "
             f"{published.batch_size})."
         )
         if config.get("stft_loss"):
             sentences.append(
-                f"It trains {system} by the spectral loss of Parallel WaveGAN (arXiv:1910.11480), "
+                f"It trains {model} by the spectral loss of Parallel WaveGAN (arXiv:1910.11480), "
                 "at resolutions and above a floor of its own, and by discriminators only from "
                 f"step {config['adversarial_from']:,} on."
             )
