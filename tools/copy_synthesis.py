@@ -42,7 +42,7 @@ def main(argv):
         raise ValueError(f"--seconds must be above 0, not {_SECONDS.value:g}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    from tfwave.audio.files import load, require_audio, write_wav
+    from tfwave.audio.files import find_recordings, load, write_wav
     from tfwave.audio.mel import mel_spectrogram
     from tfwave.audio.mel_files import SUFFIX, read_mel
     from tfwave.audio.mel_inversion import mel_to_waveform
@@ -55,18 +55,17 @@ def main(argv):
     config = front_end_of(description)
     if not systems or config is None:
         raise ValueError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
-    source = argv[2]
-    sources = require_audio(source) if os.path.isdir(source) else [source]
+    sources = find_recordings(argv[2])
     most = int(_SECONDS.value * config.sample_rate) // config.hop_length
     failed, out_dir = 0, pathlib.Path(_OUT_DIR.value)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for path in map(pathlib.Path, sources):
+    for path, stem in sources:
         try:
-            if path.suffix == SUFFIX:
+            if path.endswith(SUFFIX):
                 given = {}
                 features = read_mel(path, config)[np.newaxis, :most]
             else:
-                recording = load(str(path), config.sample_rate, 1)[:, 0]
+                recording = load(path, config.sample_rate, 1)[:, 0]
                 samples = min(len(recording) // config.hop_length, most) * config.hop_length
                 recording = recording[:samples]
                 if len(recording) < config.n_fft:
@@ -85,7 +84,7 @@ def main(argv):
             continue
         for name, waveform in {**given, **made}.items():
             clip = np.clip(waveform, -1, 1)[:, np.newaxis]
-            write_wav(out_dir / f"{path.stem}.{name}.wav", clip, config.sample_rate)
+            write_wav(out_dir / f"{stem}.{name}.wav", clip, config.sample_rate)
         for name, waveform in made.items() if given else ():
             shorter = min(len(waveform), len(recording))
             found = measure(recording[:shorter], np.clip(waveform[:shorter], -1, 1),
@@ -93,7 +92,7 @@ def main(argv):
             numbers = ", ".join(
                 f"{key.replace('_', ' ')} {found[key]:.2f}" for key in _SHOWN if found[key]
             )
-            print(f"{path.name}, {name.replace('_', '-')}: {numbers}")
+            print(f"{os.path.basename(path)}, {name.replace('_', '-')}: {numbers}")
     print(f"{out_dir}: {len(sources) - failed} recordings copied (weights of step {step})")
     return 1 if failed else 0
 

@@ -9,7 +9,6 @@ tools/copy_synthesis.py and tools/generate.py --mel take.
 """
 
 import os
-import pathlib
 import sys
 
 import numpy as np
@@ -28,14 +27,13 @@ def main(argv):
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    from tfwave.audio.files import load, require_audio
+    from tfwave.audio.files import find_recordings, load
     from tfwave.audio.mel import mel_spectrogram
     from tfwave.audio.mel_files import SUFFIX, write_mel
 
     config = front_end(argv[1])
-    source, failed = argv[2], 0
-    paths = require_audio(source) if os.path.isdir(source) else [source]
-    for path in paths:
+    sources, failed = find_recordings(argv[2]), 0
+    for path, stem in sources:
         try:
             waveform = load(path, config.sample_rate, 1)[np.newaxis, :, 0]
             if waveform.shape[1] < config.n_fft:
@@ -45,8 +43,8 @@ def main(argv):
             print(f"mel_spectrogram.py: {cli.about(path, error)}", file=sys.stderr)
             failed += 1
             continue
-        write_mel(pathlib.Path(_OUT_DIR.value, pathlib.Path(path).stem + SUFFIX), features, config)
-    print(f"{_OUT_DIR.value}: {len(paths) - failed} mel spectrograms written")
+        write_mel(os.path.join(_OUT_DIR.value, stem + SUFFIX), features, config)
+    print(f"{_OUT_DIR.value}: {len(sources) - failed} mel spectrograms written")
     return 1 if failed else 0
 
 

@@ -95,13 +95,15 @@ def test_a_trained_row_copies_recordings(table2, run_script, tmp_path):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     (corpus / "speech.wav").write_bytes(recording.read_bytes())
+    (corpus / "anna").mkdir()
+    (corpus / "anna/speech.wav").write_bytes(recording.read_bytes())
     (corpus / "broken.wav").write_bytes(b"RIFF not a recording")
     done = run_script("tools/copy_synthesis.py", run, corpus, f"--out_dir={tmp_path / 'out'}")
     assert done.returncode == 1 and "broken.wav" in done.stderr and "Traceback" not in done.stderr
-    assert "1 recordings copied" in done.stdout and "griffin-lim: log spectral dis" in done.stdout
+    assert "2 recordings copied" in done.stdout and "griffin-lim: log spectral dis" in done.stdout
     frames = soundfile.info(recording).frames
-    for name in ("recording", "vocoder", "griffin_lim"):
-        info = soundfile.info(tmp_path / f"out/speech.{name}.wav")
+    for name in ("speech.recording", "speech.vocoder", "speech.griffin_lim", "anna/speech.vocoder"):
+        info = soundfile.info(tmp_path / f"out/{name}.wav")
         assert (info.frames, info.samplerate) == (frames, 22050)
 
 

@@ -278,3 +278,20 @@ def require_audio(folder):
     if not paths:
         raise ValueError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
     return paths
+
+
+def find_recordings(source):
+    """Find the recordings that a path names: itself, or all below a folder.
+
+    Returns:
+      [(path, name)]; the name is the path below the folder without its extension, so that
+      recordings of one name in several folders stay apart.
+
+    Raises:
+      ValueError: there is no audio in the folder.
+      OSError: see `find_audio`.
+    """
+    folder = os.path.isdir(source)
+    paths = require_audio(source) if folder else [os.fspath(source)]
+    names = [os.path.relpath(path, source) if folder else os.path.basename(path) for path in paths]
+    return [(path, os.path.splitext(name)[0]) for path, name in zip(paths, names, strict=True)]
