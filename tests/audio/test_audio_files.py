@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfwave.audio import files
-from tfwave.audio.files import AudioFileError, decode, find_audio, load
+from tfwave.audio.files import AudioFileError, decode, find_audio, find_recordings, load
 
 RATE = 16000
 PCM = {"PCM_U8": 128, "PCM_16": 2**15, "PCM_24": 2**23, "PCM_32": 2**31}
@@ -280,6 +280,15 @@ def test_find_audio(tmp_path):
         find_audio(tmp_path / "missing")
     with pytest.raises(NotADirectoryError, match="is not a folder"):
         find_audio(tmp_path / "notes.txt")
+
+
+def test_no_two_recordings_of_a_folder_have_one_name(tmp_path):
+    for name in ("a.wav", "b.wav", "b.flac", "speaker/a.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [name for _, name in find_recordings(tmp_path)]
+    assert sorted(names) == ["a", "b.flac", "b.wav", "speaker/a"]
+    assert find_recordings(tmp_path / "b.wav") == [(str(tmp_path / "b.wav"), "b")]
 
 
 def test_odd_names(tmp_path):

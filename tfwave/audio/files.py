@@ -5,6 +5,7 @@ their negative full scale (int16 by 32768), so they lie in [-1, 1); float files 
 are passed on as stored and may exceed 1.
 """
 
+import collections
 import io
 import os
 import re
@@ -284,8 +285,8 @@ def find_recordings(source):
     """Find the recordings that a path names: itself, or all below a folder.
 
     Returns:
-      [(path, name)]; the name is the path below the folder without its extension, so that
-      recordings of one name in several folders stay apart.
+      [(path, name)]; the name is the path below the folder, so that recordings of one name in
+      several folders stay apart, without its extension where that leaves it the only one.
 
     Raises:
       ValueError: there is no audio in the folder.
@@ -294,4 +295,9 @@ def find_recordings(source):
     folder = os.path.isdir(source)
     paths = require_audio(source) if folder else [os.fspath(source)]
     names = [os.path.relpath(path, source) if folder else os.path.basename(path) for path in paths]
-    return [(path, os.path.splitext(name)[0]) for path, name in zip(paths, names, strict=True)]
+    stems = [os.path.splitext(name)[0] for name in names]
+    alone = {stem for stem, count in collections.Counter(stems).items() if count == 1}
+    return [
+        (path, stem if stem in alone else name)
+        for path, name, stem in zip(paths, names, stems, strict=True)
+    ]

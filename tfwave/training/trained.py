@@ -51,7 +51,8 @@ def load_model(directory, which):
       which: "best" or "latest".
 
     Returns:
-      (model, description of the run, step of the weights).
+      (model, description of the run, step of the weights). Fields that the configuration of a
+      system got after the run was made have their defaults.
 
     Raises:
       ValueError: the run's configuration belongs to no system of tfwave.
@@ -63,12 +64,16 @@ def load_model(directory, which):
     # The rows of a table name the classifier of their scores there.
     if isinstance(description.get("classifier"), dict):
         return _load_classifier(directory, description, which)
-    for make_config, make_model in _SYSTEMS:
-        # Every system has fields of its own, which tell them apart.
-        if set(settings or ()) == {field.name for field in dataclasses.fields(make_config)}:
-            model = make_model(make_config(**settings))
-            return model, description, restore(directory, model, which)
-    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+    # Every system has fields of its own, which tell them apart.
+    systems = [
+        system for system in _SYSTEMS
+        if settings and set(settings) <= {field.name for field in dataclasses.fields(system[0])}
+    ]  # fmt: skip
+    if len(systems) != 1:
+        raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+    make_config, make_model = systems[0]
+    model = make_model(make_config(**settings))
+    return model, description, restore(directory, model, which)
 
 
 def _load_classifier(directory, description, which):
