@@ -54,6 +54,7 @@ def test_timit_is_trained_on_48_phones_and_scored_on_39(run_script, cache, tmp_p
     assert result["values"]["per"]["reproduced"]["n"] == 2 * 3
 
 
+@pytest.mark.slow
 def test_transcripts_are_enough(run_script, cache, tmp_path):
     folder, lines = tmp_path / "speech", []
     folder.mkdir()

@@ -52,7 +52,10 @@ def bench(tmp_path_factory):
     return Workbench(corpus, preset, Options(cache, cache), tf.distribute.get_strategy())
 
 
-@pytest.mark.parametrize("system", TRAINED)
+@pytest.mark.parametrize("system", [
+    pytest.param(system, marks=pytest.mark.slow if system == "fatchord" else [])
+    for system in TRAINED
+])  # fmt: skip
 def test_slices_score_and_copy_synthesis(bench, system):
     row = make_row(system, system, system)
     model = TRAINED[system].make(bench.config(row), 0)
