@@ -92,14 +92,19 @@ def _write(table, preset, threads, results):
 
 
 def timed(run, runs):
-    """Seconds of each of `runs` calls of a function, after one that is not counted."""
-    run()
+    """Call a function once, which may compile it, and then `runs` times.
+
+    Returns:
+      (what the first call returned, its seconds, those of the others as float array [runs]).
+    """
     seconds = []
-    for _ in range(runs):
+    for number in range(1 + runs):
         begin = time.perf_counter()
-        run()
+        made = run()
         seconds.append(time.perf_counter() - begin)
-    return np.array(seconds)
+        if number == 0:
+            first = made
+    return first, seconds[0], np.array(seconds[1:])
 
 
 def spread(values):

@@ -78,7 +78,8 @@ def seconds_each(function, operands, start, count, runs):
 
         return tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), start))[1]
 
-    return timed(lambda: repeat(operands).numpy(), runs) / count
+    _, _, seconds = timed(lambda: repeat(operands).numpy(), runs)
+    return seconds / count
 
 
 def product_seconds(matrix, inputs, preset):
@@ -140,7 +141,10 @@ def speak_seconds(model, samples, runs, clips=1, **how):
     config = model.config.conditioning if isinstance(model, WaveNet) else model.config
     frames = -(-samples // config.hop_length) + 2 * config.frame_padding + 1
     features = tf.random.stateless_normal([clips, frames, config.channels], [0, 0])
-    return timed(lambda: model.generate(samples, features=features, **how).numpy(), runs)
+    _, _, seconds = timed(
+        lambda: model.generate(samples, features=features, **how).numpy(), runs
+    )
+    return seconds
 
 
 def _samples(preset):

@@ -64,16 +64,18 @@ def load_model(directory, which):
     # The rows of a table name the classifier of their scores there.
     if isinstance(description.get("classifier"), dict):
         return _load_classifier(directory, description, which)
-    # Every system has fields of its own, which tell them apart.
-    systems = [
-        system for system in _SYSTEMS
-        if settings and set(settings) <= {field.name for field in dataclasses.fields(system[0])}
-    ]  # fmt: skip
-    if len(systems) != 1:
-        raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
-    make_config, make_model = systems[0]
-    model = make_model(make_config(**settings))
-    return model, description, restore(directory, model, which)
+    for make_config, make_model in _SYSTEMS:
+        if _is_of(make_config, settings or ()):
+            model = make_model(make_config(**settings))
+            return model, description, restore(directory, model, which)
+    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+
+
+def _is_of(make_config, settings):
+    """Whether settings are a configuration, or one of before it got its newest fields."""
+    names = {field.name for field in dataclasses.fields(make_config)}
+    # Systems have fields of their own, which tell them apart; a few that many have would not.
+    return set(settings) <= names and 2 * len(settings) > len(names)
 
 
 def _load_classifier(directory, description, which):
