@@ -61,7 +61,7 @@ _QUICK = dataclasses.replace(
             average_decay=0.0, halve_every=0,
         )),
     ),
-    training=(("waveglow", 200, 4), ("wavenet", 200, 2)),
+    training=(("waveglow", 120, 4), ("wavenet", 120, 2)),
     steps=2_200, batch_size=8, log_every=10, score_every=100, checkpoint_every=100,
     media_every=1_100, score_batches=8, sentences=(("train", 200), ("valid", 20), ("test", 20)),
     measured=8, clip_seconds=3.0, slice_len=8192,
