@@ -283,12 +283,16 @@ def test_find_audio(tmp_path):
 
 
 def test_no_two_recordings_of_a_folder_have_one_name(tmp_path):
-    for name in ("a.wav", "b.wav", "b.flac", "speaker/a.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    names = [name for _, name in find_recordings(tmp_path)]
-    assert sorted(names) == ["a", "b.flac", "b.wav", "speaker/a"]
-    assert find_recordings(tmp_path / "b.wav") == [(str(tmp_path / "b.wav"), "b")]
+    def names(*files):
+        for file in files:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).touch()
+        return sorted(name for _, name in find_recordings(tmp_path))
+
+    assert names("a.wav", "speaker/a.wav") == ["a", "speaker/a"]
+    files = ["a.flac", "a.wav", "a.wav.flac", "speaker/a.wav"]
+    assert names(*files) == files
+    assert find_recordings(tmp_path / "a.wav") == [(str(tmp_path / "a.wav"), "a")]
 
 
 def test_odd_names(tmp_path):

@@ -5,7 +5,6 @@ their negative full scale (int16 by 32768), so they lie in [-1, 1); float files 
 are passed on as stored and may exceed 1.
 """
 
-import collections
 import io
 import os
 import re
@@ -285,8 +284,8 @@ def find_recordings(source):
     """Find the recordings that a path names: itself, or all below a folder.
 
     Returns:
-      [(path, name)]; the name is the path below the folder, so that recordings of one name in
-      several folders stay apart, without its extension where that leaves it the only one.
+      [(path, name)]; no name twice. It is the path below the folder, without the extension unless
+      two recordings differ in nothing else.
 
     Raises:
       ValueError: there is no audio in the folder.
@@ -296,8 +295,5 @@ def find_recordings(source):
     paths = require_audio(source) if folder else [os.fspath(source)]
     names = [os.path.relpath(path, source) if folder else os.path.basename(path) for path in paths]
     stems = [os.path.splitext(name)[0] for name in names]
-    alone = {stem for stem, count in collections.Counter(stems).items() if count == 1}
-    return [
-        (path, stem if stem in alone else name)
-        for path, name, stem in zip(paths, names, stems, strict=True)
-    ]
+    unique = len(set(stems)) == len(stems)
+    return list(zip(paths, stems if unique else names, strict=True))
