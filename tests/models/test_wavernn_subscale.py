@@ -10,7 +10,7 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
 from tfwave.models import wavernn_generation as generation
 from tfwave.models import wavernn_subscale_generation as subscale_generation
-from tfwave.models.wavernn_cell import halves_of
+from tfwave.models.wavernn_cell import halves_of, waveform_of
 from tfwave.models.wavernn_subscale import SubscaleConfig, SubscaleWaveRNN
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=8, win_length=40, n_mels=5)
@@ -116,32 +116,57 @@ def test_convolutions_in_parts_give_what_they_give_at_once(model):
 # Generation.
 
 
-@pytest.mark.parametrize("changes", [{}, {"tensors": 2, "future": 9}])
-def test_batched_generation_is_one_by_one_generation(changes):
+def _one_by_one(model, steps, clips, seed, features=None):
+    """All of sub-tensor 0, then all of sub-tensor 1, and so on: float32 [clips, samples, 1]."""
+    config, network = model.config, model.network
+    weights = generation.fold(network.cell)
+    draws = generation.draws(tf.constant(seed), tf.constant(0), clips, generation.BLOCK)
+    done = tf.zeros([clips, config.tensors, steps, 2], tf.int32)
+    for s in range(config.tensors):
+        told = network.known(done[..., 0], done[..., 1])[:, s]
+        terms = tf.transpose(generation.by_halves(network.ahead(told)), [1, 0, 2])
+        samples = config.tensors * tf.range(steps) + s
+        if features is not None:
+            padding = ((0, 0), (config.frame_padding, config.frame_padding), (0, 0))
+            local = network.conditioner(np.pad(features, padding, "edge"))
+            local = tf.transpose(generation.by_halves(local), [1, 0, 2])
+            terms += tf.gather(local, samples // config.hop_length)
+        state = generation.start(config.units, config.bins, clips)
+        made, _ = generation.advance(
+            config.bins, weights, state, terms, 0, 1, tf.gather(draws, samples), 1.0
+        )
+        made = tf.transpose(made, [1, 0, 2])[:, tf.newaxis]
+        done = tf.concat([done[:, :s], made, done[:, s + 1 :]], axis=1)
+    made = subscale_generation.unfolded(done)
+    return waveform_of(made[..., 0], made[..., 1], config.bins)[..., tf.newaxis]
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize(
+    "changes, samples", [({}, 75), ({"tensors": 2, "future": 9}, 75), ({"tensors": 1}, 20), ({}, 3)]
+)
+def test_generation_is_that_of_one_sub_tensor_after_the_other(changes, samples, xla):
     model = _model({**TINY, **changes})
-    one, batched = (
-        model.generate(75, clips=2, seed=4, batched=batched, xla=False)
-        for batched in (False, True)
-    )
-    assert one.shape == (2, 75, 1) and len(np.unique(one)) > 20
-    np.testing.assert_array_equal(one, batched)
+    one = _one_by_one(model, -(-samples // model.config.tensors), 2, 4)[:, :samples]
+    assert len(np.unique(one)) > samples // 4
+    np.testing.assert_array_equal(one, model.generate(samples, clips=2, seed=4, xla=xla))
 
 
-def test_conditioned_batched_generation_is_one_by_one_generation():
+def test_conditioned_generation_is_that_of_one_sub_tensor_after_the_other():
     model = _model(FEATURES)
     features = np.random.default_rng(2).normal(size=(2, 10, 5)).astype(np.float32)
-    one, batched = (
-        model.generate(features=features, batched=batched, xla=False) for batched in (False, True)
-    )
+    one, side_by_side = _one_by_one(model, 20, 2, 0, features), model.generate(features=features)
     assert one.shape == (2, 80, 1)
-    np.testing.assert_array_equal(one, batched)
-    other = model.generate(features=features + 1.0, xla=False)
+    np.testing.assert_array_equal(one, side_by_side)
+    other = model.generate(features=features + 1.0)
     assert (np.array(other) != np.array(one)).any()
 
 
-def test_compiled_generation_agrees(model):
-    one, two = (model.generate(40, seed=1, xla=xla) for xla in (False, True))
-    np.testing.assert_array_equal(one, two)
+def test_frames_that_do_not_divide_into_sub_tensors():
+    model = _model({**FEATURES, "mel": dataclasses.replace(MEL, hop_length=10)})
+    features = np.random.default_rng(2).normal(size=(1, 3, 5)).astype(np.float32)
+    made = model.generate(features=features, xla=False)
+    assert made.shape == (1, 30, 1)
 
 
 def test_samples_are_drawn_from_what_teacher_forcing_says(model):

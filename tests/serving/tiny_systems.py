@@ -17,6 +17,7 @@ from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
 from tfwave.models.wavenet import WaveNet
 from tfwave.models.wavenet_config import WaveNetConfig
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn_subscale import SubscaleConfig, SubscaleWaveRNN
 
 FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
@@ -106,6 +107,13 @@ SYSTEMS = (
         ), {**_mel(90, SHORT), "seed": 3},
            lambda model, r: model.generate(
                features=r["mel"], xla=False, **_how(r, "seed", "temperature")), slow=True),
+    System("subscale", SubscaleWaveRNN, SubscaleConfig(
+        **RECURRENT, sequence=80, tensors=4, future=8, dilations=(1, 2), conv_channels=6,
+        residual_channels=8,
+        ), {"count": 2, "samples": 701, "seed": 3},
+           lambda model, r: model.generate(
+               r["samples"].item(), clips=r["count"].item(), xla=False,
+               **_how(r, "seed", "temperature"))),
     System("fatchord", FatchordWaveRNN, FatchordConfig(
         mel=SHORT, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=1,
         aux_channels=8, mixtures=3, bits=4,

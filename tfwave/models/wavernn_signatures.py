@@ -1,4 +1,4 @@
-"""Signatures of the two WaveRNNs: their loops inside a graph, for any number of clips."""
+"""Signatures of the WaveRNNs: their loops inside a graph, for any number of clips."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,11 +6,22 @@ import tensorflow as tf
 from tfwave.models import fatchord_wavernn_generation as fatchord
 from tfwave.models import signatures, wavenet_outputs
 from tfwave.models import wavernn_generation as generation
+from tfwave.models import wavernn_subscale_generation as subscale
 from tfwave.models.wavernn_cell import waveform_of
 
 
 def of_wavernn(network, xla=False):
-    """Signatures of a `WaveRNNNetwork`.
+    """Signatures of a `WaveRNNNetwork`; see `_signatures`."""
+    return _signatures(network, generate, xla)
+
+
+def of_subscale(network, xla=False):
+    """Signatures of a `SubscaleNetwork`; see `_signatures`."""
+    return _signatures(network, generate_subscale, xla)
+
+
+def _signatures(network, generate, xla):
+    """Signatures of a network of the paper.
 
     Without conditioning `generate`: count, samples, temperature, seed -> waveform. Conditioned on
     mel spectrograms `vocode` and `copy_synthesis`, on other features `generate`: features,
@@ -18,6 +29,7 @@ def of_wavernn(network, xla=False):
 
     Args:
       network: `WaveRNNNetwork`.
+      generate: `generate` or `generate_subscale`.
       xla: compile the loop.
     """
     config, most = network.config, signatures.MOST_CLIPS
@@ -66,15 +78,8 @@ def generate(network, samples, temperature, seed, count=None, features=None, xla
     Returns:
       float32 [clips, samples, 1] in [-1, 1).
     """
-    config, local = network.config, None
-    clips = count if features is None else tf.shape(features)[0]
-    samples = signatures.limited(samples, clips)
-    if features is not None:
-        first, last = (
-            tf.repeat(end, config.frame_padding, 1) for end in (features[:, :1], features[:, -1:])
-        )
-        local = network.conditioner(tf.concat([first, features, last], axis=1))
-        local = tf.transpose(generation.by_halves(local), [1, 0, 2])
+    config = network.config
+    samples, clips, local = _request(network, samples, count, features)
     weights = generation.fold(network.cell)
     run = generation.compiled(config.bins, config.hop_length, xla)
 
@@ -88,6 +93,26 @@ def generate(network, samples, temperature, seed, count=None, features=None, xla
 
     state = generation.start(config.units, config.bins, clips)
     return signatures.by_blocks(samples, generation.BLOCK, state, make)[:, :, tf.newaxis]
+
+
+def generate_subscale(
+    network, samples, temperature, seed, count=None, features=None, xla=False
+):
+    """What `SubscaleWaveRNN.generate` gives, inside a graph; see `generate`."""
+    samples, clips, local = _request(network, samples, count, features)
+    made = subscale.generate(network, samples, clips, seed, temperature, local, xla)
+    return waveform_of(made[..., 0], made[..., 1], network.config.bins)[:, :, tf.newaxis]
+
+
+def _request(network, samples, count, features):
+    """Samples of each clip, checked, their number, and what the features add to the gates."""
+    if features is None:
+        return signatures.limited(samples, count), count, None
+    clips, padding = tf.shape(features)[0], network.config.frame_padding
+    first, last = (tf.repeat(end, padding, 1) for end in (features[:, :1], features[:, -1:]))
+    local = network.conditioner(tf.concat([first, features, last], axis=1))
+    local = tf.transpose(generation.by_halves(local), [1, 0, 2])
+    return signatures.limited(samples, clips), clips, local
 
 
 def of_fatchord(network, xla=False):

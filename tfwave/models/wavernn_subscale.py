@@ -26,6 +26,7 @@ from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.models import wavernn_generation as generation
+from tfwave.models import wavernn_signatures
 from tfwave.models.config_checks import check
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig, WaveRNNNetwork
 from tfwave.models.wavernn_cell import scaled, waveform_of
@@ -254,23 +255,17 @@ class SubscaleWaveRNN(WaveRNN):
     network_class = SubscaleNetwork
 
     def signatures(self, xla=False):
-        """None: its loop is made for one number of samples, and what is served is not.
-
-        Raises:
-          ValueError: always.
-        """
-        raise ValueError("SubscaleWaveRNN cannot be served: its loop is for one number of samples")
+        """Functions to serve, see `wavernn_signatures`."""
+        return wavernn_signatures.of_subscale(self.network, xla)
 
     def generate(
         self, samples=None, features=None, clips=None, temperature=1.0, seed=0, padded=False,
-        batched=True, xla=True,
+        xla=True,
     ):  # fmt: skip
-        """Make audio.
+        """Make audio, all sub-tensors side by side, each `future` steps after the one before it.
 
         Args:
           samples, features, clips, temperature, seed, padded, xla: see `wavernn_generation.stream`.
-          batched: make the sub-tensors side by side, each `future` steps after the one before it,
-            instead of one after the other.
 
         Returns:
           float32 [clips, samples, 1] in [-1, 1).
@@ -282,14 +277,9 @@ class SubscaleWaveRNN(WaveRNN):
         features, clips, samples = generation.checked(
             config, samples, features, clips, temperature, padded
         )
-        steps = -(-samples // config.tensors)
-        blocks = -(-steps * config.tensors // generation.BLOCK)
-        uniform = [
-            generation.draws(tf.constant(seed), tf.constant(number), clips, generation.BLOCK)
-            for number in range(blocks)
-        ]
-        uniform = tf.concat(uniform, axis=0)
         local = generation.frame_terms(network, features, clips)
-        run = compiled(network, steps, batched, xla)
-        made = run(local, uniform, tf.constant(temperature, tf.float32))
-        return waveform_of(made[..., 0], made[..., 1], config.bins)[:, :samples, tf.newaxis]
+        made = compiled(network, xla)(
+            tf.constant(samples), tf.constant(clips), tf.constant(seed),
+            tf.constant(temperature, tf.float32), local,
+        )  # fmt: skip
+        return waveform_of(made[..., 0], made[..., 1], config.bins)[:, :, tf.newaxis]

@@ -1,120 +1,157 @@
-"""Generation from subscale WaveRNN: sub-tensors one after the other, or side by side.
+"""Generation from subscale WaveRNN: its sub-tensors side by side, as one batch.
 
 Source: arXiv:1802.08435 section 4; see `wavernn_subscale`.
 """
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from tfwave.models import wavernn_generation as generation
 
 
 @functools.lru_cache(maxsize=4)
-def compiled(network, steps, batched, xla):
-    """A function of (local, uniform, temperature) that makes clips; see `_batched`.
+def compiled(network, xla):
+    """`generate` of a network as a tf.function of (samples, clips, seed, temperature, local)."""
+
+    def run(samples, clips, seed, temperature, local):
+        return generate(network, samples, clips, seed, temperature, local, xla)
+
+    return tf.function(run, autograph=False)
+
+
+def generate(network, samples, clips, seed, temperature, local=None, xla=False):
+    """Make clips, sub-tensor s always `future` steps behind sub-tensor s - 1.
+
+    Round t makes the steps t * chunk - lead - s * future and those that follow it of every
+    sub-tensor s. In the lead the first sub-tensor is told what lies ahead of it.
 
     Args:
       network: SubscaleNetwork.
-      steps: samples of a sub-tensor.
-      batched: side by side, or one sub-tensor after the other.
-      xla: compile it.
-    """
-    make = _batched if batched else _one_by_one
-
-    def run(local, uniform, temperature):
-        return make(network, steps, local, uniform, temperature)
-
-    return tf.function(run, jit_compile=xla, autograph=False)
-
-
-def _one_by_one(network, steps, local, uniform, temperature):
-    """All of sub-tensor 0, then all of sub-tensor 1, and so on; see `_batched`."""
-    config, clips = network.config, uniform.shape[1]
-    weights = generation.fold(network.cell)
-    done = tf.zeros([clips, config.tensors, steps, 2], tf.int32)
-    for s in range(config.tensors):
-        told = network.known(done[..., 0], done[..., 1])[:, s]
-        terms = tf.transpose(generation.by_halves(network.ahead(told)), [1, 0, 2])
-        samples = config.tensors * tf.range(steps) + s
-        if local is not None:
-            terms += tf.gather(local, samples // config.hop_length)
-        state = generation.start(config.units, config.bins, clips)
-        made, _ = generation.advance(
-            config.bins, weights, state, terms, 0, 1, tf.gather(uniform, samples), temperature
-        )
-        made = tf.transpose(made, [1, 0, 2])[:, tf.newaxis]
-        done = tf.concat([done[:, :s], made, done[:, s + 1 :]], axis=1)
-    return unfolded(done)
-
-
-def _batched(network, steps, local, uniform, temperature):
-    """All sub-tensors side by side, sub-tensor s `future` steps behind sub-tensor s - 1.
-
-    At time T sub-tensor s makes its step T - s * future - lead, so that what is made at one time is
-    one column of a skewed buffer. In the lead the first sub-tensor is told what lies ahead of it.
-
-    Args:
-      network: SubscaleNetwork.
-      steps: samples of a sub-tensor.
+      samples: int32 scalar, of each clip.
+      clips: int32 scalar.
+      seed: int32 scalar.
+      temperature: float32 scalar above 0.
       local: float32 [frames, clips, 3 * units] of `wavernn_generation.frame_terms`, or None.
-      uniform: float32 [samples or more, clips, 2].
+      xla: compile a round.
+
+    Returns:
+      int32 [clips, samples, 2], coarse and fine halves.
+    """
+    config = network.config
+    count, chunk = config.tensors, config.chunk
+    lead = -(-config.reach // chunk) * chunk
+    lag = lead + config.future * np.arange(count, dtype=np.int32)
+    steps = -(-samples // count)
+    rounds = -(-(lag[-1] + steps) // chunk)
+    uniform = _draws(seed, clips, count * steps)
+    make_round = tf.function(
+        functools.partial(_round, network, generation.fold(network.cell)),
+        jit_compile=xla, autograph=False,
+    )  # fmt: skip
+
+    def body(t, state, caches, recent, made):
+        first = t * chunk - lag
+        at = first + tf.range(chunk)[:, tf.newaxis]  # [rows, s]
+        at = tf.clip_by_value(at, 0, steps - 1) * count + tf.range(count)
+        rows = None
+        if local is not None:
+            frames = tf.minimum(at // config.hop_length, tf.shape(local)[0] - 1)
+            rows = _by_row(tf.gather(local, frames))
+        new, state, caches, recent = make_round(
+            first, steps, state, caches, recent, _by_row(tf.gather(uniform, at)), rows, temperature
+        )
+        return t + 1, state, caches, recent, made.write(t, new)
+
+    batch = clips * count
+    recent = tf.zeros([clips, count, _kept(config), 2], tf.int32)
+    made = tf.TensorArray(tf.int32, rounds, element_shape=[chunk, None, 2])
+    *_, made = tf.while_loop(
+        lambda t, *_: t < rounds, body,
+        (tf.constant(0), generation.start(config.units, config.bins, batch),
+         network.ahead.empty(batch), recent, made),
+        parallel_iterations=1,
+    )  # fmt: skip
+    made = tf.reshape(made.concat(), [rounds * chunk, clips, count, 2])
+    made = tf.stack([made[late : late + steps, :, s] for s, late in enumerate(lag)], axis=1)
+    made = tf.reshape(made, [steps * count, clips, 2])[:samples]
+    return tf.transpose(made, [1, 0, 2])
+
+
+def _round(network, weights, first, steps, state, caches, recent, uniform, local, temperature):
+    """Make `chunk` steps of every sub-tensor.
+
+    Args:
+      network: SubscaleNetwork.
+      weights: `wavernn_generation.Weights`.
+      first: int32 [s], the first step of each sub-tensor.
+      steps: int32 scalar, of a sub-tensor.
+      state: `wavernn_generation.State` of clips * s.
+      caches: of `AheadNetwork.further`.
+      recent: int32 [clips, s, kept, 2], what the last rounds made.
+      uniform: float32 [chunk, clips * s, 2].
+      local: float32 [chunk, clips * s, 3 * units], or None.
       temperature: float32 scalar above 0.
 
     Returns:
-      int32 [clips, tensors * steps, 2], coarse and fine halves in the order of time.
+      (int32 [chunk, clips * s, 2], and state, caches and recent after it).
     """
-    config, clips = network.config, uniform.shape[1]
-    count, chunk = config.tensors, config.chunk
-    lead = -(-config.reach // chunk) * chunk
-    begins = [lead + s * config.future for s in range(count)]
-    rounds = -(-(begins[-1] + steps) // chunk)
-    length, lag = rounds * chunk, tf.constant(begins)
-    weights = generation.fold(network.cell)
+    config, chunk = network.config, network.config.chunk
+    count, clips = config.tensors, tf.shape(recent)[0]
+    ahead = first[:, tf.newaxis] + config.reach + tf.range(chunk)  # [s, rows]
+    told = network.told(tf.gather(tf.reshape(recent, [clips, -1, 2]), _places(config), axis=1),
+                        (ahead >= 0) & (ahead < steps))  # fmt: skip
+    terms, caches = network.ahead.further(flat(told), caches)
+    terms = tf.transpose(generation.by_halves(terms), [1, 0, 2])
+    terms = terms if local is None else terms + local
+    fresh = generation.start(config.units, config.bins, clips * count)
+    begins = tf.tile(first <= 0, [clips])
+    state = generation.State(
+        tf.where(begins[:, tf.newaxis], fresh.h, state.h),
+        tf.where(begins, fresh.coarse, state.coarse),
+        tf.where(begins, fresh.fine, state.fine),
+    )
+    made, state = generation.advance(
+        config.bins, weights, state, terms, 0, 1, uniform, temperature
+    )
+    new = tf.transpose(tf.reshape(made, [chunk, clips, count, 2]), [1, 2, 0, 3])
+    return made, state, caches, tf.concat([recent, new], axis=2)[:, :, chunk:]
 
-    def extras(first, caches, buffer):
-        """Gate terms [chunk, clips * s, 3 * units] of the steps from `first`, int32 [s], on."""
-        rows = first[:, tf.newaxis] + config.reach + tf.range(chunk)  # [s, rows]
-        inside = (rows >= 0) & (rows < steps)
-        places = tf.clip_by_value(rows[:, tf.newaxis] + lag[:, tf.newaxis], 0, length - 1)
-        places += tf.range(count)[:, tf.newaxis] * length
-        values = tf.gather(tf.reshape(buffer, [clips, count * length, 2]), places, axis=1)
-        told = network.told(values, inside)
-        terms, caches = network.ahead.further(flat(told), caches)
-        return tf.transpose(generation.by_halves(terms), [1, 0, 2]), caches
 
-    def body(t, state, caches, buffer):
-        first = t * chunk - lag
-        terms, caches = extras(first, caches, buffer)
-        at = first + tf.range(chunk)[:, tf.newaxis]  # [rows, s]
-        at = tf.clip_by_value(at, 0, steps - 1) * count + tf.range(count)
-        if local is not None:
-            rows = tf.gather(local, at // config.hop_length)  # [rows, s, clips, 3 * units]
-            terms += tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), tf.shape(terms))
-        drawn = tf.transpose(tf.gather(uniform, at), [0, 2, 1, 3])
-        fresh = generation.start(config.units, config.bins, clips * count)
-        new = tf.tile(first <= 0, [clips])
-        state = generation.State(
-            tf.where(new[:, tf.newaxis], fresh.h, state.h),
-            tf.where(new, fresh.coarse, state.coarse),
-            tf.where(new, fresh.fine, state.fine),
-        )
-        made, state = generation.advance(
-            config.bins, weights, state, terms, 0, 1,
-            tf.reshape(drawn, [chunk, clips * count, 2]), temperature,
-        )  # fmt: skip
-        made = tf.reshape(made, [chunk, clips, count, 2])
-        columns = t * chunk + tf.range(chunk)
-        by_time = tf.transpose(buffer, [2, 0, 1, 3])
-        by_time = tf.tensor_scatter_nd_update(by_time, columns[:, tf.newaxis], made)
-        return t + 1, state, caches, tf.transpose(by_time, [1, 2, 0, 3])
+def _kept(config):
+    """Steps of the last rounds that the last sub-tensor is still to be told of the first."""
+    return max(config.chunk, (config.tensors - 1) * config.future - config.reach)
 
-    state = generation.start(config.units, config.bins, clips * count)
-    caches = network.ahead.empty(clips * count)
-    buffer = tf.zeros([clips, count, length, 2], tf.int32)
-    *_, buffer = tf.while_loop(lambda t, *_: t < rounds, body,
-                               (tf.constant(0), state, caches, buffer))  # fmt: skip
-    return unfolded(tf.stack([buffer[:, s, b : b + steps] for s, b in enumerate(begins)], axis=1))
+
+def _places(config):
+    """Where `recent`, sub-tensors one after the other, has what is to be told.
+
+    Returns:
+      int32 [s, z, rows]: the rows of sub-tensor z that sub-tensor s is told. Those of z >= s are
+      not to be known; their places are any.
+    """
+    number, kept = np.arange(config.tensors, dtype=np.int32), _kept(config)
+    behind = (number[:, np.newaxis] - number) * config.future - config.reach
+    within = kept - behind[..., np.newaxis] + np.arange(config.chunk, dtype=np.int32)
+    return np.clip(within, 0, kept - 1) + kept * number[:, np.newaxis]
+
+
+def _draws(seed, clips, samples):
+    """The numbers of `wavernn_generation.draws` for all samples, [samples or more, clips, 2]."""
+    size = generation.BLOCK
+    blocks = tf.map_fn(
+        lambda number: generation.draws(seed, number, clips, size),
+        tf.range(-(-samples // size)),
+        fn_output_signature=tf.TensorSpec([size, None, 2], tf.float32),
+    )
+    return tf.reshape(blocks, [-1, clips, 2])
+
+
+def _by_row(values):
+    """[rows, s, clips, n] -> [rows, clips * s, n]."""
+    rows, _, _, width = values.shape
+    return tf.reshape(tf.transpose(values, [0, 2, 1, 3]), [rows, -1, width])
 
 
 def folded(signal, tensors):
