@@ -1,6 +1,7 @@
 """Strided, grouped and transposed convolutions with a normalised kernel, padded as PyTorch does.
 
-They start as PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in).
+They start as PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in). They compute in the type
+of their input and normalise in float32.
 """
 
 import math
@@ -34,7 +35,7 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         self, filters, kernel_size=1, stride=1, dilation=1, groups=1, padding=0, reflect=False,
         normalization="weight", seed=0, name=None,
     ):  # fmt: skip
-        super().__init__(name=name)
+        super().__init__(name=name, autocast=False)
         self.filters, self.kernel_size = filters, kernel_size
         self.stride, self.dilation, self.groups = stride, dilation, groups
         self.padding, self.reflect = padding, reflect
@@ -63,13 +64,13 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         needs more frames than it adds.
         """
         x = pad_time(x, self.padding, self.reflect)
-        kernel = self.effective_kernel()
+        kernel = tf.cast(self.effective_kernel(), x.dtype)
         if self.kernel_size == self.stride == self.groups == 1:
             y = tf.matmul(x, kernel[0])
         else:
             kernel = merge_groups(kernel, self.groups)
             y = tf.nn.conv1d(x, kernel, self.stride, "VALID", dilations=self.dilation)
-        return tf.nn.bias_add(y, self.bias)
+        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
 
 
 class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
@@ -89,7 +90,7 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
     """
 
     def __init__(self, filters, stride, normalization="weight", seed=0, name=None):
-        super().__init__(name=name)
+        super().__init__(name=name, autocast=False)
         if stride < 2 or stride % 2:
             raise ValueError(f"stride must be an even number from 2, not {stride}")
         self.filters, self.stride = filters, stride
@@ -109,14 +110,15 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
         """[batch, time, channels] -> [batch, time * stride, filters]."""
         # Before cropping, block b of `stride` outputs sees frame b by the first half of the taps
         # and frame b - 1 by the second: a convolution of width 2, faster than a transposed one.
-        kernel = tf.reshape(self.effective_kernel(), [2, self.stride * self.filters, -1])
+        kernel = tf.cast(self.effective_kernel(), x.dtype)
+        kernel = tf.reshape(kernel, [2, self.stride * self.filters, -1])
         y = tf.nn.conv1d(
             pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID"
         )
         y = tf.reshape(y, [tf.shape(x)[0], -1, self.filters])
         frames = tf.shape(x)[1] * self.stride
         return tf.nn.bias_add(
-            tf.slice(y, [0, self.stride // 2, 0], [-1, frames, -1]), self.bias
+            tf.slice(y, [0, self.stride // 2, 0], [-1, frames, -1]), tf.cast(self.bias, x.dtype)
         )
 
 
@@ -152,5 +154,5 @@ def merge_groups(kernel, groups):
     if merged == 1:
         return kernel
     parts = tf.reshape(kernel, [width, 1, channels, groups // merged, merged, -1])
-    place = tf.reshape(tf.eye(merged), [1, merged, 1, 1, merged, 1])
+    place = tf.reshape(tf.eye(merged, dtype=kernel.dtype), [1, merged, 1, 1, merged, 1])
     return tf.reshape(parts * place, [width, merged * channels, filters])

@@ -38,6 +38,7 @@ from tfwave.losses.spectral import LEAST_POWER, RESOLUTIONS, multi_resolution_st
 from tfwave.models import signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
+from tfwave.models.precision import Pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,10 +135,8 @@ class MelGAN(keras.Model):
         self.discriminator.build()
         self.step = step_counter()
         self.built = True
-        self._generate = tf.function(
-            self.generator.call, autograph=False,
-            input_signature=[tf.TensorSpec([None, None, config.mel.n_mels], tf.float32)],
-        )  # fmt: skip
+        spec = tf.TensorSpec([None, None, config.mel.n_mels], tf.float32)
+        self._generate = Pass(self.generator.call, [spec])
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, run_eagerly=False):
         """Set the optimisers; without arguments Adam at the rates of the configuration.
@@ -273,20 +272,24 @@ class MelGAN(keras.Model):
         fake = self.generator(features)[:, :, 0]
         return {"mel_error": tf.reduce_mean(tf.abs(self.features(fake) - features))}
 
-    def generate(self, features):
+    def generate(self, features, precision="float32"):
         """Make waveforms.
 
         Args:
           features: float32 [batch, frames, n_mels], from `features` or of the same recipe; at least
             4 frames, which the mirrored padding needs.
+          precision: of activations and kernels: "float32", or "bfloat16" for machines that multiply
+            it faster.
 
         Returns:
           float32 [batch, frames * hop_length, 1] in [-1, 1].
 
         Raises:
-          ValueError: features of another shape, with too few frames, or not finite.
+          ValueError: features of another shape, with too few frames, or not finite; unknown
+            precision.
         """
-        return self._generate(mels.check_features(features, self.config.mel, least=4))
+        features = mels.check_features(features, self.config.mel, least=4)
+        return self._generate(features, precision=precision)
 
     def summaries(self, step, data):
         """Write audio and pictures of recordings and of what is made from their mel spectrograms.

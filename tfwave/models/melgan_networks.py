@@ -26,7 +26,7 @@ class ResidualBlock(keras.layers.Layer):
     """
 
     def __init__(self, channels, dilation, kind, normalization, seed, name):
-        super().__init__(name=name)
+        super().__init__(name=name, autocast=False)
         self.channels = channels
 
         def convolution(part, size=1, dilation=1):
@@ -98,20 +98,28 @@ class Generator(keras.Model):
         self.last.build((None, None, width))
         self.built = True
 
-    def call(self, features):
-        """float32 [batch, frames, n_mels], at least 4 frames -> [batch, frames * hop_length, 1]."""
-        return self.activations(features)[-1]
+    def call(self, features, precision=tf.float32):
+        """Make waveforms.
 
-    def activations(self, features):
+        Args:
+          features: float32 [batch, frames, n_mels], at least 4 frames.
+          precision: type of the activations and kernels.
+
+        Returns:
+          float32 [batch, frames * hop_length, 1].
+        """
+        return self.activations(features, precision)[-1]
+
+    def activations(self, features, precision=tf.float32):
         """The output of the first layer and of each upsampling, then the waveform."""
-        x = self.first(features)
+        x = self.first(tf.cast(features, precision))
         found = [x]
         for upsampling, stack in zip(self.upsampling, self.stacks, strict=True):
             x = upsampling(_activate(x))
             found.append(x)
             for block in stack:
                 x = block(x)
-        return [*found, tf.tanh(self.last(_activate(x)))]
+        return [*found, tf.tanh(tf.cast(self.last(_activate(x)), tf.float32))]
 
 
 class Discriminator(keras.Model):

@@ -29,9 +29,8 @@ from tfwave.losses.optimizers import TorchAdam
 from tfwave.models import signatures
 from tfwave.models.config_checks import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
+from tfwave.models.precision import Pass
 from tfwave.models.waveglow_networks import WaveGlowNetwork
-
-_PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,14 +92,8 @@ class WaveGlow(NetworkModel):
 
     def __init__(self, config: WaveGlowConfig, seed=0):
         super().__init__(config, WaveGlowNetwork(config, seed), seed)
-        signature = [tf.TensorSpec([None, None, n]) for n in (config.group, config.mel.n_mels)]
-        self._inverses = {
-            name: tf.function(
-                lambda z, features, kind=kind: self.network.inverse(z, features, kind),
-                autograph=False, input_signature=signature,
-            )
-            for name, kind in _PRECISIONS.items()
-        }  # fmt: skip
+        specs = [tf.TensorSpec([None, None, n]) for n in (config.group, config.mel.n_mels)]
+        self._inverse = Pass(self.network.inverse, specs)
 
     def default_optimizer(self):
         """Adam at the rate of the configuration."""
@@ -173,11 +166,7 @@ class WaveGlow(NetworkModel):
         expected = self.noise_shape(features)
         if tuple(z.shape) != expected:
             raise ValueError(f"noise must have shape {list(expected)}, not {list(z.shape)}")
-        if precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision is {precision!r}; it must be one of {', '.join(_PRECISIONS)}"
-            )
-        return self._inverses[precision](z, features)[:, :, tf.newaxis]
+        return self._inverse(z, features, precision=precision)[:, :, tf.newaxis]
 
     def generate(self, features, sigma=0.6, seed=0, noise=None, precision="float32"):
         """Make waveforms.

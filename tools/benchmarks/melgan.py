@@ -19,8 +19,11 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     Returns:
       {name: figure} as `measure.summary` makes them.
     """
-    sides = {"tfwave": measure.Side(prepare_generation, model_dim)}
-    sides[PLAIN] = measure.Side(prepare_plain, model_dim)
+    sides = {
+        "tfwave": measure.Side(prepare_generation, model_dim, "float32"),
+        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "bfloat16"),
+        PLAIN: measure.Side(prepare_plain, model_dim),
+    }
     if torch_python:
         sides[TORCH] = measure.Side(prepare_torch, model_dim, python=torch_python)
     samples, name = 256 * FRAMES, f"generation of {FRAMES} frames"
@@ -32,7 +35,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     )
 
 
-def prepare_generation(model_dim):
+def prepare_generation(model_dim, precision):
     """One clip from a mel spectrogram."""
     import tensorflow as tf
 
@@ -40,7 +43,7 @@ def prepare_generation(model_dim):
 
     model = folded(MelGAN(MelGANConfig(channels=model_dim)))
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
-    return lambda: model.generate(features).numpy()
+    return lambda: model.generate(features, precision).numpy()
 
 
 def prepare_plain(model_dim):
