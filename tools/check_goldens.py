@@ -1,6 +1,7 @@
 """Compare tfwave with golden vectors that the authors' code made.
 
     python tools/check_goldens.py tests/goldens/wavegan tests/goldens/wavenet
+    python tools/check_goldens.py tests/goldens/mel/mel.npz --verbose
 
 Prints for every case the worst error relative to its tolerance, and ends with exit code 1 when one
 is over it or a case has no check.
@@ -72,21 +73,27 @@ CHECKS_BY_ARRAY = (
 
 
 def main(argv):
-    folders = argv[1:]
-    if not folders:
-        raise ValueError("name one or more folders of golden cases")
+    places = argv[1:]
+    if not places:
+        raise ValueError("name one or more golden cases (.npz) or folders of them")
     failed = total = 0
-    for folder in folders:
-        if not os.path.isdir(folder):
-            raise ValueError(f"{folder}: no such folder")
-        paths = sorted(str(path) for path in pathlib.Path(folder).glob("*.npz"))
-        if not paths:
-            raise ValueError(f"{folder}: no golden case (.npz) in this folder")
-        for path in paths:
-            total += 1
-            failed += not _check(path, flags.FLAGS.verbose)
+    for path in [path for place in places for path in _cases(place)]:
+        total += 1
+        failed += not _check(path, flags.FLAGS.verbose)
     print(f"{total - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _cases(place):
+    """The golden cases of a folder, or the one that is named."""
+    if os.path.isfile(place):
+        return [place]
+    if not os.path.isdir(place):
+        raise ValueError(f"{place}: no such file or folder")
+    paths = sorted(str(path) for path in pathlib.Path(place).glob("*.npz"))
+    if not paths:
+        raise ValueError(f"{place}: no golden case (.npz) in this folder")
+    return paths
 
 
 def _check(path, verbose):
@@ -103,7 +110,11 @@ def _check(path, verbose):
     if check is None:
         print(f"FAIL {path}: no check for what it ran, {ran or 'which it does not say'!r}")
         return False
-    results = check(golden)
+    try:
+        results = check(golden)
+    except ValueError as error:
+        print(f"FAIL {path}: {cli.one_line(error)}")
+        return False
     if not results:
         print(f"FAIL {path}: its check knows none of its arrays")
         return False

@@ -39,6 +39,12 @@ def test_a_wrong_matrix_fails(golden):
     assert failures(wrong) == {"fatchord: mel_basis"}
 
 
+def test_sizes_are_those_of_the_settings(golden):
+    other = copy.deepcopy(golden)
+    other.cfg["melgan"]["n_mel_channels"] = 79
+    assert failures(other) == {"melgan", "melgan: mel_basis"}
+
+
 def test_an_output_too_many_or_missing_fails(golden):
     wrong = copy.deepcopy(golden)
     wrong.outputs["another"] = wrong.outputs.pop("melgan")

@@ -1,5 +1,7 @@
 """The golden vectors that the project ships come out of it, and a wrong one is caught."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,17 @@ def test_a_case_without_a_check_fails(run_script, tmp_path):
     assert done.returncode == 1 and "no check for what it ran" in done.stdout
 
 
+def test_a_case_of_sizes_that_no_model_has_fails(run_script, goldens, tmp_path):
+    source = goldens / "melgan" / "melgan_other_sizes.npz"
+    with np.load(source) as arrays:
+        cfg = json.loads(str(arrays["cfg"])) | {"num_D": 0}
+    path = tmp_path / "no_discriminator.npz"
+    _copy(source, path, cfg=np.array(json.dumps(cfg)))
+    done = run_script("tools/check_goldens.py", path)
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout and "MelGANConfig.discriminators is 0" in done.stdout
+
+
 def test_a_case_of_which_nothing_is_known_fails(run_script, goldens, tmp_path):
     with np.load(goldens / "wavegan" / "inception_score.npz") as arrays:
         np.savez(tmp_path / "new.npz", cfg=arrays["cfg"])
@@ -61,8 +74,8 @@ def test_a_case_of_which_nothing_is_known_fails(run_script, goldens, tmp_path):
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        ([], "name one or more folders"),
-        (["/nowhere"], "/nowhere: no such folder"),
+        ([], "name one or more golden cases"),
+        (["/nowhere"], "/nowhere: no such file or folder"),
         (["."], "no golden case"),
     ],
 )

@@ -203,7 +203,8 @@ def mel_matrix(config):
     """Return the triangles of a configuration, each of unit area over Hz.
 
     Returns:
-      float32 array [n_mels, n_fft // 2 + 1], equal to librosa's `filters.mel` bit for bit.
+      float32 array [n_mels, n_fft // 2 + 1], equal to librosa's `filters.mel` to the bit
+      under one version of NumPy.
     """
     bins = np.fft.rfftfreq(config.n_fft, 1.0 / config.sample_rate)
     low, high = hertz_to_mel([config.f_min, config.highest])

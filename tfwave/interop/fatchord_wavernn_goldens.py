@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.interop.goldens import compare
+from tfwave.interop.goldens import compare, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models import fatchord_wavernn_generation as generation
@@ -94,7 +94,9 @@ def check_fatchord(golden):
             continue
         expected = golden.outputs[name]
         tolerance = _tolerance(name, expected, model.config)
-        results.append(compare(f"out/{name}", found[name], expected, tolerance))
+        # Sums of many terms are as large as there are terms.
+        compared = relative if name.endswith(("grad_norm_all", "in_float64")) else compare
+        results.append(compared(f"out/{name}", found[name], expected, tolerance))
     return results
 
 

@@ -49,6 +49,10 @@ def read_golden(path: str) -> Golden:
     return Golden(os.path.splitext(os.path.basename(path))[0], *parts, cfg)
 
 
+# Of the entries of a mel matrix: their last bit depends on the version of NumPy.
+BASIS_TOLERANCE = 1e-12
+
+
 def compare(name: str, actual, expected, tolerance: float) -> tuple[str, float, float]:
     """The worst absolute error of an array; infinite where shape or finiteness differ."""
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
@@ -64,3 +68,12 @@ def relative(name: str, actual, expected, tolerance: float = 2e-5) -> tuple[str,
         return name, float("inf"), tolerance
     scale = 1.0 + np.abs(expected)
     return compare(name, actual / scale, expected / scale, tolerance)
+
+
+def of_largest(name: str, actual, expected, tolerance: float) -> tuple[str, float, float]:
+    """`compare` with a tolerance for values up to 1, and as many times that as the largest is.
+
+    For gradients: each is a sum of terms of all sizes, whose order is free.
+    """
+    largest = np.abs(np.asarray(expected, np.float64)).max(initial=1.0)
+    return compare(name, actual, expected, tolerance * float(largest))

@@ -4,14 +4,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.interop.goldens import compare
+from tfwave.interop.goldens import BASIS_TOLERANCE, compare, of_largest
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.melgan import MelGAN, MelGANConfig
 
 # Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
 _TOLERANCE = 1e-5
 _MEL_TOLERANCE = 2e-5
-_WEIGHT_TOLERANCE = 1e-7
+# Adam's first step is the rate, 1e-4, times the sign of a gradient, but for gradients of the size of
+# its epsilon, which float32 only just holds.
+_WEIGHT_TOLERANCE = 2e-6
 
 
 def check_audio2mel(golden):
@@ -27,7 +29,7 @@ def check_audio2mel(golden):
     config = _mel(settings, settings["n_mel_channels"])
     found = mel_spectrogram(golden.inputs["audio"], config)
     return [
-        compare("w/mel_basis", mel_matrix(config), golden.weights["mel_basis"], 0.0),
+        compare("w/mel_basis", mel_matrix(config), golden.weights["mel_basis"], BASIS_TOLERANCE),
         compare("out/log_mel", found, golden.outputs["log_mel"], _MEL_TOLERANCE),
     ]
 
@@ -67,6 +69,7 @@ def melgan_of(golden):
     cfg = golden.cfg
     config = MelGANConfig(
         mel=_mel(cfg["mel"], cfg["n_mel_channels"]),
+        ratios=cfg.get("ratios", MelGANConfig.ratios),
         channels=cfg["ngf"],
         residual_blocks=cfg["n_residual_layers"],
         discriminators=cfg["num_D"],
@@ -149,7 +152,8 @@ def _check_gradients(model, prefix, network, variables, gradients, results):
             path, _, part = name.removeprefix(prefix + "/").rpartition("/")
             layer = layers[f"{network}/{path}"]
             variable = {"v": layer.kernel, "g": layer.gain, "bias": layer.bias}[part]
-            results.add(name, by_variable[inner_variable(variable).ref()])
+            gradient = by_variable[inner_variable(variable).ref()]
+            results.add(name, gradient, compared=of_largest)
 
 
 def _check_step(model, waveform, results):
@@ -173,6 +177,6 @@ class _Results:
         self.golden = golden
         self.found = []
 
-    def add(self, name, actual, tolerance=_TOLERANCE):
+    def add(self, name, actual, tolerance=_TOLERANCE, compared=compare):
         expected = self.golden.outputs[name]
-        self.found.append(compare(f"out/{name}", np.asarray(actual), expected, tolerance))
+        self.found.append(compared(f"out/{name}", np.asarray(actual), expected, tolerance))

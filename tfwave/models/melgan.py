@@ -82,7 +82,7 @@ class MelGANConfig(WithMel):
         object.__setattr__(self, "ratios", tuple(self.ratios))
         object.__setattr__(self, "stft_resolutions", tuple(map(tuple, self.stft_resolutions)))
         for field in (
-            "channels", "residual_blocks", "discriminators", "discriminator_channels",
+            "channels", "discriminators", "discriminator_channels",
             "discriminator_layers", "discriminator_stride", "discriminator_max_channels",
             "batch_size", "segment_len",
         ):  # fmt: skip
@@ -96,7 +96,8 @@ class MelGANConfig(WithMel):
             check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
         check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
-        for field in ("feature_matching", "sample_l1", "stft_loss", "adversarial_from"):
+        for field in ("residual_blocks", "feature_matching", "sample_l1", "stft_loss",
+                      "adversarial_from"):  # fmt: skip
             check(self, field, getattr(self, field) >= 0, "0 or more")
         check(self, "stft_least_power", self.stft_least_power > 0, "above 0")
         check(self, "adversarial_from", self.stft_loss > 0 or not self.adversarial_from,
