@@ -11,8 +11,8 @@ from tfwave.models.melgan import MelGAN, MelGANConfig
 # Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
 _TOLERANCE = 1e-5
 _MEL_TOLERANCE = 2e-5
-# Adam's first step is the rate, 1e-4, times the sign of a gradient, but for gradients of the size of
-# its epsilon, which float32 only just holds.
+# Adam's first step is the rate, 1e-4, times the sign of a gradient, but for gradients of the size
+# of its epsilon, which float32 only just holds.
 _WEIGHT_TOLERANCE = 2e-6
 
 

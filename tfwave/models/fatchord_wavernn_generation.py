@@ -24,7 +24,6 @@ from tfwave.models.wavernn_cell import gates
 
 BLOCK = 512  # samples that one call of the compiled loop makes
 FADED = 20  # frames at the end of a clip over which it fades out
-_LEAST_ROWS = 16  # of a group: two groups were slower than one for 8 rows, faster for 32
 
 
 class Weights(typing.NamedTuple):
@@ -205,14 +204,14 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
       temperature: above 0; below 1 keeps closer to the likely.
       greedy: take the most likely value each time instead of a draw.
       xla: compile the loop (seconds, once for each shape), or run it op by op.
-      groups: of rows, made at the same time; by default one for each core, if each has 16 rows.
+      groups: of rows, made at the same time; by default one for each core.
 
     Returns:
       float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
     """
     config, (batch, samples, _) = network.config, rows.shape
     weights, loop = fold_weights(network), compiled(config, greedy, xla)
-    groups = row_groups(batch, groups, _LEAST_ROWS)
+    groups = row_groups(batch, groups)
     states = [start(config, group.stop - group.start) for group in groups]
     temperature, blocks = tf.constant(temperature, tf.float32), []
     for first in range(0, samples, BLOCK):
