@@ -133,16 +133,28 @@ def test_blocks_multiply_as_the_whole_matrix(block, share):
     kept = block_sparsity.strongest(matrix, share, block)
     matrix = matrix * block_sparsity.expand(kept, block)
     x = tf.constant(rng.normal(size=(5, 80)), tf.float32)
-    sparse = block_sparsity.to_blocks(matrix, block)
+    sparse = block_sparsity.to_blocks(matrix)
     expected = tf.matmul(x, matrix)
     np.testing.assert_allclose(block_sparsity.product(x, sparse), expected, atol=1e-5)
-    if share == 0.97:  # what is read is what is there, but for the last chunk of each group
-        most = np.count_nonzero(matrix) + 96 * 16
-        assert sparse.values.shape.num_elements() <= most
+    assert np.count_nonzero(sparse.values) == np.count_nonzero(matrix)
+    # What is read are the inputs of each group of 16 outputs, but for the last chunk.
+    reached = np.any(np.reshape(matrix, [80, 6, 16]), axis=2)
+    assert sparse.values.shape.num_elements() <= 16 * (np.count_nonzero(reached) + 6 * 16)
+    assert block_sparsity.is_worth_blocks(matrix) == (reached.mean() <= 0.4)
+
+
+def test_groups_are_smaller_where_16_outputs_do_not_divide():
+    matrix = np.random.default_rng(0).normal(size=(20, 36)).astype(np.float32)
+    matrix[:, 4:] = 0.0
+    sparse = block_sparsity.to_blocks(matrix)
+    assert sparse.values.shape == (2, 16, 4)
+    x = np.random.default_rng(1).normal(size=(3, 20)).astype(np.float32)
+    found = block_sparsity.product(tf.constant(x), sparse)
+    np.testing.assert_allclose(found, x @ matrix, atol=1e-5)
 
 
 def test_a_matrix_of_zeros_multiplies_to_zeros():
-    sparse = block_sparsity.to_blocks(np.zeros([32, 48], np.float32), "16x1")
+    sparse = block_sparsity.to_blocks(np.zeros([32, 48], np.float32))
     assert sparse.values.shape[0] == 0
     found = block_sparsity.product(tf.ones([2, 32]), sparse)
     np.testing.assert_array_equal(found, np.zeros([2, 48]))

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.layers.block_sparsity import Blocks, PruningConfig
+from tfwave.layers.block_sparsity import Blocks, PruningConfig, is_worth_blocks
 from tfwave.layers.tracking import trained_variables
 from tfwave.models import wavernn_generation as generation
 from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
@@ -151,6 +151,16 @@ def test_folding_a_sparse_network_keeps_only_what_is_left(models):
     assert values == np.count_nonzero(cell.effective_recurrent())
     assert all(isinstance(matrix, Blocks) for matrix in weights.outputs)
     assert isinstance(generation.fold(cell).recurrent, tf.Tensor)
+
+
+def test_by_default_matrices_are_sparse_where_that_is_faster(models):
+    cell = models("pruned").network.cell
+    weights, dense = generation.fold(cell, sparse=None), generation.fold(cell)
+    pairs = [(weights.recurrent, dense.recurrent), *zip(weights.outputs, dense.outputs)]
+    chosen = [isinstance(matrix, Blocks) for matrix, _ in pairs]
+    assert chosen == [is_worth_blocks(whole) for _, whole in pairs]
+    alone = models("alone").network.cell
+    assert isinstance(generation.fold(alone, sparse=None).recurrent, tf.Tensor)
 
 
 # Draws.

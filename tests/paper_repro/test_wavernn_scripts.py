@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from tfwave.papers import published, wavernn_rows
+from tfwave.papers.wavernn_speed import TABLE4
 
 TABLE3 = "paper_repro/wavernn_table3.py"
 TABLE1 = "paper_repro/wavernn_table1.py"
@@ -126,7 +127,7 @@ def test_speeds_stand_beside_the_papers(run_script, tmp_path, script, column, ro
 
 
 def test_a_folder_of_other_speeds_is_refused(run_script, tmp_path):
-    settings = {"table": "wavernn_table4", "protocol": 1, "threads": 1}
+    settings = {"table": "wavernn_table4", "protocol": TABLE4.protocol, "threads": 1}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     done = run_script("paper_repro/wavernn_table4.py", f"--out_dir={tmp_path}")
     assert done.returncode == 2 and "threads is 1 there and 2 here" in done.stderr

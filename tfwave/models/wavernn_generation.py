@@ -11,12 +11,11 @@ import typing
 
 import tensorflow as tf
 
-from tfwave.layers.block_sparsity import product, to_blocks
+from tfwave.layers.block_sparsity import Blocks, is_worth_blocks, product, to_blocks
 from tfwave.losses import likelihood
 from tfwave.models.wavernn_cell import gates, scaled, waveform_of
 
 BLOCK = 512  # samples that one call of the compiled loop makes
-_WORTH = 0.75  # share of zeros in R from which on a sparse matrix is faster than the whole one
 
 
 class Weights(typing.NamedTuple):
@@ -43,17 +42,16 @@ def fold(cell, sparse=False) -> Weights:
 
     Args:
       cell: DualSoftmaxCell.
-      sparse: whether pruned matrices are kept as their blocks.
+      sparse: whether pruned matrices are kept as their blocks; None for those where that is
+        faster, which must not be asked for inside a graph.
     """
-    recurrent = by_halves(cell.effective_recurrent())
-    outputs = cell.effective_outputs()
-    if sparse:
-        if cell.recurrent_mask is not None:
-            recurrent = to_blocks(recurrent, cell.recurrent_mask.config.block)
-        outputs = [
-            matrix if mask is None else to_blocks(matrix, mask.config.block)
-            for matrix, mask in zip(outputs, cell.output_masks, strict=True)
-        ]
+
+    def kept(matrix, mask):
+        chosen = mask is not None and (is_worth_blocks(matrix) if sparse is None else sparse)
+        return to_blocks(matrix) if chosen else matrix
+
+    recurrent = kept(by_halves(cell.effective_recurrent()), cell.recurrent_mask)
+    outputs = map(kept, cell.effective_outputs(), cell.output_masks)
     kernel = by_halves(cell.masked_inputs_kernel())
     return Weights(
         recurrent, kernel[:2], kernel[2, kernel.shape[1] // 2 :],
@@ -218,13 +216,10 @@ def stream(
     """
     config = network.config
     features, clips, samples = checked(config, samples, features, clips, temperature, padded)
-    if sparse is None:
-        mask = network.cell.recurrent_mask
-        sparse = mask is not None and float(mask.sparsity()) >= _WORTH
     weights = fold(network.cell, sparse)
     local = frame_terms(network, features, clips)
     # Sparse weights stay in the cache, so that a batch would save nothing: a clip for each core.
-    size = 1 if sparse else clips
+    size = 1 if isinstance(weights.recurrent, Blocks) else clips
     groups = [slice(first, first + size) for first in range(0, clips, size)]
     states = [start(config.units, config.bins, size) for _ in groups]
     run = compiled(config.bins, config.hop_length, xla)
