@@ -26,9 +26,9 @@ import numpy as np
 import tensorflow as tf
 
 BLOCKS = {"element": (1, 1), "4x4": (4, 4), "16x1": (16, 1)}  # name -> outputs, inputs
-_CHUNK = 16  # inputs of a chunk of `Blocks`
+_CHUNK = 32  # inputs of a chunk of `Blocks`
 _GROUP = 16  # outputs of a group, where the matrix has a multiple of them
-_WORTH = 0.4  # share of a matrix up to which `Blocks` of it are faster than the whole
+_WORTH = 0.6  # share of a matrix up to which `Blocks` of it are faster than the whole
 
 
 @dataclasses.dataclass(frozen=True)
