@@ -58,7 +58,7 @@ TABLE4 = vocoder_table(
     "melgan_table4", "melgan", "table4", f"Table 4 of {_NAME} (unseen speakers)",
     (_GRIFFIN_LIM, _MELGAN, _RANDOM_PHASES, _RECORDING),
     _SIX_SPEAKERS,
-    ("The paper trained on six speakers of its own and tested on VCTK; here the corpus is divided "
-     "by speakers, so that none of the test's is heard in training.",),
+    ("The paper trained on six speakers of its own and tested on VCTK; here a corpus of three "
+     "speakers or more is divided by speakers, so that none of the test's is heard in training.",),
     unseen_speakers=True,
 )  # fmt: skip
