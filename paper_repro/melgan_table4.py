@@ -10,7 +10,7 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 
 from tfwave import cli
 
-cli.define_table_flags("melgan_table4", "griffin_lim, melgan, griffin_lim_0, original")
+cli.define_table_flags("melgan_table4", "griffin_lim, melgan, griffin_lim_0, world, original")
 
 
 def main(argv):

@@ -10,7 +10,7 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 
 from tfwave import cli
 
-cli.define_table_flags("waveglow_table1", "griffin_lim, wavenet, waveglow, original")
+cli.define_table_flags("waveglow_table1", "griffin_lim, wavenet, waveglow, world, original")
 
 
 def main(argv):

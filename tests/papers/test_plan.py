@@ -3,7 +3,7 @@
 import pytest
 
 from tfwave.papers import provenance
-from tfwave.papers.plan import Plan, duration
+from tfwave.papers.plan import Plan, counted, duration
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,11 @@ from tfwave.papers.plan import Plan, duration
 )  # fmt: skip
 def test_duration_in_words(seconds, words):
     assert duration(seconds) == words
+
+
+def test_nouns_agree_with_their_numbers():
+    words = [counted(count, "clip") for count in (0, 1, 1200)]
+    assert words == ["0 clips", "1 clip", "1,200 clips"]
 
 
 def test_time_left_is_estimated_from_trained_rows_only():
@@ -44,6 +49,15 @@ def test_provenance_has_no_host_name():
     made = provenance.collect()
     assert socket.gethostname() not in repr(made)
     assert made["packages"]["numpy"][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("then", "packages", "since"),
+    [({"numpy": "not installed"}, ["numpy"], True), ({}, ["numpy"], True),
+     ({"numpy": "1.0"}, ["numpy"], False), ({}, ["no-such-package"], False), ({}, [], False)],
+)  # fmt: skip
+def test_packages_installed_since_are_found(then, packages, since):
+    assert provenance.installed_since({"provenance": {"packages": then}}, packages) is since
 
 
 def test_git_revision_is_unknown_outside_of_git(monkeypatch):

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfwave import files
+from tfwave.audio import world
 from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.store import store_of
 from tfwave.data.utterances import training_slices
 from tfwave.models.fatchord_wavernn import FatchordConfig
 from tfwave.models.wavernn import WaveRNNConfig
-from tfwave.papers import runner
+from tfwave.papers import provenance, runner, waveglow_table1
 from tfwave.papers.rows import make_row
-from tfwave.papers.speech_table import Options
+from tfwave.papers.speech_table import Options, reproduce
 from tfwave.papers.vocoder_presets import presets_of
 from tfwave.papers.vocoder_systems import TRAINED, vocode
 from tfwave.papers.vocoder_workbench import Workbench
@@ -78,8 +80,43 @@ def test_only_recordings_that_can_be_measured_are_heard(bench, tmp_path):
     row = make_row("griffin_lim_0", "", iterations=0)
     results = runner.open_results(tmp_path / "out", {})
     bench.compute(row, results)
-    assert results.load(row.slug)["counts"] == "1 recordings, 0 s"
+    assert results.load(row.slug)["counts"] == "1 recording, 0 s"
 
     short = dataclasses.replace(bench.preset, clip_seconds=0.1)
     with pytest.raises(ValueError, match="noise: no test recording lasts 6144 samples"):
         Workbench(bench.corpus, short, bench.options, None).compute(row, results)
+
+
+def test_what_missed_a_package_is_made_when_it_has_come(bench, tmp_path, monkeypatch):
+    """A finished row is measured again, one that was left out is made, and neither twice."""
+    said, installed = [], set()
+
+    def version(package):
+        return "1.0" if package in installed else "not installed"
+
+    def resynthesize(waveform, sample_rate):
+        if "pyworld" not in installed:
+            raise world.MissingPackage("pyworld")
+        return waveform
+
+    monkeypatch.setattr(provenance, "_version", version)
+    monkeypatch.setattr(world, "resynthesize", resynthesize)
+    options = Options(tmp_path, bench.options.cache_dir, say=said.append)
+    rows = [make_row("griffin_lim", "Griffin-Lim", iterations=0), make_row("world", "WORLD")]
+
+    def run():
+        said.clear()
+        reproduce(waveglow_table1.TABLE, bench.corpus, bench.preset, rows, options, None)
+        return files.read_json(tmp_path / "results.json")["rows"]
+
+    made = run()
+    assert made["world"]["status"] == "needs the package pyworld"
+    assert 'pip install "tfwave[vocoder]"' in said[-1]
+    assert made["griffin_lim"]["status"] == "done"
+    installed.add("pyworld")
+    made = run()
+    assert made["world"]["values"]["log_spectral_distance"]["reproduced"]["mean"] == 0
+    assert [line for line in said if "done in" in line] == [said[1], said[3]]
+    run()
+    assert said == [f"[row {n} of 2] {row.label}: already done, nothing to compute"
+                    for n, row in enumerate(rows, 1)]  # fmt: skip

@@ -5,7 +5,7 @@ The ablation was trained for 400,000 iterations (section 3.1), the other MelGANs
 
 from tfwave.papers.rows import make_row
 from tfwave.papers.vocoder_presets import QUICK_ABLATION, presets_of
-from tfwave.papers.vocoder_tables import vocoder_table
+from tfwave.papers.vocoder_tables import WORLD, vocoder_table
 
 _RECORDING = make_row("original", "Original", about="The recordings.")
 _GRIFFIN_LIM = make_row(
@@ -51,12 +51,12 @@ TABLE3 = vocoder_table(
     "melgan_table3", "melgan", "table3", f"Table 3 of {_NAME}",
     (_GRIFFIN_LIM, make_row("waveglow", "WaveGlow", "waveglow", "256 channels where published."),
      make_row("wavenet", "WaveNet", "wavenet", "24 layers, ten logistics where published."),
-     _MELGAN, _RANDOM_PHASES, _RECORDING),
+     _MELGAN, _RANDOM_PHASES, WORLD, _RECORDING),
     _COMPARED,
 )  # fmt: skip
 TABLE4 = vocoder_table(
     "melgan_table4", "melgan", "table4", f"Table 4 of {_NAME} (unseen speakers)",
-    (_GRIFFIN_LIM, _MELGAN, _RANDOM_PHASES, _RECORDING),
+    (_GRIFFIN_LIM, _MELGAN, _RANDOM_PHASES, WORLD, _RECORDING),
     _SIX_SPEAKERS,
     ("The paper trained on six speakers of its own and tested on VCTK; here a corpus of three "
      "speakers or more is divided by speakers, so that none of the test's is heard in training.",),

@@ -40,14 +40,19 @@ class Plan:
         self._say(f"{self._head(slug)}: done in {duration(seconds)}")
         return seconds
 
-    def failed(self, slug):
-        """Say that a row could not be computed."""
+    def failed(self, slug, why="failed, going on with the next row"):
+        """Say that a row could not be computed, in the words of `why`."""
         self._left.pop(slug)
-        self._say(f"{self._head(slug)}: failed, going on with the next row")
+        self._say(f"{self._head(slug)}: {why}")
 
     def _head(self, slug):
         number = list(self._labels).index(slug) + 1
         return f"[row {number} of {len(self._labels)}] {self._labels[slug][0]}"
+
+
+def counted(count, noun):
+    """Return a number with its noun: "1 recording", "1,200 recordings"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(seconds):

@@ -12,7 +12,9 @@ import tfwave
 
 _PACKAGES = (
     "tensorflow", "keras", "numpy", "scipy", "soundfile", "soxr", "espeakng-loader", "matplotlib",
+    "pyworld", "pesq", "pystoi",
 )  # fmt: skip
+_MISSING = "not installed"
 
 
 def collect():
@@ -26,6 +28,19 @@ def collect():
         "gpus": _gpus(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def installed_since(result, packages):
+    """Whether one of `packages` is installed now that was missing when a result was made.
+
+    Args:
+      result: dict with the "provenance" that `collect` returned then.
+      packages: names.
+    """
+    then = result["provenance"]["packages"]
+    return any(
+        then.get(name, _MISSING) == _MISSING and _version(name) != _MISSING for name in packages
+    )
 
 
 def git_revision():
@@ -54,7 +69,7 @@ def _version(package):
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _MISSING
 
 
 def _gpus():

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfwave import files
 from tfwave.audio.files import write_wav
-from tfwave.papers import published, ratings, report, runner
+from tfwave.audio.world import MissingPackage
+from tfwave.papers import provenance, published, ratings, report, runner
 from tfwave.papers.plan import Plan
 from tfwave.training import checkpoints
 from tfwave.training.config import PROFILED, TrainingConfig
@@ -58,6 +59,8 @@ class Table:
       reference: slug of the row of recordings; empty for a table without clips.
       status: {slug: why this row cannot be computed}.
       unseen_speakers: whether nobody speaks in the test who is heard in training.
+      optional: packages without which a row has fewer scores; one that is installed later has
+        finished rows measured again.
     """
 
     name: str
@@ -75,10 +78,14 @@ class Table:
     reference: str = ""
     status: dict = dataclasses.field(default_factory=dict)
     unseen_speakers: bool = False
+    optional: tuple = ()
 
 
 def reproduce(table, corpus, preset, rows, options, strategy):
     """Compute the wanted rows that the result folder does not hold yet; report after each of them.
+
+    Weights that are trained already are taken as they are. A row whose package is missing is said
+    and left out.
 
     Args:
       table: `Table`.
@@ -101,17 +108,24 @@ def reproduce(table, corpus, preset, rows, options, strategy):
     results = runner.open_results(options.out_dir, _settings(table, preset, options, corpus))
     rows = [row for row in rows if row.slug not in table.status]
     plan = Plan({row.slug: (row.label, int(row.trained)) for row in rows}, options.say)
+    status = dict(table.status)
     try:
         for row in rows:
-            if results.load(row.slug, bench.row_settings(row)):
+            done = results.load(row.slug, bench.row_settings(row))
+            if done and not provenance.installed_since(done, table.optional):
                 plan.cached(row.slug)
                 continue
             plan.start(row.slug)
-            bench.compute(row, results)
+            try:
+                bench.compute(row, results)
+            except MissingPackage as error:
+                plan.failed(row.slug, f"left out, {error}")
+                status[row.slug] = f"needs the package {error.package}"
+                continue
             plan.finish(row.slug)
-            write_report(table, results)
+            write_report(table, results, status)
     finally:
-        made = write_report(table, results)
+        made = write_report(table, results, status)
     return made
 
 
@@ -132,8 +146,14 @@ def _settings(table, preset, options, corpus):
     }
 
 
-def write_report(table, results):
-    """Write the report of a result folder of a `Table`; returns the `report.Report`."""
+def write_report(table, results, status):
+    """Write the report of a result folder of a `Table`; returns the `report.Report`.
+
+    Args:
+      table: `Table`.
+      results: `runner.Results`.
+      status: {slug: why this row has no result}.
+    """
     paper = published.load_paper(table.paper)
     judged = (paper.tables[table.listeners],) if table.listeners else ()
     rated = {}
@@ -142,7 +162,7 @@ def write_report(table, results):
         rated = ratings.read_ratings(results.path, slugs, human.columns)
     made = report.build(
         paper, _headline(table, results.settings), paper.tables[table.measured], judged, table.rows,
-        results, rated, table.status,
+        results, rated, status,
     )  # fmt: skip
     report.write(made, results)
     return made

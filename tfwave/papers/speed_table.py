@@ -7,7 +7,7 @@ import numpy as np
 
 from tfwave import files
 from tfwave.papers import published, report, runner
-from tfwave.papers.plan import Plan
+from tfwave.papers.plan import Plan, counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +77,8 @@ def reproduce(table, preset, out_dir, threads, say=print):
 
 
 def _write(table, preset, threads, results):
-    plural = "s" if threads != 1 else ""
     headline = report.Headline(
-        title=f"{table.title}: {preset.name} preset, {threads} CPU thread{plural}",
+        title=f"{table.title}: {preset.name} preset, {counted(threads, 'CPU thread')}",
         notes=table.notes,
     )
     paper = published.load_paper(table.paper)

@@ -11,6 +11,7 @@ from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows, evaluation_slices, training_slices
 from tfwave.metrics import vocoder as measures
 from tfwave.papers import speech_table
+from tfwave.papers.plan import counted
 from tfwave.papers.vocoder_systems import TRAINED, signal_processing, vocode
 
 _CLIP_SEED = 4_000_000
@@ -99,7 +100,8 @@ class Workbench:
         seconds["measure"] = time.monotonic() - begin
         speech_table.save_row(
             results, row, self.row_settings(row), rate, scores,
-            f"{len(clips)} recordings, {spoken / rate:.0f} s" if scores else "", facts, seconds,
+            f"{counted(len(clips), 'recording')}, {spoken / rate:.0f} s" if scores else "",
+            facts, seconds,
             [(name, name, made) for name, _, made in clips[: self.preset.clips]],
         )  # fmt: skip
 

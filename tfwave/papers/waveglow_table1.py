@@ -2,7 +2,7 @@
 
 from tfwave.papers.rows import make_row
 from tfwave.papers.vocoder_presets import presets_of
-from tfwave.papers.vocoder_tables import vocoder_table
+from tfwave.papers.vocoder_tables import WORLD, vocoder_table
 
 TABLE = vocoder_table(
     "waveglow_table1", "waveglow", "table1", "Table 1 of \u201cWaveGlow\u201d",
@@ -10,7 +10,7 @@ TABLE = vocoder_table(
      make_row("wavenet", "WaveNet", "wavenet", "24 layers, ten logistics where published."),
      make_row("waveglow", "WaveGlow", "waveglow",
               "The code's couplings of 256 channels where published, noise of 0.6 of its scale."),
-     make_row("original", "Ground truth", about="The recordings.")),
+     WORLD, make_row("original", "Ground truth", about="The recordings.")),
     presets_of("waveglow", "wavenet"),
     ("In the paper Griffin-Lim was given the magnitudes of the whole spectrum; here it is given "
      "the mel spectrogram, like the others.",),
