@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 
 from tfwave import files
-from tfwave.papers import figures, report, view
+from tfwave.papers import figures, melgan_tables, published, report, view
 from tfwave.papers.published import Value
 from tfwave.papers.wavegan_rows import ROWS
 
@@ -89,6 +89,39 @@ def test_terminal_table_is_narrow_enough(written):
     text = report.terminal(made)
     assert all(len(line) <= 115 for line in text.splitlines())
     assert "not run" in text and "interrupted" in text and "2.00 ± 0.05" in text
+
+
+def test_terminal_shows_the_papers_listeners_too(written):
+    made, _ = written
+    _, _, judged = report.terminal(made).partition("Judged by listeners")
+    line = next(line for line in judged.splitlines() if line.startswith("WaveGAN +"))
+    assert "\u2014 | unknown" in line and "\u2014 | 2.29 \u00b1 0.05" in line
+
+
+@pytest.fixture
+def copies(results):
+    """A report on copy-synthesis, whose measures are in no paper, with one finished row."""
+    paper = published.load_paper("melgan")
+    scores = {"log_spectral_distance": {"mean": 9.25, "pm": 0.5, "n": 8}}
+    results.save("melgan", {}, {"scores": scores, "clips": [], "counts": "8 recordings"})
+    headline = report.Headline("Table 3: a test", reference="original")
+    return report.build(paper, headline, paper.tables["copy_synthesis"], (paper.tables["table3"],),
+                        melgan_tables.TABLE3.rows, results, {})  # fmt: skip
+
+
+def test_columns_of_no_paper_show_what_was_reproduced_alone(copies, results):
+    report.write(copies, results)
+    text = (results.path / "table.md").read_text(encoding="utf-8")
+    assert "| MelGAN | 9.25 ± 0.50 | — | — | — | — | — |" in text
+    assert "| MelGAN | 3.61 ± 0.06 | — |  |" in text
+    shown = [line.split() for line in report.terminal(copies).splitlines()]
+    assert ["MelGAN", "9.25", "±", "0.50", *5 * "—"] in shown
+    assert ["MelGAN", "—", "|", "3.61", "±", "0.06"] in shown
+    page = _Page((results.path / "table.html").read_text(encoding="utf-8"))
+    kinds = [cell["class"].split()[0] for cell in page.all("td")]
+    measured, judged = len(copies.views) * 6, len(copies.human_views)
+    assert kinds == ["here"] * measured + ["paper", "here", "gap"] * judged
+    assert sum("alone" in cell["class"] for cell in page.all("td")) == measured
 
 
 def test_page_needs_nothing_from_outside(written):

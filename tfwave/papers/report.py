@@ -64,6 +64,14 @@ class Report:
         return (self.table, *self.human_tables)
 
     @property
+    def own_columns(self):
+        """Keys of the measured columns for which the paper has a value in no row."""
+        return frozenset(
+            column.key for i, column in enumerate(self.table.columns)
+            if all(v.cells[i].published == view.NOT_PUBLISHED for v in self.views)
+        )  # fmt: skip
+
+    @property
     def human_columns(self):
         """The columns that listeners judge."""
         return tuple(column for table in self.human_tables for column in table.columns)
@@ -167,7 +175,7 @@ def markdown(report):
     lines += [f"> **{warning}**  " for warning in report.headline.warnings]
     lines += ["", "; ".join(f"{name}: {value}" for name, value in report.headline.facts), ""]
     lines += _markdown_table(
-        report.table.columns, [(v.row.label, v.cells) for v in report.views]
+        report.table.columns, [(v.row.label, v.cells) for v in report.views], report.own_columns
     )
     if report.human_columns:
         lines += ["", "## Judged by listeners", ""]
@@ -192,17 +200,30 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(columns, rows):
-    """Return the lines of a table with paper, reproduced and difference per column."""
-    heads = [f"{_escape(c.label)} {c.arrow}{f' ({c.unit})' if c.unit else ''}" for c in columns]
-    head = "".join(f"| {h}: paper | reproduced | difference " for h in heads)
-    lines = [f"| System {head}|", "| --- " + "| ---: " * (3 * len(columns)) + "|"]
+def _markdown_table(columns, rows, own=()):
+    """Return the lines of a table with paper, reproduced and difference per column.
+
+    Those whose keys are in `own` have what was reproduced alone.
+    """
+    head = ["System"]
+    for column in columns:
+        name = f"{_escape(column.label)} {column.arrow}".rstrip()
+        name += f" ({column.unit})" if column.unit else ""
+        head += [name] if column.key in own else [f"{name}: paper", "reproduced", "difference"]
+    lines = [_markdown_line(head), _markdown_line(["---", *["---:"] * (len(head) - 1)])]
     for label, cells in rows:
-        values = "".join(
-            f"| {cell.published} | {cell.reproduced} | {cell.difference} " for cell in cells
-        )
-        lines.append(f"| {label} {values}|")
+        line = [label]
+        for cell in cells:
+            alone = cell.column.key in own
+            line += [cell.reproduced] if alone else [
+                cell.published, cell.reproduced, cell.difference
+            ]  # fmt: skip
+        lines.append(_markdown_line(line))
     return lines
+
+
+def _markdown_line(cells):
+    return f"| {' | '.join(cells)} |"
 
 
 def _escape(text):
@@ -210,21 +231,31 @@ def _escape(text):
 
 
 def terminal(report):
-    """Return the table as plain text for a terminal, as wide as its contents.
+    """Return the tables as plain text for a terminal, as wide as their contents.
 
     A column for which nothing is published shows what was reproduced alone.
     """
-    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in report.table.columns)],
-            ["reproduced | paper", *("" for _ in report.table.columns)]]  # fmt: skip
-    bare = [not any(view.cells[i].values[0] for view in report.views)
-            for i in range(len(report.table.columns))]  # fmt: skip
-    for row in report.views:
-        cells = [row.status] if row.status else [
-            cell.reproduced if alone else f"{cell.reproduced} | {cell.published}"
-            for cell, alone in zip(row.cells, bare, strict=True)
+    measured = [(v.row.label, v.cells, v.status) for v in report.views]
+    lines = [report.headline.title, "", *_grid(report.table.columns, measured, report.own_columns)]
+    if report.human_columns:
+        judged = [(v.row.label, v.human, "") for v in report.human_views]
+        asked = f"Judged by listeners ({view.NEEDS_LISTENERS} where none have been asked)"
+        lines += ["", asked, "", *_grid(report.human_columns, judged)]
+    return "\n".join([*lines, "", *report.headline.warnings])
+
+
+def _grid(columns, rows, own=()):
+    """Return the lines of a table of (label, cells, status); a status stands for all cells."""
+    corner = "reproduced" if len(own) == len(columns) else "reproduced | paper"
+    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)],
+            [corner, *("" for _ in columns)]]  # fmt: skip
+    for label, cells, status in rows:
+        texts = [status] if status else [
+            cell.reproduced if cell.column.key in own else f"{cell.reproduced} | {cell.published}"
+            for cell in cells
         ]  # fmt: skip
-        grid.append([row.row.label, *cells])
-    full = [line for line in grid if len(line) > 2 or len(report.table.columns) == 1]
+        grid.append([label, *texts])
+    full = [line for line in grid if len(line) > 2 or len(columns) == 1]
     widths = [max(len(line[i]) for line in full) for i in range(len(grid[0]))]
     widths[0] = max(len(line[0]) for line in grid)
     lines = [
@@ -235,7 +266,7 @@ def terminal(report):
         for line in grid
     ]  # fmt: skip
     lines.insert(2, "-" * max(map(len, lines)))
-    return "\n".join([report.headline.title, "", *lines, "", *report.headline.warnings])
+    return lines
 
 
 def _write_figures(report, results):

@@ -146,13 +146,13 @@ def _settings(table, preset, options, corpus):
     }
 
 
-def write_report(table, results, status):
+def write_report(table, results, status=None):
     """Write the report of a result folder of a `Table`; returns the `report.Report`.
 
     Args:
       table: `Table`.
       results: `runner.Results`.
-      status: {slug: why this row has no result}.
+      status: {slug: why this row has no result}; the table's own without it.
     """
     paper = published.load_paper(table.paper)
     judged = (paper.tables[table.listeners],) if table.listeners else ()
@@ -162,7 +162,7 @@ def write_report(table, results, status):
         rated = ratings.read_ratings(results.path, slugs, human.columns)
     made = report.build(
         paper, _headline(table, results.settings), paper.tables[table.measured], judged, table.rows,
-        results, rated, status,
+        results, rated, table.status if status is None else status,
     )  # fmt: skip
     report.write(made, results)
     return made
