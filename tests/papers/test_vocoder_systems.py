@@ -110,7 +110,7 @@ def test_what_missed_a_package_is_made_when_it_has_come(bench, tmp_path, monkeyp
         return files.read_json(tmp_path / "results.json")["rows"]
 
     made = run()
-    assert made["world"]["status"] == "needs the package pyworld"
+    assert made["world"]["status"] == "needs pyworld"
     assert 'pip install "tfwave[vocoder]"' in said[-1]
     assert made["griffin_lim"]["status"] == "done"
     installed.add("pyworld")

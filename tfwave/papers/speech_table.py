@@ -120,7 +120,7 @@ def reproduce(table, corpus, preset, rows, options, strategy):
                 bench.compute(row, results)
             except MissingPackage as error:
                 plan.failed(row.slug, f"left out, {error}")
-                status[row.slug] = f"needs the package {error.package}"
+                status[row.slug] = f"needs {error.package}"
                 continue
             plan.finish(row.slug)
             write_report(table, results, status)
