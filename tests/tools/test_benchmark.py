@@ -218,8 +218,7 @@ def test_pytorch_networks_have_the_published_sizes(benchmarks):
 def test_the_baseline_learns(benchmarks):
     """Its critic loss falls from the penalty of an untrained critic, as ours does.
 
-    With four channels it falls below 1 whatever the random weights; with one it may fall by no more
-    than the loss varies from batch to batch.
+    It has four channels, as with one the loss may fall by no more than it varies between batches.
     """
     iterate = benchmarks("wavegan_tf1_graph").training_iteration(4, 2)
     reals = np.random.default_rng(0).normal(0, 0.1, [5, 2, 16384, 1]).astype(np.float32)

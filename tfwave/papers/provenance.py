@@ -10,9 +10,11 @@ import time
 
 import tfwave
 
+# Without them some measures have no value; recorded, so that `installed_since` can tell.
+MEASURING = ("pyworld", "pesq", "pystoi")
 _PACKAGES = (
     "tensorflow", "keras", "numpy", "scipy", "soundfile", "soxr", "espeakng-loader", "matplotlib",
-    "pyworld", "pesq", "pystoi",
+    *MEASURING,
 )  # fmt: skip
 _MISSING = "not installed"
 
@@ -35,7 +37,7 @@ def installed_since(result, packages):
 
     Args:
       result: dict with the "provenance" that `collect` returned then.
-      packages: names.
+      packages: names, of `MEASURING`.
     """
     then = result["provenance"]["packages"]
     return any(

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 
 from tfwave.audio.mel import MELGAN, MelConfig
-from tfwave.papers import speech_table
+from tfwave.papers import provenance, speech_table
 from tfwave.papers.rows import make_row
 from tfwave.papers.vocoder_systems import TRAINED
 from tfwave.papers.vocoder_workbench import Workbench
@@ -104,7 +104,7 @@ def vocoder_table(name, paper, listeners, title, rows, presets, notes=(), unseen
         listeners=listeners,
         reference="original",
         unseen_speakers=unseen_speakers,
-        optional=("pyworld", "pesq", "pystoi"),
+        optional=provenance.MEASURING,
     )
 
 
