@@ -120,3 +120,19 @@ def test_what_missed_a_package_is_made_when_it_has_come(bench, tmp_path, monkeyp
     run()
     assert said == [f"[row {n} of 2] {row.label}: already done, nothing to compute"
                     for n, row in enumerate(rows, 1)]  # fmt: skip
+
+
+def test_a_finished_row_without_its_weights_is_not_trained_again(bench, tmp_path, monkeypatch):
+    said, row = [], make_row("wavenet", "WaveNet", "wavenet")
+    options = Options(tmp_path, bench.options.cache_dir, say=said.append)
+
+    def run(rows):
+        reproduce(waveglow_table1.TABLE, bench.corpus, bench.preset, rows, options, None)
+
+    run([])
+    monkeypatch.setattr(provenance, "_version", lambda package: "not installed")
+    result = {"scores": {}, "clips": [], "counts": ""}
+    runner.read_results(tmp_path).save(row.slug, bench.row_settings(row), result)
+    monkeypatch.setattr(provenance, "_version", lambda package: "1.0")
+    run([row])
+    assert said == ["[row 1 of 1] WaveNet: already done, nothing to compute"]

@@ -60,7 +60,7 @@ class Table:
       status: {slug: why this row cannot be computed}.
       unseen_speakers: whether nobody speaks in the test who is heard in training.
       optional: packages without which a row has fewer scores; one that is installed later has
-        finished rows measured again.
+        finished rows measured again whose weights are still there.
     """
 
     name: str
@@ -112,7 +112,8 @@ def reproduce(table, corpus, preset, rows, options, strategy):
     try:
         for row in rows:
             done = results.load(row.slug, bench.row_settings(row))
-            if done and not provenance.installed_since(done, table.optional):
+            kept = not row.trained or (results.row_dir(row.slug) / "train").is_dir()
+            if done and not (kept and provenance.installed_since(done, table.optional)):
                 plan.cached(row.slug)
                 continue
             plan.start(row.slug)
