@@ -24,9 +24,9 @@ from tfwave import cli
 from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
-from tfwave.models.digit_classifier import DigitClassifier
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_generation import stream
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.generation import stream
 from tfwave.training.directory import open_directory
 from tfwave.training.trained import find_training, front_end_of, load_model
 

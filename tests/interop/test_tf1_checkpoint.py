@@ -12,7 +12,7 @@ from tfwave.interop.tf1_checkpoint import (
     load_authors_classifier,
     read_tf1_checkpoint,
 )
-from tfwave.models.digit_classifier import DigitClassifier
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 
 PREFIX = "best_acc-103005"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
 
 TINY = DigitClassifierConfig(
     slice_len=2048, frame_length=256, n_mels=16, filters=4, optimizer="adam", learning_rate=1e-2

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
-from tfwave.models import fatchord_wavernn_generation as generation
-from tfwave.models import wavenet_outputs
-from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN, labels_of
+from tfwave.models.fatchord_wavernn import generation
+from tfwave.models.wavenet import outputs as wavenet_outputs
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN, labels_of
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
 TINY = dict(mel=MEL, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=1,

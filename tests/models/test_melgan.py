@@ -9,8 +9,8 @@ import tensorflow as tf
 from tfwave.audio.mel import MELGAN, MelConfig
 from tfwave.layers.tracking import trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.melgan import MelGAN, MelGANConfig, folded
-from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator, average_pool
+from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+from tfwave.models.melgan.networks import Generator, MultiScaleDiscriminator, average_pool
 
 MEL = dataclasses.replace(MELGAN, n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SMALL = MelGANConfig(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwave.models.specgan import SpecGAN, SpecGANConfig, compute_moments
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
 # Two critic updates instead of five: most of a test's time is tracing them.
 TINY = {"model_dim": 1, "latent_dim": 4, "critic_updates": 2}
@@ -219,7 +219,7 @@ def test_two_replicas_make_the_update_of_one():
         cpu = tf.config.list_physical_devices("CPU")[0]
         devices = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
         tf.config.set_logical_device_configuration(cpu, devices)
-        from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+        from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
         config = WaveGANConfig(model_dim=1, latent_dim=4, critic_updates=2)
         reals = np.random.default_rng(0).normal(0, 0.1, [2, 4, 16384, 1]).astype("float32")
 

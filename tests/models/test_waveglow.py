@@ -13,9 +13,9 @@ from tfwave.audio.mel import TACOTRON2
 from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers, trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, flow_loss, folded
-from tfwave.models.waveglow_coupling import CouplingNetwork, InvertibleMix
-from tfwave.models.waveglow_networks import WaveGlowNetwork
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss, folded
+from tfwave.models.waveglow.coupling import CouplingNetwork, InvertibleMix
+from tfwave.models.waveglow.networks import WaveGlowNetwork
 
 MEL = dataclasses.replace(TACOTRON2, n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SMALL = WaveGlowConfig(

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig, r9y9_config
-from tfwave.models.wavenet_context import ContextConfig
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig, r9y9_config
+from tfwave.models.wavenet.context import ContextConfig
 
 TINY = dict(
     dilations=(1, 2, 4, 1, 2, 4), residual_channels=8, gate_channels=16, skip_channels=8, levels=32

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models import wavenet_generation as generation
-from tfwave.models import wavenet_outputs as outputs
-from tfwave.models import wavenet_queues as queues
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
-from tfwave.models.wavenet_context import ContextConfig
+from tfwave.models.wavenet import generation
+from tfwave.models.wavenet import outputs
+from tfwave.models.wavenet import queues
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.context import ContextConfig
 
 TINY = dict(
     dilations=(1, 2, 4, 1, 2, 4), residual_channels=8, gate_channels=16, skip_channels=8, levels=32

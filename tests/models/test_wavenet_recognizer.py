@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfwave.metrics.phoneme_error_rate import corpus_edits
-from tfwave.models.wavenet_config import WaveNetConfig
-from tfwave.models.wavenet_recognizer import RecognizerConfig, WaveNetRecognizer, decode
+from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer, decode
 
 STACK = WaveNetConfig(
     dilations=(1, 2, 4, 8), residual_channels=8, gate_channels=16, skip_channels=16, levels=32

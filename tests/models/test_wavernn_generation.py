@@ -7,9 +7,9 @@ import tensorflow as tf
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import Blocks, PruningConfig, is_worth_blocks
 from tfwave.layers.tracking import trained_variables
-from tfwave.models import wavernn_generation as generation
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
-from tfwave.models.wavernn_cell import halves_of
+from tfwave.models.wavernn import generation
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.cell import halves_of
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=12, win_length=40, n_mels=5)
 TINY = dict(units=32, bins=16, mel=MEL)

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
-from tfwave.models import wavernn_generation as generation
-from tfwave.models import wavernn_subscale_generation as subscale_generation
-from tfwave.models.wavernn_cell import halves_of, waveform_of
-from tfwave.models.wavernn_subscale import SubscaleConfig, SubscaleWaveRNN
+from tfwave.models.wavernn import generation
+from tfwave.models.wavernn import subscale_generation
+from tfwave.models.wavernn.cell import halves_of, waveform_of
+from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=8, win_length=40, n_mels=5)
 TENSORS, STEPS, FUTURE, REACH = 4, 20, 8, 6

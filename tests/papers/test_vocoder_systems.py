@@ -13,8 +13,8 @@ from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.store import store_of
 from tfwave.data.utterances import training_slices
-from tfwave.models.fatchord_wavernn import FatchordConfig
-from tfwave.models.wavernn import WaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig
+from tfwave.models.wavernn.wavernn import WaveRNNConfig
 from tfwave.papers import provenance, runner, waveglow_table1
 from tfwave.papers.rows import make_row
 from tfwave.papers.speech_table import Options, reproduce

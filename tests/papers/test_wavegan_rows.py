@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from tfwave.models.digit_classifier import DigitClassifierConfig
-from tfwave.models.specgan import SpecGANConfig
-from tfwave.models.wavegan import WaveGANConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifierConfig
+from tfwave.models.wavegan.specgan import SpecGANConfig
+from tfwave.models.wavegan.wavegan import WaveGANConfig
 from tfwave.papers import wavegan_rows
 from tfwave.papers.wavegan_rows import PRESETS, ROWS, select_preset, select_rows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfwave.data.slices import SliceConfig
-from tfwave.models.wavegan import WaveGANConfig
+from tfwave.models.wavegan.wavegan import WaveGANConfig
 from tfwave.papers import wavegan_clips, wavegan_scoring
 
 

@@ -86,7 +86,7 @@ def save(module, folder):
 
 def wavegan():
     """A small WaveGAN."""
-    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
     return WaveGAN(WaveGANConfig(model_dim=1, latent_dim=LATENT_DIM), seed=3)
 

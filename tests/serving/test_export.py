@@ -15,7 +15,7 @@ import tensorflow as tf
 import tiny_systems
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfwave.models.melgan import folded
+from tfwave.models.melgan.melgan import folded
 from tfwave.serving import export, local_server, served_model
 from tfwave.serving.client import GrpcClient
 

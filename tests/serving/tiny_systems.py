@@ -8,16 +8,16 @@ from tfwave.audio import mel as mels
 from tfwave.audio.mel import MELGAN, TACOTRON2, MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models import signatures
-from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
-from tfwave.models.melgan import MelGAN, MelGANConfig
-from tfwave.models.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
-from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
-from tfwave.models.wavernn_subscale import SubscaleConfig, SubscaleWaveRNN
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
 
 FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)

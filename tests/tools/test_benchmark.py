@@ -156,7 +156,7 @@ def assert_same(ours, theirs):
 
 
 def test_plain_melgan_is_melgan(benchmarks):
-    from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
 
     config = MelGANConfig(channels=1, ratios=(16, 16), residual_blocks=2, discriminator_channels=4)
     model, features = folded(MelGAN(config, seed=1)), normal([2, 7, 80])
@@ -165,7 +165,7 @@ def test_plain_melgan_is_melgan(benchmarks):
 
 
 def test_plain_waveglow_is_waveglow(benchmarks):
-    from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, folded
+    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, folded
 
     model = WaveGlow(WaveGlowConfig(channels=4, flows=2, early_every=1, layers=2), seed=1)
     for number, coupling in enumerate(model.network.couplings):
@@ -177,9 +177,9 @@ def test_plain_waveglow_is_waveglow(benchmarks):
 
 
 def test_plain_dual_softmax_is_wavernn(benchmarks):
-    from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
-    from tfwave.models.wavernn_cell import waveform_of
-    from tfwave.models.wavernn_generation import BLOCK, draws
+    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+    from tfwave.models.wavernn.cell import waveform_of
+    from tfwave.models.wavernn.generation import BLOCK, draws
 
     model = WaveRNN(WaveRNNConfig(units=16), seed=1)
     uniform = draws(tf.constant(3), tf.constant(0), 2, BLOCK)[:50]
@@ -189,9 +189,9 @@ def test_plain_dual_softmax_is_wavernn(benchmarks):
 
 
 def test_plain_mel_conditioned_is_the_public_model(benchmarks):
-    from tfwave.models import fatchord_wavernn_generation as generation
-    from tfwave.models import wavenet_outputs
-    from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+    from tfwave.models.fatchord_wavernn import generation
+    from tfwave.models.wavenet import outputs as wavenet_outputs
+    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 
     model = FatchordWaveRNN(FatchordConfig(units=8, dense_units=8), seed=1)
     rows = normal([2, 40, 208])

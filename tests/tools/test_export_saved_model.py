@@ -8,8 +8,8 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.serving.export import read_about
 from tfwave.training import checkpoints
 from tfwave.training.trained import load_model

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfwave.models.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.training import checkpoints
 
 

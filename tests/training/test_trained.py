@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.training import checkpoints
 from tfwave.training.trained import load_model
 

@@ -156,7 +156,7 @@ def system(name):
         names = ("generator_optimizer", "discriminator_optimizer")
         return {name: keras.optimizers.SGD(1e-3) for name in names}
 
-    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
     config = WaveGANConfig(model_dim=1, critic_updates=2)
 

@@ -12,9 +12,9 @@ from tfwave.audio.files import to_int16
 from tfwave.interop.goldens import compare
 from tfwave.interop.tf1_variables import assign_tf1_variables, tf1_variables
 from tfwave.layers.phase_shuffle import phase_shuffle
-from tfwave.models import specgan
-from tfwave.models.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan import specgan
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
 _METHODS = {"zeros": "zeros", "nn": "nearest", "linear": "linear", "cubic": "cubic"}
 

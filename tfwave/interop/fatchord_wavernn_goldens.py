@@ -7,8 +7,8 @@ from tfwave.audio.mel import MelConfig
 from tfwave.interop.goldens import compare, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
-from tfwave.models import fatchord_wavernn_generation as generation
-from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.fatchord_wavernn import generation
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 
 # Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
 # loss of mixtures subtracts two sigmoids, which leaves 6e-3 of a sample and 1e-3 of a gradient.

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
 from tfwave.interop.goldens import BASIS_TOLERANCE, compare, of_largest
 from tfwave.layers.tracking import inner_variable, trained_variables
-from tfwave.models.melgan import MelGAN, MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
 
 # Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
 _TOLERANCE = 1e-5

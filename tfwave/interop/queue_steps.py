@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfwave.models import wavenet_queues
+from tfwave.models.wavenet import queues as wavenet_queues
 
 
 def open_queues(network, first, local=None, speaker=None):

@@ -9,9 +9,10 @@ import tensorflow as tf
 from tfwave.interop.goldens import compare, relative
 from tfwave.interop.queue_steps import forced, open_queues
 from tfwave.losses import likelihood
-from tfwave.models import wavenet_outputs, wavenet_queues
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavenet import outputs as wavenet_outputs
+from tfwave.models.wavenet import queues as wavenet_queues
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig
 
 
 def ibab_model(golden):

@@ -10,9 +10,9 @@ from tfwave.interop.goldens import compare, relative
 from tfwave.interop.queue_steps import forced, open_queues
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.losses import likelihood
-from tfwave.models import wavenet_outputs
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import r9y9_config
+from tfwave.models.wavenet import outputs as wavenet_outputs
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import r9y9_config
 
 _ACTIVATIONS = {"LeakyReLU": "leaky_relu", "ReLU": "relu", None: "none"}
 _OUTPUTS = {None: "categorical", "Logistic": "logistic_mixture", "Normal": "gaussian_mixture"}

@@ -6,9 +6,9 @@ import tensorflow as tf
 from tfwave.interop.goldens import compare
 from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll
-from tfwave.models import wavernn_generation as generation
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
-from tfwave.models.wavernn_cell import gates
+from tfwave.models.wavernn import generation
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.cell import gates
 
 # The goldens are float64 rounded to float32; float32 comes within 2e-6 of logits and likelihoods,
 # and within 2e-7 of gradients.

@@ -14,9 +14,10 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfwave import files
-from tfwave.models import wavenet_generation, wavenet_queues
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavenet import generation as wavenet_generation
+from tfwave.models.wavenet import queues as wavenet_queues
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.papers import figures, runner
 from tfwave.papers.plan import Plan
 

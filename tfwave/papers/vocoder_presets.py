@@ -9,9 +9,9 @@ of r9y9/wavenet_vocoder, whose mu-law recipe gives the 500,000 steps of batches 
 import dataclasses
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.melgan import MelGANConfig
-from tfwave.models.waveglow import WaveGlowConfig
-from tfwave.models.wavenet_config import STACK, r9y9_config
+from tfwave.models.melgan.melgan import MelGANConfig
+from tfwave.models.waveglow.waveglow import WaveGlowConfig
+from tfwave.models.wavenet.config import STACK, r9y9_config
 from tfwave.papers.vocoder_tables import VocoderPreset
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel_inversion import mel_to_waveform
-from tfwave.models import waveglow
-from tfwave.models.melgan import MelGAN, MelGANConfig, folded
-from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import STACK
+from tfwave.models.waveglow import waveglow
+from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import STACK
 from tfwave.papers.rows import make_row
 from tfwave.papers.speed_table import SpeedTable, spread, timed
 from tfwave.papers.vocoder_presets import wavenet_config

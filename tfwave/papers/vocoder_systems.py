@@ -12,11 +12,11 @@ from tfwave.audio import mel as mels
 from tfwave.audio import world
 from tfwave.audio.mel_inversion import mel_to_waveform
 from tfwave.data.utterances import WindowConfig
-from tfwave.models.fatchord_wavernn import FatchordWaveRNN
-from tfwave.models.melgan import MelGAN
-from tfwave.models.waveglow import WaveGlow
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavernn import WaveRNN
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
+from tfwave.models.melgan.melgan import MelGAN
+from tfwave.models.waveglow.waveglow import WaveGlow
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.training.loop import Score
 
 

@@ -18,7 +18,7 @@ from tfwave.data.slices import read_slices, slice_table
 from tfwave.metrics.artifact_noise import artifact_envelope, artifact_noise
 from tfwave.metrics.inception_score import authors_order, inception_score, log_softmax
 from tfwave.metrics.similarity import nearest_distance, similarity_features
-from tfwave.models.wavegan import WaveGANGenerator
+from tfwave.models.wavegan.wavegan import WaveGANGenerator
 
 BLOCK = 100  # clips generated and classified at a time, as in the authors' script
 RATIOS = ("d_self", "d_train", "noise")

@@ -10,8 +10,8 @@ import tqdm
 
 from tfwave import files
 from tfwave.data.pipeline import training_batches
-from tfwave.models.specgan import SpecGAN, SpecGANConfig, compute_moments
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.papers import runner, wavegan_clips
 from tfwave.papers import wavegan_scoring as scoring
 from tfwave.papers.wavegan_classifier import open_classifier

@@ -10,7 +10,7 @@ import math
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.wavenet_config import STACK, WaveNetConfig
+from tfwave.models.wavenet.config import STACK, WaveNetConfig
 from tfwave.papers.rows import make_row
 
 ROWS = (

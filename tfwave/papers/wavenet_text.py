@@ -6,7 +6,7 @@ from the ratings of Table 1 where there are any.
 """
 
 from tfwave import files
-from tfwave.models.wavenet_recognizer import RecognizerConfig
+from tfwave.models.wavenet.recognizer import RecognizerConfig
 from tfwave.papers import published, ratings, report, runner
 from tfwave.papers.rows import make_row
 from tfwave.papers.wavenet_rows import PRESETS

@@ -17,8 +17,8 @@ from tfwave.data.alignment import label_sentences
 from tfwave.data.phonemes import TIMIT_39, TIMIT_48, TIMIT_61, fold_table
 from tfwave.data.utterances import WindowConfig, Windows, complete_utterances, training_slices
 from tfwave.metrics.phoneme_error_rate import corpus_edits
-from tfwave.models.wavenet_config import STACK, WaveNetConfig
-from tfwave.models.wavenet_recognizer import RecognizerConfig, WaveNetRecognizer, decode
+from tfwave.models.wavenet.config import STACK, WaveNetConfig
+from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer, decode
 from tfwave.papers import speech_table
 from tfwave.papers.rows import make_row
 from tfwave.training.loop import Score

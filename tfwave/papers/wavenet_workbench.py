@@ -5,7 +5,7 @@ import dataclasses
 from tfwave.audio import mulaw
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import WindowConfig, Windows
-from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.papers.likelihood_bench import LikelihoodBench
 
 

@@ -11,9 +11,9 @@ import math
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.wavenet_config import STACK, WaveNetConfig
-from tfwave.models.wavernn import WaveRNNConfig
-from tfwave.models.wavernn_subscale import SubscaleConfig
+from tfwave.models.wavenet.config import STACK, WaveNetConfig
+from tfwave.models.wavernn.wavernn import WaveRNNConfig
+from tfwave.models.wavernn.subscale import SubscaleConfig
 from tfwave.papers.rows import make_row
 
 SAMPLE_RATE = 24000  # Hz

@@ -11,12 +11,12 @@ import math
 import tensorflow as tf
 
 from tfwave.layers.block_sparsity import PruningConfig, expand, product, strongest, to_blocks
-from tfwave.models import wavernn_generation as generation
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_generation import BLOCK as WAVENET_BLOCK
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
-from tfwave.models.wavernn_cell import gates
-from tfwave.models.wavernn_subscale import SubscaleWaveRNN
+from tfwave.models.wavernn import generation
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.generation import BLOCK as WAVENET_BLOCK
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.cell import gates
+from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.papers import wavernn_rows
 from tfwave.papers.rows import make_row
 from tfwave.papers.speed_table import SpeedTable, spread, timed

@@ -5,9 +5,9 @@ import math
 
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import WindowConfig, Windows
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavernn import WaveRNN
-from tfwave.models.wavernn_subscale import SubscaleWaveRNN
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavernn.wavernn import WaveRNN
+from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.papers.likelihood_bench import LikelihoodBench
 from tfwave.papers.wavernn_rows import configuration, weight_count
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 import tfwave
 from tfwave import files
-from tfwave.models.wavenet import WaveNet
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.training.directory import reason
 
 _ABOUT = os.path.join("assets.extra", "tfwave.json")

@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from tfwave import files
 from tfwave.metrics.inception_score import log_softmax
-from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.training import checkpoints, guard
 from tfwave.training.directory import open_directory
 from tfwave.training.interrupts import Interrupted, stop_on_signals

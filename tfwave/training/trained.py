@@ -6,15 +6,15 @@ import os
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.models.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
-from tfwave.models.melgan import MelGAN, MelGANConfig
-from tfwave.models.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan import WaveGAN, WaveGANConfig
-from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet import WaveNet
-from tfwave.models.wavenet_config import WaveNetConfig
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.training.checkpoints import restore
 from tfwave.training.directory import read_description
 

@@ -39,7 +39,7 @@ def prepare_generation(model_dim, precision):
     """One clip from a mel spectrogram."""
     import tensorflow as tf
 
-    from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
 
     model = folded(MelGAN(MelGANConfig(channels=model_dim)))
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
@@ -51,7 +51,7 @@ def prepare_plain(model_dim):
     import tensorflow as tf
     from benchmarks import melgan_plain
 
-    from tfwave.models.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
 
     generate = melgan_plain.generator(folded(MelGAN(MelGANConfig(channels=model_dim))))
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
@@ -67,7 +67,7 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update of the discriminators and one of the generator."""
-    from tfwave.models.melgan import MelGAN, MelGANConfig
+    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
 
     return training.step_of(MelGAN(MelGANConfig(channels=model_dim)), batch_size, "G_loss")
 

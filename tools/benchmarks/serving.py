@@ -159,7 +159,7 @@ def _latents(client):
 
 
 def _model(model_dim):
-    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
     return WaveGAN(WaveGANConfig(model_dim=model_dim))
 

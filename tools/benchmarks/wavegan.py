@@ -76,7 +76,7 @@ def prepare_training(model_dim, batch_size, precision):
     """tfwave's update on fixed clips, a fresh batch for each critic update."""
     import tensorflow as tf
 
-    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
     model = WaveGAN(WaveGANConfig(model_dim=model_dim, precision=precision))
     model.compile()
@@ -96,7 +96,7 @@ def prepare_tf1_graph(model_dim, batch_size):
 
 def prepare_generation(model_dim, precision):
     """64 clips from latents."""
-    from tfwave.models.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 
     model = WaveGAN(WaveGANConfig(model_dim=model_dim, precision=precision))
     latents = model.sample_latents(64)

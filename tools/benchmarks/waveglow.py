@@ -60,7 +60,7 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update."""
-    from tfwave.models.waveglow import WaveGlow, WaveGlowConfig
+    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
 
     return training.step_of(WaveGlow(WaveGlowConfig(channels=model_dim)), batch_size, "loss")
 
@@ -75,7 +75,7 @@ def prepare_torch_training(model_dim, batch_size):
 def _prepared(model_dim):
     import tensorflow as tf
 
-    from tfwave.models.waveglow import WaveGlow, WaveGlowConfig, folded
+    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, folded
 
     model = folded(WaveGlow(WaveGlowConfig(channels=model_dim)))
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])

@@ -39,7 +39,7 @@ def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limi
       layers: its layers.
       dilation_limit: its largest dilation.
     """
-    from tfwave.models.wavenet_config import STACK, WaveNetConfig
+    from tfwave.models.wavenet.config import STACK, WaveNetConfig
 
     if variant == "ibab":
         return WaveNetConfig()
@@ -52,7 +52,7 @@ def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limi
 
 def _generation(runs, variant, clips, model_dim):
     """Samples per second of all clips together, in each precision."""
-    from tfwave.models.wavenet_generation import BLOCK
+    from tfwave.models.wavenet.generation import BLOCK
 
     found = {}
     for precision in ("float32", "bfloat16"):
@@ -67,7 +67,7 @@ def _generation(runs, variant, clips, model_dim):
 
 
 def _against_naive(runs, model_dim):
-    from tfwave.models.wavenet_generation import BLOCK
+    from tfwave.models.wavenet.generation import BLOCK
 
     config = variant_config("small", model_dim)
     sides = {
@@ -89,7 +89,7 @@ def _against_naive(runs, model_dim):
 
 def _growth(runs, model_dim):
     """Microseconds of a sample as layers grow, and as the receptive field grows."""
-    from tfwave.models.wavenet_generation import BLOCK
+    from tfwave.models.wavenet.generation import BLOCK
 
     found = {}
     for layers, limit in ((10, 512), (20, 512), (30, 512), (40, 512), (30, 1), (30, 32)):
@@ -122,8 +122,8 @@ def _training(runs, model_dim):
 
 def prepare_generation(config, clips, precision):
     """One block of samples, as a stream makes them."""
-    from tfwave.models.wavenet import WaveNet
-    from tfwave.models.wavenet_generation import stream
+    from tfwave.models.wavenet.wavenet import WaveNet
+    from tfwave.models.wavenet.generation import stream
 
     network = WaveNet(config).averaged
     pieces = stream(network, 10**9, clips=clips, precision=precision)
@@ -134,8 +134,8 @@ def prepare_naive(config):
     """One sample from the whole network over a receptive field."""
     import tensorflow as tf
 
-    from tfwave.models import wavenet_queues
-    from tfwave.models.wavenet import WaveNet
+    from tfwave.models.wavenet import queues as wavenet_queues
+    from tfwave.models.wavenet.wavenet import WaveNet
 
     network = WaveNet(config).averaged
     rng = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def prepare_training(config):
     """tfwave's update."""
     import tensorflow as tf
 
-    from tfwave.models.wavenet import WaveNet
+    from tfwave.models.wavenet.wavenet import WaveNet
 
     model = WaveNet(config)
     model.compile()

@@ -73,7 +73,7 @@ def _dual_softmax(model_dim, block=None, outputs=False):
     import tensorflow as tf
 
     from tfwave.layers.block_sparsity import PruningConfig
-    from tfwave.models.wavernn import WaveRNN, WaveRNNConfig
+    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
     pruning = block and PruningConfig(0.95, block, start=0, steps=1, every=1)
     config = WaveRNNConfig(
@@ -86,7 +86,7 @@ def _dual_softmax(model_dim, block=None, outputs=False):
 
 def prepare_dual_softmax(model_dim, clips, block=None, outputs=False):
     """SAMPLES of each clip, as a stream makes them."""
-    from tfwave.models.wavernn_generation import BLOCK, stream
+    from tfwave.models.wavernn.generation import BLOCK, stream
 
     pieces = stream(_dual_softmax(model_dim, block, outputs).network, 10**9, clips=clips)
     return lambda: [next(pieces).numpy() for _ in range(SAMPLES // BLOCK)]
@@ -97,7 +97,7 @@ def prepare_plain_dual_softmax(model_dim, clips):
     import tensorflow as tf
     from benchmarks import wavernn_plain
 
-    from tfwave.models import wavernn_generation
+    from tfwave.models.wavernn import generation as wavernn_generation
 
     cell = _dual_softmax(model_dim).network.cell
     uniform = wavernn_generation.draws(tf.constant(0), tf.constant(0), clips, SAMPLES)
@@ -107,7 +107,7 @@ def prepare_plain_dual_softmax(model_dim, clips):
 def _mel_conditioned(units, clips):
     import tensorflow as tf
 
-    from tfwave.models.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 
     model = FatchordWaveRNN(FatchordConfig(units=units, dense_units=units))
     channels = model.config.mel.n_mels + model.config.aux_channels
@@ -116,7 +116,7 @@ def _mel_conditioned(units, clips):
 
 def prepare_mel_conditioned(units, clips):
     """SAMPLES of each clip, from conditioning at the sample rate."""
-    from tfwave.models import fatchord_wavernn_generation
+    from tfwave.models.fatchord_wavernn import generation as fatchord_wavernn_generation
 
     model, rows = _mel_conditioned(units, clips)
     return lambda: fatchord_wavernn_generation.run(model.network, rows).numpy()
@@ -127,7 +127,7 @@ def prepare_plain_mel_conditioned(units, clips):
     import tensorflow as tf
     from benchmarks import wavernn_plain
 
-    from tfwave.models import wavenet_outputs
+    from tfwave.models.wavenet import outputs as wavenet_outputs
 
     model, rows = _mel_conditioned(units, clips)
     draws = wavenet_outputs.draws(model.config, tf.constant(0), tf.constant(0), clips, SAMPLES)
@@ -143,7 +143,7 @@ def prepare_torch(kind, units, clips):
 
 def prepare_subscale(model_dim):
     """One clip of 16 sub-tensors side by side."""
-    from tfwave.models.wavernn_subscale import SubscaleConfig, SubscaleWaveRNN
+    from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
 
     config = SubscaleConfig(
         units=_of(1024, model_dim) // 2 * 2, conv_channels=_of(384, model_dim),

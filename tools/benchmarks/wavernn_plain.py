@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from tfwave.models import fatchord_wavernn_generation as fatchord
-from tfwave.models import wavernn_generation
-from tfwave.models.wavernn_cell import gates, scaled
+from tfwave.models.fatchord_wavernn import generation as fatchord
+from tfwave.models.wavernn import generation as wavernn_generation
+from tfwave.models.wavernn.cell import gates, scaled
 
 
 def dual_softmax(cell, uniform):

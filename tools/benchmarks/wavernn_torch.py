@@ -1,6 +1,6 @@
 """WaveRNN and the public model of that name in PyTorch, sample by sample: baselines.
 
-Written from arXiv:1802.08435 section 2 and from the formulas in `tfwave.models.fatchord_wavernn`.
+Written from arXiv:1802.08435 section 2 and from the formulas in `tfwave.models.fatchord_wavernn.fatchord_wavernn`.
 """
 
 import torch

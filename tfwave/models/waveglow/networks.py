@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
-from tfwave.models.waveglow_coupling import CouplingNetwork, InvertibleMix, cut, side_by_side
+from tfwave.models.waveglow.coupling import CouplingNetwork, InvertibleMix, cut, side_by_side
 
 
 class FrameUpsampling(keras.layers.Layer):

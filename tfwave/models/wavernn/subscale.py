@@ -25,12 +25,12 @@ import tensorflow as tf
 from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
-from tfwave.models import wavernn_generation as generation
-from tfwave.models import wavernn_signatures
-from tfwave.models.config_checks import check
-from tfwave.models.wavernn import WaveRNN, WaveRNNConfig, WaveRNNNetwork
-from tfwave.models.wavernn_cell import scaled, waveform_of
-from tfwave.models.wavernn_subscale_generation import compiled, flat, folded, unfolded
+from tfwave.models.wavernn import generation
+from tfwave.models.wavernn import signatures as wavernn_signatures
+from tfwave.models.config import check
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig, WaveRNNNetwork
+from tfwave.models.wavernn.cell import scaled, waveform_of
+from tfwave.models.wavernn.subscale_generation import compiled, flat, folded, unfolded
 
 _WIDTH = 3  # taps of a convolution
 

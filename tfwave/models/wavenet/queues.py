@@ -18,7 +18,7 @@ import typing
 
 import tensorflow as tf
 
-from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.wavenet import outputs
 
 
 class Weights(typing.NamedTuple):

@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
-from tfwave.models import wavenet_outputs as outputs
+from tfwave.models.wavenet import outputs
 from tfwave.models.row_groups import row_groups
-from tfwave.models.wavernn_cell import gates
+from tfwave.models.wavernn.cell import gates
 
 BLOCK = 512  # samples that one call of the compiled loop makes
 FADED = 20  # frames at the end of a clip over which it fades out

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfwave.layers.block_sparsity import Blocks, is_worth_blocks, product, to_blocks
 from tfwave.losses import likelihood
-from tfwave.models.wavernn_cell import gates, scaled, waveform_of
+from tfwave.models.wavernn.cell import gates, scaled, waveform_of
 
 BLOCK = 512  # samples that one call of the compiled loop makes
 

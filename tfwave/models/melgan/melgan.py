@@ -36,8 +36,8 @@ from tfwave.layers.tracking import find_layers, step_counter, trained_variables
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.losses.spectral import LEAST_POWER, RESOLUTIONS, multi_resolution_stft_loss
 from tfwave.models import signatures
-from tfwave.models.config_checks import WithMel, check, read_nested
-from tfwave.models.melgan_networks import Generator, MultiScaleDiscriminator
+from tfwave.models.config import WithMel, check, read_nested
+from tfwave.models.melgan.networks import Generator, MultiScaleDiscriminator
 from tfwave.models.precision import Pass
 
 

@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.config_checks import check, read_nested
-from tfwave.models.wavenet_context import ContextConfig
+from tfwave.models.config import check, read_nested
+from tfwave.models.wavenet.context import ContextConfig
 
 _OUTPUTS = ("categorical", "logistic_mixture", "gaussian", "gaussian_mixture")
 STACK = tuple(2**i for i in range(10))  # dilations 1, 2, 4, ..., 512 of the paper

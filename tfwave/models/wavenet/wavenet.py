@@ -23,12 +23,12 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
-from tfwave.models import wavenet_generation
-from tfwave.models import wavenet_outputs as outputs
-from tfwave.models import wavenet_signatures
+from tfwave.models.wavenet import generation as wavenet_generation
+from tfwave.models.wavenet import outputs
+from tfwave.models.wavenet import signatures as wavenet_signatures
 from tfwave.models.network_model import NetworkModel
-from tfwave.models.wavenet_config import WaveNetConfig
-from tfwave.models.wavenet_context import ContextStack
+from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.context import ContextStack
 
 
 class WaveNetNetwork(keras.Model):

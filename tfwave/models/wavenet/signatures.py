@@ -5,9 +5,9 @@ import tensorflow as tf
 
 from tfwave.audio import mel as mels
 from tfwave.models import signatures
-from tfwave.models import wavenet_outputs as outputs
-from tfwave.models import wavenet_queues as queues
-from tfwave.models.wavenet_generation import (  # fmt: skip
+from tfwave.models.wavenet import outputs
+from tfwave.models.wavenet import queues
+from tfwave.models.wavenet.generation import (  # fmt: skip
     block_length,
     compiled,
     fitted,

@@ -27,10 +27,10 @@ from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models import signatures
-from tfwave.models.config_checks import WithMel, check, read_nested
+from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
 from tfwave.models.precision import Pass
-from tfwave.models.waveglow_networks import WaveGlowNetwork
+from tfwave.models.waveglow.networks import WaveGlowNetwork
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ import functools
 
 import tensorflow as tf
 
-from tfwave.models import wavenet_outputs as outputs
-from tfwave.models import wavenet_queues as queues
+from tfwave.models.wavenet import outputs
+from tfwave.models.wavenet import queues
 from tfwave.models.row_groups import row_groups
 
 BLOCK = 512  # samples that one call of the compiled loop makes, without a context stack

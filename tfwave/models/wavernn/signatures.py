@@ -3,11 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.models import fatchord_wavernn_generation as fatchord
-from tfwave.models import signatures, wavenet_outputs
-from tfwave.models import wavernn_generation as generation
-from tfwave.models import wavernn_subscale_generation as subscale
-from tfwave.models.wavernn_cell import waveform_of
+from tfwave.models.fatchord_wavernn import generation as fatchord
+from tfwave.models import signatures
+from tfwave.models.wavenet import outputs as wavenet_outputs
+from tfwave.models.wavernn import generation
+from tfwave.models.wavernn import subscale_generation as subscale
+from tfwave.models.wavernn.cell import waveform_of
 
 
 def of_wavernn(network, xla=False):

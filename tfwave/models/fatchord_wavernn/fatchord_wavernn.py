@@ -22,10 +22,10 @@ from tfwave.audio.mel import FATCHORD, MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models import fatchord_wavernn_generation as generation
-from tfwave.models import wavernn_signatures
-from tfwave.models.config_checks import WithMel, check, read_nested
-from tfwave.models.fatchord_wavernn_networks import FatchordNetwork
+from tfwave.models.fatchord_wavernn import generation
+from tfwave.models.wavernn import signatures as wavernn_signatures
+from tfwave.models.config import WithMel, check, read_nested
+from tfwave.models.fatchord_wavernn.networks import FatchordNetwork
 from tfwave.models.network_model import NetworkModel
 
 _OUTPUTS = ("logistic_mixture", "categorical")

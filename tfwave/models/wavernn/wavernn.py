@@ -25,10 +25,11 @@ from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.losses.likelihood import categorical_nll
-from tfwave.models import wavernn_generation, wavernn_signatures
-from tfwave.models.config_checks import WithMel, check, read_nested
+from tfwave.models.wavernn import generation as wavernn_generation
+from tfwave.models.wavernn import signatures as wavernn_signatures
+from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
-from tfwave.models.wavernn_cell import DualSoftmaxCell, halves_of
+from tfwave.models.wavernn.cell import DualSoftmaxCell, halves_of
 
 _WIDTH = 3  # frames under a convolution of the conditioning
 

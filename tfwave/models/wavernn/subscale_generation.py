@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tfwave.models import wavernn_generation as generation
+from tfwave.models.wavernn import generation
 
 
 @functools.lru_cache(maxsize=4)

@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from tfwave.layers.gated import convolution
 from tfwave.layers.tracking import track_layers
-from tfwave.models import wavenet_outputs as outputs
-from tfwave.models.config_checks import check, read_nested
+from tfwave.models.wavenet import outputs
+from tfwave.models.config import check, read_nested
 from tfwave.models.network_model import NetworkModel
-from tfwave.models.wavenet import WaveNetNetwork
-from tfwave.models.wavenet_config import WaveNetConfig
+from tfwave.models.wavenet.wavenet import WaveNetNetwork
+from tfwave.models.wavenet.config import WaveNetConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.tracking import track_layers
-from tfwave.models.config_checks import check
+from tfwave.models.config import check
 
 
 @dataclasses.dataclass(frozen=True)
