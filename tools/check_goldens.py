@@ -17,19 +17,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import flags  # noqa: E402
 
 from tfwave import cli  # noqa: E402
-from tfwave.interop import adversarial_goldens as adversarial  # noqa: E402
-from tfwave.interop import melgan_goldens as melgan  # noqa: E402
-from tfwave.interop import wavegan_evaluation_goldens as evaluation  # noqa: E402
-from tfwave.interop import waveglow_goldens as waveglow  # noqa: E402
-from tfwave.interop import wavenet_ibab_goldens as ibab  # noqa: E402
-from tfwave.interop import wavenet_parts_goldens as wavenet_parts  # noqa: E402
-from tfwave.interop.fatchord_wavernn_goldens import check_fatchord  # noqa: E402
-from tfwave.interop.goldens import read_golden  # noqa: E402
-from tfwave.interop.loader_goldens import check_loader  # noqa: E402
-from tfwave.interop.mel_goldens import check_mel  # noqa: E402
-from tfwave.interop.stft_loss_goldens import check_stft_loss  # noqa: E402
-from tfwave.interop.wavenet_r9y9_goldens import check_r9y9_network  # noqa: E402
-from tfwave.interop.wavernn_goldens import check_dual_softmax  # noqa: E402
+from tfwave.models.wavegan import goldens as adversarial  # noqa: E402
+from tfwave.models.melgan import goldens as melgan  # noqa: E402
+from tfwave.models.digit_classifier import goldens as evaluation  # noqa: E402
+from tfwave.models.waveglow import goldens as waveglow  # noqa: E402
+from tfwave.models.wavenet import goldens_ibab as ibab  # noqa: E402
+from tfwave.models.wavenet import goldens_parts as wavenet_parts  # noqa: E402
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord  # noqa: E402
+from tfwave.goldens import read_golden  # noqa: E402
+from tfwave.data.loader_goldens import check_loader  # noqa: E402
+from tfwave.audio.mel_goldens import check_mel  # noqa: E402
+from tfwave.losses.stft_loss_goldens import check_stft_loss  # noqa: E402
+from tfwave.models.wavenet.goldens_r9y9 import check_r9y9_network  # noqa: E402
+from tfwave.models.wavernn.goldens import check_dual_softmax  # noqa: E402
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfwave.data.slices import SliceConfig, random_bits, read_slices, slice_table
-from tfwave.interop.loader_goldens import check_loader
+from tfwave.data.loader_goldens import check_loader
 
 
 def test_authors_slices(root, goldens):

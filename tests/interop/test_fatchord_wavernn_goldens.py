@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tfwave.interop.fatchord_wavernn_goldens import check_fatchord
-from tfwave.interop.goldens import read_golden
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord
+from tfwave.goldens import read_golden
 
 
 @pytest.fixture(scope="module", params=["fatchord_raw", "fatchord_mol"])

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tfwave.interop.goldens import read_golden
-from tfwave.interop.melgan_goldens import check_audio2mel, check_melgan
+from tfwave.goldens import read_golden
+from tfwave.models.melgan.goldens import check_audio2mel, check_melgan
 
 
 def _failed(found):

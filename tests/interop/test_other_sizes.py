@@ -2,12 +2,12 @@
 
 import pytest
 
-from tfwave.interop.fatchord_wavernn_goldens import check_fatchord
-from tfwave.interop.goldens import read_golden
-from tfwave.interop.mel_goldens import check_mel
-from tfwave.interop.melgan_goldens import check_melgan
-from tfwave.interop.waveglow_goldens import check_waveglow
-from tfwave.interop.wavernn_goldens import check_dual_softmax
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord
+from tfwave.goldens import read_golden
+from tfwave.audio.mel_goldens import check_mel
+from tfwave.models.melgan.goldens import check_melgan
+from tfwave.models.waveglow.goldens import check_waveglow
+from tfwave.models.wavernn.goldens import check_dual_softmax
 
 
 @pytest.mark.parametrize(

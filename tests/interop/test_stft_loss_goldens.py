@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tfwave.interop.goldens import read_golden
-from tfwave.interop.stft_loss_goldens import check_stft_loss
+from tfwave.goldens import read_golden
+from tfwave.losses.stft_loss_goldens import check_stft_loss
 
 
 @pytest.fixture(scope="module")

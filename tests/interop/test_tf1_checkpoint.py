@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwave.interop.tf1_checkpoint import (
+from tfwave.models.digit_classifier.weights import (
     TF1CheckpointError,
     load_authors_classifier,
     read_tf1_checkpoint,

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from tfwave.interop import wavegan_evaluation_goldens as goldens
+from tfwave.models.digit_classifier import goldens
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = [ROOT / "tests/goldens/wavegan", ROOT.parent / "shared/goldens/wavegan"]

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from tfwave.interop.goldens import read_golden
-from tfwave.interop.waveglow_goldens import check_tacotron_mel, compare_waveglow, computed
+from tfwave.goldens import read_golden
+from tfwave.models.waveglow.goldens import check_tacotron_mel, compare_waveglow, computed
 
 
 def _failed(found):

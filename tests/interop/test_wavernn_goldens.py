@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tfwave.interop.goldens import read_golden
-from tfwave.interop.wavernn_goldens import check_dual_softmax
+from tfwave.goldens import read_golden
+from tfwave.models.wavernn.goldens import check_dual_softmax
 
 CASES = ("paper_dual_softmax_h16_q256", "paper_dual_softmax_h48_q16")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.interop.goldens import compare
+from tfwave.goldens import compare
 from tfwave.losses.spectral import multi_resolution_stft_loss, stft_magnitude
 
 _TOLERANCE = 8e-6

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.interop.goldens import BASIS_TOLERANCE, compare, of_largest
+from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfwave.audio import mel
-from tfwave.interop.goldens import BASIS_TOLERANCE, compare
+from tfwave.goldens import BASIS_TOLERANCE, compare
 
 # Output of the golden -> recipe, and the part of its settings and weights with sizes and matrix.
 OUTPUTS = {

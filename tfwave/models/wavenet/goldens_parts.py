@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mulaw
-from tfwave.interop.goldens import compare, relative
-from tfwave.interop.wavenet_r9y9_goldens import assign_conditioner, conditioning_config
+from tfwave.goldens import compare, relative
+from tfwave.models.wavenet.goldens_r9y9 import assign_conditioner, conditioning_config
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.losses import likelihood
 

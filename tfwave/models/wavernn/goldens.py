@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.interop.goldens import compare
+from tfwave.goldens import compare
 from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll
 from tfwave.models.wavernn import generation

@@ -6,8 +6,8 @@ Everything must agree to 2e-5 * (1 + |reference|), codes exactly.
 import numpy as np
 import tensorflow as tf
 
-from tfwave.interop.goldens import compare, relative
-from tfwave.interop.queue_steps import forced, open_queues
+from tfwave.goldens import compare, relative
+from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs
 from tfwave.models.wavenet import queues as wavenet_queues

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.interop.goldens import compare, relative
+from tfwave.goldens import compare, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation

@@ -6,8 +6,8 @@ The goldens are channels-first; everything must agree to 2e-5 * (1 + |reference|
 import numpy as np
 import tensorflow as tf
 
-from tfwave.interop.goldens import compare, relative
-from tfwave.interop.queue_steps import forced, open_queues
+from tfwave.goldens import compare, relative
+from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.interop.goldens import BASIS_TOLERANCE, compare, of_largest, relative
+from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss
 from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.files import to_int16
-from tfwave.interop.goldens import compare
-from tfwave.interop.tf1_variables import assign_tf1_variables, tf1_variables
+from tfwave.goldens import compare
+from tfwave.models.wavegan.weights import assign_tf1_variables, tf1_variables
 from tfwave.layers.phase_shuffle import phase_shuffle
 from tfwave.models.wavegan import specgan
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
