@@ -27,7 +27,7 @@ def main(argv):
 
     import dataclasses
 
-    from tfwave.papers import fast_wavenet_figure as figure
+    from tfwave.papers.fast_wavenet import figure
 
     if FLAGS.preset not in figure.PRESETS:
         known = ", ".join(figure.PRESETS)

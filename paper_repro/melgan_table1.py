@@ -15,7 +15,7 @@ cli.define_speed_flags("melgan_table1", threads=1)
 
 def main(argv):
     """Measure and print the table."""
-    cli.measure(argv, "vocoder_speeds", "MELGAN_TABLE1")
+    cli.measure(argv, "vocoders.speeds", "MELGAN_TABLE1")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ cli.define_table_flags("melgan_table2", "those of the paper, griffin_lim_0, orig
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan_tables", "TABLE2")
+    return cli.rebuild(argv, "melgan.tables", "TABLE2")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ cli.define_table_flags(
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan_tables", "TABLE3")
+    return cli.rebuild(argv, "melgan.tables", "TABLE3")
 
 
 if __name__ == "__main__":

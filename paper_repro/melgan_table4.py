@@ -15,7 +15,7 @@ cli.define_table_flags("melgan_table4", "griffin_lim, melgan, griffin_lim_0, wor
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan_tables", "TABLE4")
+    return cli.rebuild(argv, "melgan.tables", "TABLE4")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import sys
 from absl import flags
 
 from tfwave import cli
-from tfwave.papers.wavegan_rows import PRESET_HELP, ROWS, select_preset, select_rows
+from tfwave.papers.wavegan.rows import PRESET_HELP, ROWS, select_preset, select_rows
 
 FLAGS = flags.FLAGS
 
@@ -73,8 +73,10 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave import compat
-    from tfwave.papers import report, runner, wavegan_table1
-    from tfwave.papers.wavegan_workbench import Options
+    from tfwave.repro.report import report
+    from tfwave.repro import results as runner
+    from tfwave.papers.wavegan import table1 as wavegan_table1
+    from tfwave.papers.wavegan.experiment import Options
     from tfwave.training.distribution import open_strategy
     from tfwave.training.interrupts import Interrupted
 

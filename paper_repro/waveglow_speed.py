@@ -14,7 +14,7 @@ cli.define_speed_flags("waveglow_speed", threads=2)
 
 def main(argv):
     """Measure and print the table."""
-    cli.measure(argv, "vocoder_speeds", "WAVEGLOW_TEXT")
+    cli.measure(argv, "vocoders.speeds", "WAVEGLOW_TEXT")
 
 
 if __name__ == "__main__":

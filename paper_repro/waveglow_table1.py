@@ -15,7 +15,7 @@ cli.define_table_flags("waveglow_table1", "griffin_lim, wavenet, waveglow, world
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "waveglow_table1")
+    return cli.rebuild(argv, "waveglow.table1")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ cli.define_table_flags("wavenet_table1", "wavenet_lf, natural_8bit, natural_16bi
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet_table1")
+    return cli.rebuild(argv, "wavenet.table1")
 
 
 if __name__ == "__main__":

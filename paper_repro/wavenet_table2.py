@@ -16,7 +16,7 @@ cli.define_table_flags("wavenet_table2", "wavenet_l_vs_wavenet_lf")
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet_table2")
+    return cli.rebuild(argv, "wavenet.table2")
 
 
 if __name__ == "__main__":

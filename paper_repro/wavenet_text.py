@@ -34,7 +34,8 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from tfwave.data.sentence_corpora import open_sentences
-    from tfwave.papers import report, wavenet_text
+    from tfwave.repro.report import report
+    from tfwave.papers.wavenet import text as wavenet_text
 
     if FLAGS.table1_dir and not os.path.isdir(FLAGS.table1_dir):
         raise ValueError(f"--table1_dir: {FLAGS.table1_dir} is no folder")

@@ -20,7 +20,7 @@ cli.define_table_flags(
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet_timit")
+    return cli.rebuild(argv, "wavenet.timit")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ cli.define_table_flags("wavernn_table1", "FIRST_vs_wavernn_896, as the table cal
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavernn_tables", "TABLE1")
+    return cli.rebuild(argv, "wavernn.tables", "TABLE1")
 
 
 if __name__ == "__main__":

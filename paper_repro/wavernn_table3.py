@@ -16,7 +16,7 @@ cli.define_table_flags("wavernn_table3", "those of the paper but fused_2, and re
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavernn_tables", "TABLE3")
+    return cli.rebuild(argv, "wavernn.tables", "TABLE3")
 
 
 if __name__ == "__main__":

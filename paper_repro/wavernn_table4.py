@@ -14,7 +14,7 @@ cli.define_speed_flags("wavernn_table4", threads=2)
 
 def main(argv):
     """Measure and print the table."""
-    cli.measure(argv, "wavernn_speed", "TABLE4")
+    cli.measure(argv, "wavernn.speed", "TABLE4")
 
 
 if __name__ == "__main__":

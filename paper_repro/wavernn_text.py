@@ -14,7 +14,7 @@ cli.define_speed_flags("wavernn_text", threads=2)
 
 def main(argv):
     """Measure and print the table."""
-    cli.measure(argv, "wavernn_speed", "TEXT")
+    cli.measure(argv, "wavernn.speed", "TEXT")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ def rebuild(argv, module, table="TABLE"):
 
     from tfwave.data.sentence_corpora import open_sentences
     from tfwave.data.sentences import read_sentences
-    from tfwave.papers import report, rows, speech_table
+    from tfwave.repro.report import report
+    from tfwave.repro import rows
+    from tfwave.repro import table as speech_table
     from tfwave.training.distribution import open_strategy
     from tfwave.training.interrupts import Interrupted
 
@@ -197,7 +199,8 @@ def measure(argv, module, table):
     tf.config.threading.set_intra_op_parallelism_threads(values.threads)
     tf.config.threading.set_inter_op_parallelism_threads(values.threads)
 
-    from tfwave.papers import report, speed_table
+    from tfwave.repro.report import report
+    from tfwave.repro import speed as speed_table
 
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
     made = speed_table.reproduce(table, _preset(table), values.out_dir, values.threads)

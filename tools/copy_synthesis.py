@@ -47,7 +47,7 @@ def main(argv):
     from tfwave.audio.mel_files import SUFFIX, read_mel
     from tfwave.audio.mel_inversion import mel_to_waveform
     from tfwave.metrics.vocoder import measure
-    from tfwave.papers.vocoder_systems import TRAINED, vocode
+    from tfwave.papers.vocoders.systems import TRAINED, vocode
     from tfwave.training.trained import find_training, front_end_of, load_model
 
     model, description, step = load_model(find_training(argv[1]), _WHICH.value)

@@ -76,7 +76,7 @@ def test_knows_the_columns_of_the_papers(kind, columns, choices):
 
 
 def test_all_published_columns_of_listeners_have_a_protocol():
-    from tfwave.papers import published
+    from tfwave.repro import published
 
     for name in ("wavegan", "wavenet", "melgan", "waveglow", "wavernn"):
         for table in published.load_paper(name).tables.values():

@@ -7,9 +7,13 @@ import pytest
 
 from tfwave import files
 from tfwave.listening import folder, making, order, panel, results, sources
-from tfwave.papers import provenance, published, ratings, runner, speech_table
-from tfwave.papers.wavenet_table1 import TABLE as WAVENET_TABLE1
-from tfwave.papers.wavenet_table2 import TABLE as WAVENET_TABLE2
+from tfwave.repro import provenance
+from tfwave.repro import published
+from tfwave.repro import ratings
+from tfwave.repro import results as runner
+from tfwave.repro import table as speech_table
+from tfwave.papers.wavenet.table1 import TABLE as WAVENET_TABLE1
+from tfwave.papers.wavenet.table2 import TABLE as WAVENET_TABLE2
 
 
 @pytest.fixture(autouse=True)

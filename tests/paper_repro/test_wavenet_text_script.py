@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfwave.papers import published, wavenet_text
+from tfwave.repro import published
+from tfwave.papers.wavenet import text as wavenet_text
 
 SCRIPT = "paper_repro/wavenet_text.py"
 

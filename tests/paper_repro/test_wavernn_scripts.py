@@ -5,8 +5,9 @@ import json
 import pytest
 import soundfile
 
-from tfwave.papers import published, wavernn_rows
-from tfwave.papers.wavernn_speed import TABLE4
+from tfwave.repro import published
+from tfwave.papers.wavernn import rows as wavernn_rows
+from tfwave.papers.wavernn.speed import TABLE4
 
 TABLE3 = "paper_repro/wavernn_table3.py"
 TABLE1 = "paper_repro/wavernn_table1.py"

@@ -5,7 +5,11 @@ import pytest
 import soundfile
 
 from tfwave import files
-from tfwave.papers import published, ratings, report, runner, wavegan_rows
+from tfwave.repro import published
+from tfwave.repro import ratings
+from tfwave.repro.report import report
+from tfwave.repro import results as runner
+from tfwave.papers.wavegan import rows as wavegan_rows
 
 RATE = 16000
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfwave.papers import provenance
-from tfwave.papers.plan import Plan, counted, duration
+from tfwave.repro import provenance
+from tfwave.repro.plan import Plan, counted, duration
 
 
 @pytest.mark.parametrize(

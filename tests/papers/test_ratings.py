@@ -3,7 +3,7 @@
 import pytest
 
 from tfwave import files
-from tfwave.papers.ratings import read_ratings
+from tfwave.repro.ratings import read_ratings
 
 
 @pytest.fixture

@@ -14,9 +14,13 @@ import urllib.parse
 import pytest
 
 from tfwave import files
-from tfwave.papers import figures, melgan_tables, published, report, view
-from tfwave.papers.published import Value
-from tfwave.papers.wavegan_rows import ROWS
+from tfwave.repro.report import figures
+from tfwave.papers.melgan import tables as melgan_tables
+from tfwave.repro import published
+from tfwave.repro.report import report
+from tfwave.repro.report import view
+from tfwave.repro.published import Value
+from tfwave.papers.wavegan.rows import ROWS
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

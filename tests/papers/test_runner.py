@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tfwave import files
-from tfwave.papers import runner
+from tfwave.repro import results as runner
 
 
 def test_first_difference_names_the_setting_and_both_values():

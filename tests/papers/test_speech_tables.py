@@ -5,8 +5,8 @@ import importlib
 
 import pytest
 
-from tfwave.papers import published
-from tfwave.papers.vocoder_systems import TRAINED
+from tfwave.repro import published
+from tfwave.papers.vocoders.systems import TRAINED
 
 TABLES = [
     ("wavenet_table1", "TABLE"), ("wavenet_table2", "TABLE"), ("wavenet_timit", "TABLE"),

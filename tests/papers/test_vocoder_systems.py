@@ -15,12 +15,14 @@ from tfwave.data.store import store_of
 from tfwave.data.utterances import training_slices
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig
 from tfwave.models.wavernn.wavernn import WaveRNNConfig
-from tfwave.papers import provenance, runner, waveglow_table1
-from tfwave.papers.rows import make_row
-from tfwave.papers.speech_table import Options, reproduce
-from tfwave.papers.vocoder_presets import presets_of
-from tfwave.papers.vocoder_systems import TRAINED, vocode
-from tfwave.papers.vocoder_workbench import Workbench
+from tfwave.repro import provenance
+from tfwave.repro import results as runner
+from tfwave.papers.waveglow import table1 as waveglow_table1
+from tfwave.repro.rows import make_row
+from tfwave.repro.table import Options, reproduce
+from tfwave.papers.vocoders.presets import presets_of
+from tfwave.papers.vocoders.systems import TRAINED, vocode
+from tfwave.papers.vocoders.experiment import Workbench
 
 SMOKE = presets_of("melgan", "waveglow", "wavenet")["smoke"]
 CONFIGS = {

@@ -7,8 +7,8 @@ import pytest
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifierConfig
 from tfwave.models.wavegan.specgan import SpecGANConfig
 from tfwave.models.wavegan.wavegan import WaveGANConfig
-from tfwave.papers import wavegan_rows
-from tfwave.papers.wavegan_rows import PRESETS, ROWS, select_preset, select_rows
+from tfwave.papers.wavegan import rows as wavegan_rows
+from tfwave.papers.wavegan.rows import PRESETS, ROWS, select_preset, select_rows
 
 
 def _config(slug):

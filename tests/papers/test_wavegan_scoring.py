@@ -5,7 +5,8 @@ import pytest
 
 from tfwave.data.slices import SliceConfig
 from tfwave.models.wavegan.wavegan import WaveGANConfig
-from tfwave.papers import wavegan_clips, wavegan_scoring
+from tfwave.papers.wavegan import clips as wavegan_clips
+from tfwave.papers.wavegan import scoring as wavegan_scoring
 
 
 class _Store:

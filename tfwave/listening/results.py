@@ -9,7 +9,7 @@ import numpy as np
 from tfwave import files
 from tfwave.listening import sources, statistics
 from tfwave.listening.folder import CHECK, ITEM, WARMUP
-from tfwave.papers import ratings
+from tfwave.repro import ratings
 
 _NAMES = {"accuracy": "digits right", "quality": "quality", "ease": "ease",
           "diversity": "diversity", "mos": "MOS"}  # fmt: skip
@@ -154,7 +154,7 @@ def _wins(groups):
 
 
 def as_ratings(test, evaluated, interval="paper"):
-    """Return results in the form of `tfwave.papers.ratings`.
+    """Return results in the form of `tfwave.repro.ratings`.
 
     Args:
       test: `ListeningTest`.

@@ -8,7 +8,7 @@ import re
 
 from tfwave import files
 from tfwave.audio.files import require_audio
-from tfwave.papers import published
+from tfwave.repro import published
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _DIGIT = re.compile(rf"({'|'.join(_WORDS)}|[0-9])(?![a-z0-9])", re.IGNORECASE)

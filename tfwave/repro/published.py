@@ -1,0 +1,119 @@
+"""Published values: what a paper printed, where it was read, and what was not found.
+
+Every paper has one file, `tfwave/papers/PAPER/published.json`. A table in it has a `source` (where
+the numbers are printed), `seen_in` (who read them: "paper text", "third party", or "not seen") and
+`pm_is` (what the figure behind the plus-minus sign is). Values of a table that is "not seen" are
+unknown; they are printed as unknown and never guessed.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+NOT_SEEN = "not seen"
+_FOLDER = pathlib.Path(__file__).resolve().parents[1] / "papers"
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """One number: its mean and, where given, the figure behind plus-minus and the count."""
+
+    mean: float
+    pm: float | None = None
+    n: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of a published table.
+
+    Attributes:
+      key: name used in result files, for example `inception_score`.
+      label: name in print.
+      unit: unit in words, empty for a plain number.
+      better: "higher", "lower", "closest to X" or "none".
+      judged_by: "classifier", "measurement" or "listeners".
+      digits: decimals as printed by the paper.
+      low, high: smallest and largest possible value, None where there is none.
+    """
+
+    key: str
+    label: str
+    unit: str
+    better: str
+    judged_by: str
+    digits: int
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def arrow(self):
+        """The direction of better as one sign: up, down, or towards a value; "" without one."""
+        return {"higher": "\u2191", "lower": "\u2193", "none": ""}.get(
+            self.better, "\u2192 " + self.better.rpartition(" ")[2]
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """One published table: its columns and `values[row slug][column key]`."""
+
+    id: str
+    source: str
+    seen_in: str
+    pm_is: str
+    note: str
+    columns: tuple
+    values: dict
+
+    @property
+    def seen(self):
+        """Whether the values of this table could be read anywhere."""
+        return self.seen_in != NOT_SEEN
+
+    def value(self, row, column):
+        """Return the published `Value` of a row and column, None when there is none."""
+        return self.values.get(row, {}).get(column)
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """A paper and its published tables by id."""
+
+    title: str
+    authors: str
+    venue: str
+    arxiv: str
+    url: str
+    tables: dict
+
+
+def load_paper(name):
+    """Read the published tables of a paper.
+
+    Args:
+      name: folder of the paper in `tfwave.papers`, for example "wavegan".
+
+    Returns:
+      A `Paper`.
+    """
+    content = json.loads((_FOLDER / name / "published.json").read_text(encoding="utf-8"))
+    tables = {table["id"]: _table(table) for table in content.pop("tables")}
+    return Paper(tables=tables, **content)
+
+
+def _table(content):
+    """Turn one table of the JSON file into a `Table`."""
+    values = {
+        row: {key: Value(**value) for key, value in cells.items()}
+        for row, cells in content["rows"].items()
+    }
+    return Table(
+        id=content["id"],
+        source=content["source"],
+        seen_in=content["seen_in"],
+        pm_is=content["pm_is"],
+        note=content["note"],
+        columns=tuple(Column(**column) for column in content["columns"]),
+        values=values,
+    )
