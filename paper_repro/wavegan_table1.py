@@ -113,7 +113,8 @@ def main(argv):
 
 def open_corpus(preset, options):
     """Open the recordings that the models learn."""
-    from tfwave.data import corpora, speech
+    from tfwave.data import corpora
+    from tfwave.data.builtin import digits as speech
 
     if FLAGS.data_dir:
         return corpora.open_corpus(FLAGS.data_dir, options.cache_dir, strict=FLAGS.strict)
@@ -125,7 +126,8 @@ def open_corpus(preset, options):
 def open_parametric(preset, options):
     """Open the recordings of the row Parametric."""
     from tfwave.audio.files import find_audio
-    from tfwave.data import speech, store
+    from tfwave.data import store
+    from tfwave.data.builtin import digits as speech
 
     if not FLAGS.parametric_dir:
         return speech.klatt_digits(

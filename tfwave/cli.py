@@ -137,7 +137,7 @@ def rebuild(argv, module, table="TABLE"):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave.data.sentence_corpora import open_sentences
-    from tfwave.data.sentences import read_sentences
+    from tfwave.data.builtin.sentences import read_sentences
     from tfwave.repro.report import report
     from tfwave.repro import rows
     from tfwave.repro import table as speech_table

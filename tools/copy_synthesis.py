@@ -48,7 +48,7 @@ def main(argv):
     from tfwave.audio.mel_inversion import mel_to_waveform
     from tfwave.metrics.vocoder import measure
     from tfwave.papers.vocoders.systems import TRAINED, vocode
-    from tfwave.training.trained import find_training, front_end_of, load_model
+    from tfwave.training.load import find_training, front_end_of, load_model
 
     model, description, step = load_model(find_training(argv[1]), _WHICH.value)
     systems = [system for system in TRAINED.values() if isinstance(model, system.make)]

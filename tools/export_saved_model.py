@@ -43,7 +43,7 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave.serving import export
-    from tfwave.training.trained import find_training, front_end_of, load_model
+    from tfwave.training.load import find_training, front_end_of, load_model
 
     out = os.path.abspath(_OUT.value)
     model, description, step = load_model(find_training(_TRAIN_DIR.value), _WHICH.value)

@@ -28,7 +28,7 @@ from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.generation import stream
 from tfwave.training.directory import open_directory
-from tfwave.training.trained import find_training, front_end_of, load_model
+from tfwave.training.load import find_training, front_end_of, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)

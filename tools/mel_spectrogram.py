@@ -56,7 +56,7 @@ def front_end(name):
     """
     from tfwave.audio.mel import RECIPES
     from tfwave.training.directory import read_description
-    from tfwave.training.trained import find_training, front_end_of
+    from tfwave.training.load import find_training, front_end_of
 
     if name in RECIPES:
         return RECIPES[name]

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tfwave.data import alignment, speech
+from tfwave.data import alignment
+from tfwave.data.builtin import digits as speech
 from tfwave.data.alignment import HOP, RATE, align, cepstra, label_sentences, warp
 from tfwave.data.sentence_corpora import open_sentences, recognise_sentences
-from tfwave.data.sentences import ENGINE_RATE, PHONEMES, Sentence, SentenceReader, resample
+from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, Sentence, SentenceReader, resample
 
 TEXTS = ("The quiet fox watches seven shiny bridges, near the river.",
          "A judge sells 1455 old books.", "He's \"seen\" the Dr. at 4:30.")  # fmt: skip

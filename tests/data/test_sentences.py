@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tfwave.data import sentences, speech
-from tfwave.data.sentences import PHONEMES, TRAIN_VOICES, VOICES, plan, read_sentences, split_of
+from tfwave.data.builtin import sentences
+from tfwave.data.builtin import digits as speech
+from tfwave.data.builtin.sentences import PHONEMES, TRAIN_VOICES, VOICES, plan, read_sentences, split_of
 
 SIZES = {"train": 24, "valid": 6, "test": 6}
 
@@ -126,7 +127,7 @@ def test_illegal_values_are_named(cache, options, message):
 
 def test_workers_do_not_import_tensorflow(tmp_path, root):
     code = (
-        "import sys; from tfwave.data.sentences import read_sentences\n"
+        "import sys; from tfwave.data.builtin.sentences import read_sentences\n"
         "read_sentences(sys.argv[1], sizes=dict(train=1, valid=1, test=1), progress=False)\n"
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)\n"
     )

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from tfwave.data import speech
-from tfwave.data.speech import VARIANTS, Utterance, klatt_digits, plan, render, spoken_digits
+from tfwave.data.builtin import digits as speech
+from tfwave.data.builtin.digits import VARIANTS, Utterance, klatt_digits, plan, render, spoken_digits
 
 SIZES = {"train": 60, "valid": 20, "test": 20}
 
@@ -131,7 +131,7 @@ def test_workers_need_neither_tensorflow_nor_a_home(tmp_path, root):
     home.mkdir()
     os.chmod(home, stat.S_IRUSR | stat.S_IXUSR)
     code = (
-        "import sys; from tfwave.data.speech import klatt_digits\n"
+        "import sys; from tfwave.data.builtin.digits import klatt_digits\n"
         "store = klatt_digits(sys.argv[1], 4, progress=False)\n"
         "print(len(store), 'tensorflow' in sys.modules, 'keras' in sys.modules)\n"
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tfwave.audio import mel
 from tfwave.data.features import mel_features, store_features
 from tfwave.data.sentence_corpora import Utterances, open_sentences
-from tfwave.data.sentences import read_sentences
+from tfwave.data.builtin.sentences import read_sentences
 from tfwave.data.store import store_of
 from tfwave.data.utterances import (
     WindowConfig,

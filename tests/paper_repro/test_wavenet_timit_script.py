@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfwave.data.sentences import Sentence, SentenceReader
+from tfwave.data.builtin.sentences import Sentence, SentenceReader
 
 SCRIPT = "paper_repro/wavenet_timit.py"
 

@@ -12,7 +12,7 @@ from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, Dig
 from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.serving.export import read_about
 from tfwave.training import checkpoints
-from tfwave.training.trained import load_model
+from tfwave.training.load import load_model
 
 TOOL = "tools/export_saved_model.py"
 

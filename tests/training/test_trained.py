@@ -8,7 +8,7 @@ import pytest
 
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.training import checkpoints
-from tfwave.training.trained import load_model
+from tfwave.training.load import load_model
 
 
 @pytest.fixture

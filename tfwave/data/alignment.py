@@ -22,8 +22,8 @@ import scipy.fft
 import tqdm
 
 from tfwave.audio.files import resample
-from tfwave.data import speech
-from tfwave.data.sentences import ENGINE_RATE, PHONEMES, SILENCE, Sentence, SentenceReader
+from tfwave.data.builtin import digits as speech
+from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, SILENCE, Sentence, SentenceReader
 from tfwave.data.store import AudioStore
 from tfwave.files import read_json, write_json
 

@@ -17,11 +17,11 @@ import sys
 import numpy as np
 
 from tfwave.audio.files import resample
-from tfwave.data import speech
+from tfwave.data.builtin import digits as speech
 from tfwave.data.corpora import SPLITS
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.slices import random_bits
-from tfwave.data.speech import Synthesiser
+from tfwave.data.builtin.digits import Synthesiser
 from tfwave.data.store import store_of
 from tfwave.files import read_json, write_json
 
@@ -252,7 +252,7 @@ def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
 
     def speak():
         labels.clear()
-        for data in speech.run_workers("tfwave.data.sentences", plans):
+        for data in speech.run_workers("tfwave.data.builtin.sentences", plans):
             head, samples = data.split(b"\n", 1)
             labels.append(_resampled(json.loads(head), sample_rate))
             waveform = np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768)

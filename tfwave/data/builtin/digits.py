@@ -295,7 +295,7 @@ def render(plans, workers=None):
     Raises:
       OSError: a process fails; the message has its last line.
     """
-    for data in run_workers("tfwave.data.speech", plans, workers):
+    for data in run_workers("tfwave.data.builtin.digits", plans, workers):
         yield (np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768))[:, None]
 
 
