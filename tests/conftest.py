@@ -21,7 +21,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import requests  # noqa: E402
 from absl import flags  # noqa: E402
-from script_process import run_in_fork  # noqa: E402
+from tests.script_process import run_in_fork  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
-import tiny_systems
+from tests.serving import tiny_systems
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfwave.models.melgan.melgan import folded

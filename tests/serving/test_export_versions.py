@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-import tiny_systems
+from tests.serving import tiny_systems
 
 from tfwave.serving import export
 

@@ -8,7 +8,7 @@ import socket
 import numpy as np
 import pytest
 import requests
-import sounding_models
+from tests.serving import sounding_models
 import tensorflow as tf
 
 from tfwave.serving import local_rest, local_server, protocol, served_model

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-import sounding_models
+from tests.serving import sounding_models
 import tensorflow as tf
 
 from tfwave.serving import client as serving

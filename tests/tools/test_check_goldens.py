@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-# These are compared whole, in one process, by tests/interop.
+# These are compared whole, in one process, by tests/models.
 IN_INTEROP = ("mel", "melgan", "waveglow", "wavernn", "parallelwavegan")
 ELSEWHERE = ("metrics",)  # of another layout, read by tests/metrics
 

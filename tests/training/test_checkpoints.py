@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_training
+from tests.training import tiny_training
 
 from tfwave.training import checkpoints
 

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-import tiny_training
+from tests.training import tiny_training
 
 from tfwave.training import distribution
 from tfwave.training.rows import read_rows

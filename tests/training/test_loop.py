@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_training
+from tests.training import tiny_training
 
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig

@@ -113,10 +113,9 @@ def read_table(folder):
         arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
     except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{path}: not the results of a table") from None
-    papers = pathlib.Path(published.__file__).parent.glob("*.json")
-    pm_is = {
+        pm_is = {
         column.key: table.pm_is
-        for paper in (published.load_paper(path.stem) for path in papers) if paper.arxiv == arxiv
+        for paper in map(published.load_paper, published.names()) if paper.arxiv == arxiv
         for table in paper.tables.values() if table.id in ids
         for column in table.columns if column.key in columns
     }  # fmt: skip

@@ -88,6 +88,11 @@ class Paper:
     tables: dict
 
 
+def names():
+    """Return the names of the papers whose published tables are here."""
+    return sorted(path.parent.name for path in _FOLDER.glob("*/published.json"))
+
+
 def load_paper(name):
     """Read the published tables of a paper.
 

@@ -23,7 +23,7 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models.fatchord_wavernn import generation
-from tfwave.models.wavernn import signatures as wavernn_signatures
+from tfwave.models.fatchord_wavernn import signatures as fatchord_signatures
 from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn.networks import FatchordNetwork
 from tfwave.models.network_model import NetworkModel
@@ -208,8 +208,8 @@ class FatchordWaveRNN(NetworkModel):
         return tf.clip_by_value(made, -1.0, 1.0)
 
     def signatures(self, xla=False):
-        """Functions to serve, see `wavernn_signatures`."""
-        return wavernn_signatures.of_fatchord(self.network, xla)
+        """Functions to serve, see `fatchord_signatures.of_fatchord`."""
+        return fatchord_signatures.of_fatchord(self.network, xla)
 
     def summaries(self, step, data):
         """Write audio and pictures of a recording and of what the model makes in its place.

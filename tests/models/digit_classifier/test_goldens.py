@@ -9,7 +9,7 @@ import pytest
 
 from tfwave.models.digit_classifier import goldens
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 FOLDERS = [ROOT / "tests/goldens/wavegan", ROOT.parent / "shared/goldens/wavegan"]
 CHECKS = {
     "inception_score": goldens.check_inception_score,

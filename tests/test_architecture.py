@@ -21,13 +21,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Imports point down, from a higher floor to a lower one.
 FLOORS = {
-    "compat": 0, "files": 0, "audio": 0, "layers": 0,
+    "compat": 0, "files": 0, "goldens": 0, "audio": 0, "layers": 0,
     "losses": 1, "metrics": 1,
     "models": 2, "data": 2,
-    "training": 3, "interop": 3, "serving": 3,
-    "papers": 4,
-    "listening": 5, "cli": 5,
-}  # fmt: skip
+    "training": 3, "serving": 3,
+    "repro": 4,
+    "papers": 5,
+    "listening": 6, "cli": 6,
+}
+# Systems that are made of others; the rest know only what is beside the folders of systems.
+MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet", "wavernn"}}
+# What several papers share, beside what a paper alone has.
+SHARED_BY_PAPERS = "vocoders"  # fmt: skip
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LANES = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}
 
@@ -73,7 +78,36 @@ def test_imports_point_down(path):
 @pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)
 def test_models_know_no_data(path):
     for module, _ in imports(path):
-        assert part_of(module) not in ("data", "training", "papers"), module
+        assert part_of(module) not in ("data", "training", "repro", "papers"), module
+
+
+def folder_of(module, part):
+    """Return the folder below `tfwave.part` that a full module name belongs to, or None."""
+    parts = module.split(".")
+    folder = ".".join(parts[2:3])
+    return folder if part_of(module) == part and (PACKAGE / part / folder).is_dir() else None
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)
+def test_a_system_knows_only_those_it_is_made_of(path):
+    own = folder_of(".".join(path.relative_to(ROOT).with_suffix("").parts), "models")
+    for module, _ in imports(path):
+        other = folder_of(module, "models")
+        if other and own:
+            assert other == own or other in MODELS_OF_MODELS.get(own, ()), module
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "papers" in p.parts], ids=relative)
+def test_a_paper_knows_no_other(path):
+    own = folder_of(".".join(path.relative_to(ROOT).with_suffix("").parts), "papers")
+    for module, _ in imports(path):
+        assert folder_of(module, "papers") in (None, own, SHARED_BY_PAPERS), module
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "repro" in p.parts], ids=relative)
+def test_the_engine_names_no_system(path):
+    for module, _ in imports(path):
+        assert part_of(module) not in ("models", "papers"), module
 
 
 @pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=relative)
@@ -124,12 +158,6 @@ def test_files_stay_readable(path):
 def test_scripts_turn_mistakes_into_one_line(path):
     text = path.read_text(encoding="utf-8")
     assert "cli.run(main)" in text and '__name__ == "__main__"' in text
-
-
-def test_names_of_test_files_are_unique():
-    # Without packages in tests/, pytest needs a different name for every file.
-    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
-    assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
 
 
 # Dependencies.
