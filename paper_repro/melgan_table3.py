@@ -11,7 +11,8 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 from tfwave import cli
 
 cli.define_table_flags(
-    "melgan_table3", "griffin_lim, waveglow, wavenet, melgan, griffin_lim_0, world, original")
+    "melgan_table3", "griffin_lim, waveglow, wavenet, melgan, griffin_lim_0, world, original"
+)
 
 
 def main(argv):

@@ -21,40 +21,60 @@ from tfwave.papers.wavegan.rows import PRESET_HELP, ROWS, select_preset, select_
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string(
-    "data_dir", "",
+    "data_dir",
+    "",
     "SC09, an unpacked Speech Commands release, or any folder of audio; empty for the built-in "
-    "spoken digits, which are synthetic.")
+    "spoken digits, which are synthetic.",
+)
 flags.DEFINE_string("out_dir", "wavegan_table1", "Result folder.")
 flags.DEFINE_string(
-    "preset", "quick",
+    "preset",
+    "quick",
     "; ".join(f"{name} ({text})" for name, text in PRESET_HELP.items())
-    + ". Also with --data_dir the preset is quick unless you say paper.")
+    + ". Also with --data_dir the preset is quick unless you say paper.",
+)
 flags.DEFINE_list(
-    "rows", [],
+    "rows",
+    [],
     "Rows to compute, all by default; Real (train) and Real (test) always are. Rows: "
-    + ", ".join(row.slug for row in ROWS) + ".")
+    + ", ".join(row.slug for row in ROWS)
+    + ".",
+)
 flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
 flags.DEFINE_string(
-    "cache_dir", "", "Folder for decoded audio and classifiers; empty for ~/.cache/tfwave.")
+    "cache_dir", "", "Folder for decoded audio and classifiers; empty for ~/.cache/tfwave."
+)
 flags.DEFINE_list(
-    "merge", [],
+    "merge",
+    [],
     "Result folders of other machines whose finished rows are copied in. Without --rows nothing "
-    "else is computed. Give every machine the same --classifier.")
+    "else is computed. Give every machine the same --classifier.",
+)
 flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
 flags.DEFINE_string("strategy", "auto", "auto, one, mirrored or multi_worker (with TF_CONFIG).")
 flags.DEFINE_enum(
-    "precision", "auto", ["auto", "float32", "mixed_bfloat16"],
-    "Number format inside the networks; auto chooses what is fastest here.")
+    "precision",
+    "auto",
+    ["auto", "float32", "mixed_bfloat16"],
+    "Number format inside the networks; auto chooses what is fastest here.",
+)
 flags.DEFINE_string(
-    "classifier", "",
+    "classifier",
+    "",
     "Classifier of the inception score: folder of a trained one, or prefix of the authors' "
-    "released TensorFlow 1 checkpoint; empty to train the preset's on the corpus.")
+    "released TensorFlow 1 checkpoint; empty to train the preset's on the corpus.",
+)
 flags.DEFINE_string(
-    "parametric_dir", "",
-    "Recordings of the row Parametric; empty for digits spoken by formant synthesis.")
+    "parametric_dir",
+    "",
+    "Recordings of the row Parametric; empty for digits spoken by formant synthesis.",
+)
 flags.DEFINE_enum(
-    "griffin_lim", "authors", ["authors", "dual"],
-    "SpecGAN's phase reconstruction: as the authors have it, or with the correct window.")
+    "griffin_lim",
+    "authors",
+    ["authors", "dual"],
+    "SpecGAN's phase reconstruction: as the authors have it, or with the correct window.",
+)
 cli.define_profile_flag()
 
 
@@ -73,10 +93,10 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave import compat
-    from tfwave.repro.report import report
-    from tfwave.repro import results as runner
     from tfwave.papers.wavegan import table1 as wavegan_table1
     from tfwave.papers.wavegan.experiment import Options
+    from tfwave.repro import results as runner
+    from tfwave.repro.report import report
     from tfwave.training.distribution import open_strategy
     from tfwave.training.interrupts import Interrupted
 
@@ -95,13 +115,16 @@ def main(argv):
         if options.merge and not FLAGS.rows:
             made = wavegan_table1.merge_only(options)
         else:
-            runner.claim_folder(
-                options.out_dir, wavegan_table1.early_settings(preset, options)
-            )
+            runner.claim_folder(options.out_dir, wavegan_table1.early_settings(preset, options))
             corpus = open_corpus(preset, options)
             made = wavegan_table1.reproduce(
-                corpus, functools.partial(open_parametric, preset, options), preset, rows,
-                options, strategy)
+                corpus,
+                functools.partial(open_parametric, preset, options),
+                preset,
+                rows,
+                options,
+                strategy,
+            )
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.exit_code
@@ -131,7 +154,8 @@ def open_parametric(preset, options):
 
     if not FLAGS.parametric_dir:
         return speech.klatt_digits(
-            options.cache_dir, count=preset.parametric_clips, seed=options.seed)
+            options.cache_dir, count=preset.parametric_clips, seed=options.seed
+        )
     paths = find_audio(FLAGS.parametric_dir)
     if not paths:
         raise ValueError(f"--parametric_dir: {FLAGS.parametric_dir} holds no audio")

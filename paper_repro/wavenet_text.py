@@ -34,8 +34,8 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from tfwave.data.sentence_corpora import open_sentences
-    from tfwave.repro.report import report
     from tfwave.papers.wavenet import text as wavenet_text
+    from tfwave.repro.report import report
 
     if FLAGS.table1_dir and not os.path.isdir(FLAGS.table1_dir):
         raise ValueError(f"--table1_dir: {FLAGS.table1_dir} is no folder")
@@ -43,7 +43,8 @@ def main(argv):
     cache = cli.cache_dir(FLAGS.cache_dir)
     corpora = {
         name: open_sentences(folder, cache, strict=FLAGS.strict)
-        for name, folder in folders.items() if folder
+        for name, folder in folders.items()
+        if folder
     }
     made = wavenet_text.reproduce(FLAGS.out_dir, corpora, FLAGS.table1_dir)
     print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(FLAGS.out_dir, 'table.md')}")

@@ -13,9 +13,10 @@ goes on where it was stopped.
 from tfwave import cli
 
 cli.define_table_flags(
-    "wavenet_timit", "wavenet_two_losses",
+    "wavenet_timit",
+    "wavenet_two_losses",
     "TIMIT, with its .PHN files, or LJSpeech's layout, with the transcripts of metadata.csv",
-)  # fmt: skip
+)
 
 
 def main(argv):

@@ -17,11 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes with threads for all cores would wait in turns
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
-import requests  # noqa: E402
-from absl import flags  # noqa: E402
-from tests.script_process import run_in_fork  # noqa: E402
+import hypothesis
+import pytest
+import requests
+from absl import flags
+
+from tests.script_process import run_in_fork
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -112,8 +113,16 @@ def tensorboard():
     servers = []
 
     def start(folder):
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port=0",
-                   "--load_fast=false", "--window_title=test"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tensorboard.main",
+            "--logdir",
+            str(folder),
+            "--port=0",
+            "--load_fast=false",
+            "--window_title=test",
+        ]
         server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         servers.append(server)
         lines = iter(server.stderr.readline, "")

@@ -21,18 +21,26 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Imports point down, from a higher floor to a lower one.
 FLOORS = {
-    "compat": 0, "files": 0, "goldens": 0, "audio": 0, "layers": 0,
-    "losses": 1, "metrics": 1,
-    "models": 2, "data": 2,
-    "training": 3, "serving": 3,
+    "compat": 0,
+    "files": 0,
+    "goldens": 0,
+    "audio": 0,
+    "layers": 0,
+    "losses": 1,
+    "metrics": 1,
+    "models": 2,
+    "data": 2,
+    "training": 3,
+    "serving": 3,
     "repro": 4,
     "papers": 5,
-    "listening": 6, "cli": 6,
+    "listening": 6,
+    "cli": 6,
 }
 # Systems that are made of others; the rest know only what is beside the folders of systems.
 MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet", "wavernn"}}
 # What several papers share, beside what a paper alone has.
-SHARED_BY_PAPERS = "vocoders"  # fmt: skip
+SHARED_BY_PAPERS = "vocoders"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LANES = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}
 
@@ -145,7 +153,7 @@ def test_files_stay_readable(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if path.name != "__init__.py":
         assert ast.get_docstring(tree), "no module docstring"
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             # A class holds several functions; only functions have a limit.

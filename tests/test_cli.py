@@ -30,18 +30,24 @@ def run(tmp_path, root):
 
     def call(*arguments):
         return subprocess.run(
-            [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=60,
+            [sys.executable, str(script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
             env={"PYTHONPATH": str(root), "PATH": ""},
         )
 
     return call
 
 
-@pytest.mark.parametrize("arguments, code, line", [
-    (["--kind=value"], 2, "tool.py: error: --rows: no row is called x\n"),
-    (["--kind=os"], 2, "tool.py: error: /no/such/file: No such file or directory\n"),
-    (["--kind=interrupt"], 130, "tool.py: interrupted\n"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, line",
+    [
+        (["--kind=value"], 2, "tool.py: error: --rows: no row is called x\n"),
+        (["--kind=os"], 2, "tool.py: error: /no/such/file: No such file or directory\n"),
+        (["--kind=interrupt"], 130, "tool.py: interrupted\n"),
+    ],
+)
 def test_mistakes_are_one_line(run, arguments, code, line):
     done = run(*arguments)
     assert (done.returncode, done.stderr) == (code, line)

@@ -4,4 +4,4 @@ One file per paper system stands in `tfwave.models`; `paper_repro/` holds one sh
 paper table and `tools/` what a person runs besides. Importing this package does no work.
 """
 
-__version__ = '0.1.0'
+__version__ = "0.1.0"

@@ -29,8 +29,10 @@ def run(main, argv=None):
 
     def parse(arguments):
         try:
-            return app.parse_flags_with_usage(arguments) if _asks_help(arguments) else (
-                flags.FLAGS(arguments)
+            return (
+                app.parse_flags_with_usage(arguments)
+                if _asks_help(arguments)
+                else (flags.FLAGS(arguments))
             )
         except flags.Error as error:
             _exit(script, error)
@@ -56,8 +58,11 @@ def run(main, argv=None):
 
 
 def _asks_help(arguments):
-    return any(a.lstrip("-").split("=")[0] in ("help", "helpfull", "helpshort", "helpxml", "?")
-               for a in arguments[1:] if a.startswith("-"))
+    return any(
+        a.lstrip("-").split("=")[0] in ("help", "helpfull", "helpshort", "helpxml", "?")
+        for a in arguments[1:]
+        if a.startswith("-")
+    )
 
 
 def _exit(script, error):
@@ -96,13 +101,15 @@ def define_table_flags(out_dir, rows, data_dir="LJSpeech, VCTK, TIMIT or any fol
       data_dir: which folders it takes.
     """
     flags.DEFINE_string(
-        "data_dir", "", f"{data_dir}; empty for built-in sentences, which are synthetic.")
+        "data_dir", "", f"{data_dir}; empty for built-in sentences, which are synthetic."
+    )
     flags.DEFINE_string("out_dir", out_dir, "Result folder.")
     flags.DEFINE_string("preset", "quick", "paper, quick or smoke (seconds, meaningless numbers).")
     flags.DEFINE_list("rows", [], f"Rows to compute: {rows}.")
     flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
     flags.DEFINE_string(
-        "cache_dir", "", "Folder for decoded audio and features; empty for ~/.cache/tfwave.")
+        "cache_dir", "", "Folder for decoded audio and features; empty for ~/.cache/tfwave."
+    )
     flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
     flags.DEFINE_string("strategy", "auto", "auto, one or mirrored.")
     define_profile_flag()
@@ -136,28 +143,36 @@ def rebuild(argv, module, table="TABLE"):
     tf.get_logger().setLevel("ERROR")
     logging.set_verbosity(logging.WARNING)
 
-    from tfwave.data.sentence_corpora import open_sentences
     from tfwave.data.builtin.sentences import read_sentences
-    from tfwave.repro.report import report
+    from tfwave.data.sentence_corpora import open_sentences
     from tfwave.repro import rows
     from tfwave.repro import table as speech_table
+    from tfwave.repro.report import report
     from tfwave.training.distribution import open_strategy
     from tfwave.training.interrupts import Interrupted
 
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
     preset, cache = _preset(table), cache_dir(values.cache_dir)
     wanted = rows.select(table.rows, values.rows)
-    options = speech_table.Options(
-        pathlib.Path(values.out_dir), cache, values.seed, values.profile)
+    options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed, values.profile)
     try:
         if values.data_dir:
             corpus = open_sentences(
-                values.data_dir, cache, preset.sample_rate, strict=values.strict,
-                unseen_speakers=table.unseen_speakers)
+                values.data_dir,
+                cache,
+                preset.sample_rate,
+                strict=values.strict,
+                unseen_speakers=table.unseen_speakers,
+            )
         else:
             corpus = read_sentences(
-                cache, values.seed, dict(preset.sentences), preset.speakers,
-                held_out_voices=table.unseen_speakers, sample_rate=preset.sample_rate)
+                cache,
+                values.seed,
+                dict(preset.sentences),
+                preset.speakers,
+                held_out_voices=table.unseen_speakers,
+                sample_rate=preset.sample_rate,
+            )
         strategy = open_strategy(values.strategy)
         made = speech_table.reproduce(table, corpus, preset, wanted, options, strategy)
     except Interrupted as interrupted:
@@ -199,8 +214,8 @@ def measure(argv, module, table):
     tf.config.threading.set_intra_op_parallelism_threads(values.threads)
     tf.config.threading.set_inter_op_parallelism_threads(values.threads)
 
-    from tfwave.repro.report import report
     from tfwave.repro import speed as speed_table
+    from tfwave.repro.report import report
 
     table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
     made = speed_table.reproduce(table, _preset(table), values.out_dir, values.threads)

@@ -20,10 +20,10 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[i]) for i in (0, 1)]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from absl import flags  # noqa: E402
-from benchmarks import measure, melgan, serving, wavegan, waveglow, wavenet, wavernn  # noqa: E402
+from absl import flags
+from benchmarks import measure, melgan, serving, wavegan, waveglow, wavenet, wavernn
 
-from tfwave import cli  # noqa: E402
+from tfwave import cli
 
 # name: function, default batch sizes, default sizes of the model, whether PyTorch is a baseline
 BENCHMARKS = {
@@ -38,17 +38,24 @@ BENCHMARKS = {
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("runs", 5, "Counted runs of each side.", lower_bound=1)
 flags.DEFINE_list(
-    "batch_sizes", [],
+    "batch_sizes",
+    [],
     "Clips in a batch of training (wavegan: 16,64; melgan: 16; waveglow: 1) or of generation "
-    "(wavenet: 1,8,64; wavernn: 1,8), or clients at a time (serving: 1,8,32).")
+    "(wavenet: 1,8,64; wavernn: 1,8), or clients at a time (serving: 1,8,32).",
+)
 flags.DEFINE_integer(
-    "model_dim", None,
+    "model_dim",
+    None,
     "WaveGAN's size d (64; also of serving), WaveNet's residual channels (64), MelGAN's channels "
     "at the sample rate (32), WaveGlow's channels (256 and 512), WaveRNN's units (896); in "
-    "brackets the published ones, which are the default.", lower_bound=1)
+    "brackets the published ones, which are the default.",
+    lower_bound=1,
+)
 flags.DEFINE_string(
-    "torch_python", None,
-    "A Python that has PyTorch, for melgan, waveglow and wavernn; by default this one, if it has.")
+    "torch_python",
+    None,
+    "A Python that has PyTorch, for melgan, waveglow and wavernn; by default this one, if it has.",
+)
 flags.DEFINE_bool("json", False, "Print one JSON object of named figures.")
 
 

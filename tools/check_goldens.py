@@ -14,22 +14,22 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from absl import flags  # noqa: E402
+from absl import flags
 
-from tfwave import cli  # noqa: E402
-from tfwave.models.wavegan import goldens as adversarial  # noqa: E402
-from tfwave.models.melgan import goldens as melgan  # noqa: E402
-from tfwave.models.digit_classifier import goldens as evaluation  # noqa: E402
-from tfwave.models.waveglow import goldens as waveglow  # noqa: E402
-from tfwave.models.wavenet import goldens_ibab as ibab  # noqa: E402
-from tfwave.models.wavenet import goldens_parts as wavenet_parts  # noqa: E402
-from tfwave.models.fatchord_wavernn.goldens import check_fatchord  # noqa: E402
-from tfwave.goldens import read_golden  # noqa: E402
-from tfwave.data.loader_goldens import check_loader  # noqa: E402
-from tfwave.audio.mel_goldens import check_mel  # noqa: E402
-from tfwave.losses.stft_loss_goldens import check_stft_loss  # noqa: E402
-from tfwave.models.wavenet.goldens_r9y9 import check_r9y9_network  # noqa: E402
-from tfwave.models.wavernn.goldens import check_dual_softmax  # noqa: E402
+from tfwave import cli
+from tfwave.audio.mel_goldens import check_mel
+from tfwave.data.loader_goldens import check_loader
+from tfwave.goldens import read_golden
+from tfwave.losses.stft_loss_goldens import check_stft_loss
+from tfwave.models.digit_classifier import goldens as evaluation
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord
+from tfwave.models.melgan import goldens as melgan
+from tfwave.models.wavegan import goldens as adversarial
+from tfwave.models.waveglow import goldens as waveglow
+from tfwave.models.wavenet import goldens_ibab as ibab
+from tfwave.models.wavenet import goldens_parts as wavenet_parts
+from tfwave.models.wavenet.goldens_r9y9 import check_r9y9_network
+from tfwave.models.wavernn.goldens import check_dual_softmax
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
 

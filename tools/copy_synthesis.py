@@ -77,7 +77,7 @@ def main(argv):
                 "griffin_lim": mel_to_waveform(
                     features, config, _ITERATIONS.value, seed=_SEED.value
                 )[0].numpy(),
-            }  # fmt: skip
+            }
         except (OSError, ValueError) as error:
             print(f"copy_synthesis.py: {cli.about(path, error)}", file=sys.stderr)
             failed += 1
@@ -87,8 +87,9 @@ def main(argv):
             write_wav(out_dir / f"{stem}.{name}.wav", clip, config.sample_rate)
         for name, waveform in made.items() if given else ():
             shorter = min(len(waveform), len(recording))
-            found = measure(recording[:shorter], np.clip(waveform[:shorter], -1, 1),
-                            config.sample_rate)  # fmt: skip
+            found = measure(
+                recording[:shorter], np.clip(waveform[:shorter], -1, 1), config.sample_rate
+            )
             numbers = ", ".join(
                 f"{key.replace('_', ' ')} {found[key]:.2f}" for key in _SHOWN if found[key]
             )

@@ -33,7 +33,8 @@ SILENCE_AT_END = 0.25  # Seconds worth reporting.
 _NAMED = 10
 
 _SAMPLE_RATE = flags.DEFINE_integer(
-    "sample_rate", 16000, "Rate of the pipeline in Hz.", lower_bound=1)
+    "sample_rate", 16000, "Rate of the pipeline in Hz.", lower_bound=1
+)
 _CHANNELS = flags.DEFINE_integer("channels", 1, "Channels of the pipeline.", lower_bound=1)
 _SLICE_LEN = flags.DEFINE_integer("slice_len", 16384, "Samples per slice.", lower_bound=1)
 # What is not given here depends on the layout that is recognised.
@@ -108,7 +109,11 @@ def examine(path, name):
     # Relative to the peak: an absolute level would call quiet recordings empty.
     start, stop = trim_silence(waveform, max(SILENT, 0.05 * peak)) if peak > SILENT else (0, 0)
     return Examined(
-        name=name, frames=len(waveform), sample_rate=rate, channels=waveform.shape[1], peak=peak,
+        name=name,
+        frames=len(waveform),
+        sample_rate=rate,
+        channels=waveform.shape[1],
+        peak=peak,
         clipped_runs=count_runs(np.abs(waveform) >= FULL_SCALE, CLIPPED_RUN),
         leading=start / rate if stop else 0.0,
         trailing=(len(waveform) - stop) / rate if stop else 0.0,
@@ -220,15 +225,21 @@ def summarise(layout, files, slices, sample_rate, channels):
         "readable": len(usable),
         "hours": float(seconds.sum() / 3600),
         "seconds": {
-            "shortest": float(seconds.min()), "median": float(np.median(seconds)),
+            "shortest": float(seconds.min()),
+            "median": float(np.median(seconds)),
             "longest": float(seconds.max()),
-        } if usable else {},
+        }
+        if usable
+        else {},
         "splits": {s: n for s in SPLITS if (n := layout.splits.count(s))},
         "labels": dict(labels),
         "sample_rates": _counts(file.sample_rate for file in usable),
         "channels": _counts(file.channels for file in usable),
-        "pipeline": {"sample_rate": sample_rate, "channels": channels,
-                     **dataclasses.asdict(slices)},
+        "pipeline": {
+            "sample_rate": sample_rate,
+            "channels": channels,
+            **dataclasses.asdict(slices),
+        },
         "slices": len(table),
     }
 
@@ -245,15 +256,21 @@ def describe(summary, found, every):
         total += f" ({summary['ignored']:,} others do not belong to the corpus and are ignored)"
     lines.append(total)
     if summary["seconds"]:
-        lines.append("length {shortest:.2f} to {longest:.2f} s, median {median:.2f} s".format(
-            **summary["seconds"]))
+        lines.append(
+            "length {shortest:.2f} to {longest:.2f} s, median {median:.2f} s".format(
+                **summary["seconds"]
+            )
+        )
     lines.append("splits   " + (_listed(summary["splits"]) or "none: a tenth each is held out"))
     if summary["labels"]:
         lines.append("labels   " + _listed(summary["labels"]))
     lines.append("rates    " + _listed({f"{r} Hz": n for r, n in summary["sample_rates"].items()}))
     lines.append("channels " + _listed(summary["channels"]))
-    lines += ["", "the pipeline: " + _plan(summary["pipeline"]),
-              f"that gives {summary['slices']:,} slices"]
+    lines += [
+        "",
+        "the pipeline: " + _plan(summary["pipeline"]),
+        f"that gives {summary['slices']:,} slices",
+    ]
     if not summary["slices"]:
         lines.append("NOTHING TO TRAIN ON: use --first_slice --pad_end for clips this short")
     lines.append("")
@@ -280,14 +297,15 @@ def _listed(counts):
 
 def _plan(pipeline):
     which = "the first slice" if pipeline["first_slice"] else "consecutive slices"
-    text = (f"{pipeline['sample_rate']} Hz, {pipeline['channels']} channel(s), {which} of "
-            f"{pipeline['slice_len']} samples")
+    text = (
+        f"{pipeline['sample_rate']} Hz, {pipeline['channels']} channel(s), {which} of "
+        f"{pipeline['slice_len']} samples"
+    )
     if pipeline["overlap"]:
         text += f", overlapping by {pipeline['overlap']:.0%}"
     if pipeline["random_offset"] and not pipeline["first_slice"]:
         text += ", from a random start in every epoch"
-    return text + (", the last filled with zeros" if pipeline["pad_end"] else
-                   ", the rest dropped")
+    return text + (", the last filled with zeros" if pipeline["pad_end"] else ", the rest dropped")
 
 
 def consult(data_dir, sample_rate=16000, channels=1, progress=False, **chosen):
@@ -309,10 +327,16 @@ def consult(data_dir, sample_rate=16000, channels=1, progress=False, **chosen):
     slices = dataclasses.replace(layout.slices, **chosen)
     names = [os.path.relpath(path, layout.folder) for path in layout.paths]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        files = list(tqdm.tqdm(
-            pool.map(examine, layout.paths, names), "examining", len(names), unit=" files",
-            mininterval=0.5, disable=not progress,
-        ))
+        files = list(
+            tqdm.tqdm(
+                pool.map(examine, layout.paths, names),
+                "examining",
+                len(names),
+                unit=" files",
+                mininterval=0.5,
+                disable=not progress,
+            )
+        )
     found = diagnose(layout, files, slices, sample_rate, channels)
     return summarise(layout, files, slices, sample_rate, channels), found
 
@@ -322,15 +346,23 @@ def main(argv):
     if len(argv) != 2:
         raise ValueError("give one folder to examine, as in: doctor.py DIR")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    chosen = {flag.name: flag.value for flag in (_SLICE_LEN, _FIRST_SLICE, _PAD_END, _OVERLAP)
-              if flag.value is not None}
+    chosen = {
+        flag.name: flag.value
+        for flag in (_SLICE_LEN, _FIRST_SLICE, _PAD_END, _OVERLAP)
+        if flag.value is not None
+    }
     summary, found = consult(
-        argv[1], _SAMPLE_RATE.value, _CHANNELS.value,
-        progress=sys.stderr.isatty() and not _JSON.value, **chosen,
+        argv[1],
+        _SAMPLE_RATE.value,
+        _CHANNELS.value,
+        progress=sys.stderr.isatty() and not _JSON.value,
+        **chosen,
     )
     if _JSON.value:
-        remarks = {key: [{"file": name, "remark": text} for name, text in items]
-                   for key, items in found.items()}
+        remarks = {
+            key: [{"file": name, "remark": text} for name, text in items]
+            for key, items in found.items()
+        }
         print(json.dumps({**summary, "remarks": remarks}, indent=2))
     else:
         print(describe(summary, found, _ALL.value))

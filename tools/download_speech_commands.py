@@ -31,10 +31,16 @@ _BASE = "http://download.tensorflow.org/data/"
 # Bytes and SHA-256 as the dataset loaders of torchaudio (both) and TensorFlow Datasets (v0.02)
 # list them.
 RELEASES = {
-    "v0.01": ("speech_commands_v0.01.tar.gz", 1_489_096_277,
-              "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d"),
-    "v0.02": ("speech_commands_v0.02.tar.gz", 2_428_923_189,
-              "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"),
+    "v0.01": (
+        "speech_commands_v0.01.tar.gz",
+        1_489_096_277,
+        "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+    ),
+    "v0.02": (
+        "speech_commands_v0.02.tar.gz",
+        2_428_923_189,
+        "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+    ),
 }
 _CHUNK = 1 << 14  # What a broken connection loses at most.
 _TIMEOUT = (20, 60)
@@ -73,12 +79,17 @@ def download(url, path, size=None, retries=5, wait=1.0, progress=True):
         try:
             _receive(url, part, size, progress)
             break
-        except (requests.ConnectionError, requests.Timeout,
-                requests.exceptions.ChunkedEncodingError) as error:
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
             failures = 0 if _size(part) > before else failures + 1
             if failures > retries:
-                raise DownloadError(f"{url}: the connection fails ({_cause(error)}); the same "
-                                    "command continues the download") from None
+                raise DownloadError(
+                    f"{url}: the connection fails ({_cause(error)}); the same "
+                    "command continues the download"
+                ) from None
             time.sleep(min(wait * 2 ** max(0, failures - 1), 30))
         except requests.RequestException as error:
             raise DownloadError(f"{url}: {_cause(error)}") from None
@@ -95,8 +106,11 @@ def _receive(url, part, size, progress):
         have = 0
     if size is not None and have == size:
         return
-    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {
-        "Accept-Encoding": "identity"}
+    headers = (
+        {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
+        if have
+        else {"Accept-Encoding": "identity"}
+    )
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == 416 and have:
             # Nothing is left behind that position: either all is here or the file is another one.
@@ -107,8 +121,9 @@ def _receive(url, part, size, progress):
         if response.status_code in (429, 500, 502, 503, 504):
             raise requests.ConnectionError(f"the server answers {response.status_code}")
         if response.status_code not in (200, 206):
-            raise DownloadError(f"{url}: the server answers {response.status_code} "
-                                f"{response.reason}")
+            raise DownloadError(
+                f"{url}: the server answers {response.status_code} {response.reason}"
+            )
         if response.status_code == 206 and _start_of_range(response) != have:
             raise DownloadError(f"{url}: the server sends another part than was asked for")
         have = have if response.status_code == 206 else 0
@@ -116,9 +131,18 @@ def _receive(url, part, size, progress):
         total = have + int(length) if length.isdigit() else None
         if size is not None and total is not None and total != size:
             raise DownloadError(f"{url}: the file there has {total:,} bytes, not {size:,}")
-        with open(part, "ab" if have else "wb") as file, tqdm.tqdm(
-                total=total or size, initial=have, unit="B", unit_scale=True, mininterval=0.5,
-                desc=os.path.basename(part)[:-5], disable=not progress) as bar:
+        with (
+            open(part, "ab" if have else "wb") as file,
+            tqdm.tqdm(
+                total=total or size,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                mininterval=0.5,
+                desc=os.path.basename(part)[:-5],
+                disable=not progress,
+            ) as bar,
+        ):
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
@@ -153,8 +177,12 @@ def _cause(error):
     inner = error
     while True:
         reason = getattr(inner, "reason", None)
-        following = reason if isinstance(reason, Exception) else inner.__cause__ or (
-            inner.args[-1] if inner.args and isinstance(inner.args[-1], Exception) else None)
+        following = (
+            reason
+            if isinstance(reason, Exception)
+            else inner.__cause__
+            or (inner.args[-1] if inner.args and isinstance(inner.args[-1], Exception) else None)
+        )
         if following is None or following is inner:
             break
         inner = following
@@ -165,9 +193,17 @@ def _cause(error):
 def sha256_of(path, progress=True):
     """Return the hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file, tqdm.tqdm(
-            total=_size(path), unit="B", unit_scale=True, desc="checking", mininterval=0.5,
-            disable=not progress) as bar:
+    with (
+        open(path, "rb") as file,
+        tqdm.tqdm(
+            total=_size(path),
+            unit="B",
+            unit_scale=True,
+            desc="checking",
+            mininterval=0.5,
+            disable=not progress,
+        ) as bar,
+    ):
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             bar.update(len(chunk))
@@ -191,8 +227,14 @@ def unpack(archive, folder, progress=True):
         raise FileExistsError(f"{folder}: the folder is not empty")
     unpacking = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}-", dir=parent)
     try:
-        bar = tqdm.tqdm(total=_size(archive), unit="B", unit_scale=True, desc="unpacking",
-                        mininterval=0.5, disable=not progress)
+        bar = tqdm.tqdm(
+            total=_size(archive),
+            unit="B",
+            unit_scale=True,
+            desc="unpacking",
+            mininterval=0.5,
+            disable=not progress,
+        )
         with open(archive, "rb") as file, bar, gzip.open(file) as content:
             with tarfile.open(fileobj=content, mode="r|") as tar:
                 for member in tar:
@@ -216,8 +258,10 @@ def _unpack_member(tar, member, folder, archive):
     name = os.path.normpath(member.name)
     inside = not os.path.isabs(name) and name.split(os.sep)[0] != os.pardir
     if not inside or not (member.isfile() or member.isdir()):
-        raise ValueError(f"{archive}: refuses to unpack {member.name!r}, which is not a plain file "
-                         "inside the folder")
+        raise ValueError(
+            f"{archive}: refuses to unpack {member.name!r}, which is not a plain file "
+            "inside the folder"
+        )
     target = os.path.join(folder, name)
     if member.isdir():
         os.makedirs(target, exist_ok=True)
@@ -250,8 +294,10 @@ def main(argv):
     if got != digest:
         with contextlib.suppress(OSError):
             os.replace(archive, archive + ".bad")
-        raise ValueError(f"{archive}: the SHA-256 is {got}, not {digest}; the file was put aside "
-                         f"as {os.path.basename(archive)}.bad")
+        raise ValueError(
+            f"{archive}: the SHA-256 is {got}, not {digest}; the file was put aside "
+            f"as {os.path.basename(archive)}.bad"
+        )
     print(f"checksum is right, unpacking into {folder}")
     unpack(archive, folder, progress)
     if not _KEEP_ARCHIVE.value:

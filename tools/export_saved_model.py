@@ -18,14 +18,18 @@ from tfwave import cli
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "Trained directory, or row.", required=True)
 _OUT = flags.DEFINE_string(
-    "out", None, "Folder of the model's versions, such as models/NAME; NAME is what requests say.",
+    "out",
+    None,
+    "Folder of the model's versions, such as models/NAME; NAME is what requests say.",
     required=True,
 )
 _WHICH = flags.DEFINE_enum(
     "which", "best", ["best", "latest"], "Weights: those of the best score, or the newest."
 )
 _XLA = flags.DEFINE_bool(
-    "xla", False, "WaveNet and WaveRNN: write OUT_xla besides, whose loop is compiled; faster, but "
+    "xla",
+    False,
+    "WaveNet and WaveRNN: write OUT_xla besides, whose loop is compiled; faster, but "
     "only on a server that is started with --xla_cpu_compilation_enabled.",
 )
 

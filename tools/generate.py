@@ -25,8 +25,8 @@ from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.generation import stream
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.training.directory import open_directory
 from tfwave.training.load import find_training, front_end_of, load_model
 
@@ -57,8 +57,9 @@ _MEL = flags.DEFINE_string(
 )
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "WaveNet: below 1 keeps to the likely.")
 _SECONDS = flags.DEFINE_float(
-    "seconds", None, "WaveNet: length of a clip, --prime included; by default that of --mel, or 1 "
-    "after --prime.",
+    "seconds",
+    None,
+    "WaveNet: length of a clip, --prime included; by default that of --mel, or 1 after --prime.",
 )
 
 # Always whole batches of this size: the rounding of a clip must not depend on how many are made.
@@ -152,7 +153,7 @@ def write_line(model, out_dir, seed, seed_to, steps):
     if not missing:
         return 0
     clips = waveforms(model, line(seed, seed_to, steps, model.config.latent_dim))
-    for path, clip in zip(paths, [*clips, np.concatenate(clips)]):
+    for path, clip in zip(paths, [*clips, np.concatenate(clips)], strict=True):
         if path in missing:
             write_wav(path, clip, model.config.sample_rate)
     return len(missing)
@@ -192,9 +193,14 @@ def continue_clips(model, description, out_dir, count, seed, shards=1, shard=0):
             clips = min(_WAVENET_BATCH, count - first)
             pieces = [np.tile(known[np.newaxis, :, np.newaxis], [clips, 1, 1])]
             for piece in stream(
-                model.averaged, samples, clips=clips, first_clip=first, seed=seed,
-                temperature=_TEMPERATURE.value, **how,
-            ):  # fmt: skip
+                model.averaged,
+                samples,
+                clips=clips,
+                first_clip=first,
+                seed=seed,
+                temperature=_TEMPERATURE.value,
+                **how,
+            ):
                 pieces.append(piece.numpy())
                 bar.update(pieces[-1].shape[0] * pieces[-1].shape[1])
             made += clips * samples

@@ -20,38 +20,54 @@ _FROM = flags.DEFINE_string("from", "", "make: result folder of a table.")
 _ROWS = flags.DEFINE_list("rows", [], "make: rows of that table; all finished ones by default.")
 _SYSTEM = flags.DEFINE_multi_string("system", [], "make: NAME=FOLDER, once for each system.")
 _RECORDINGS = flags.DEFINE_string(
-    "recordings", "", "make, digits: folder of real recordings of digits, for the warm-up.")
+    "recordings", "", "make, digits: folder of real recordings of digits, for the warm-up."
+)
 _KIND = flags.DEFINE_enum("kind", None, protocols.KINDS, "make: what is asked.")
 _CLIPS = flags.DEFINE_integer(
-    "clips", 0, "make: at most this many clips of each system; 0 for all.", lower_bound=0)
+    "clips", 0, "make: at most this many clips of each system; 0 for all.", lower_bound=0
+)
 _ITEMS = flags.DEFINE_integer(
-    "items", 0, "make: clips or pairs for one listener; 0 for 30 digits, 15 clips, 20 pairs.",
-    lower_bound=0)
+    "items",
+    0,
+    "make: clips or pairs for one listener; 0 for 30 digits, 15 clips, 20 pairs.",
+    lower_bound=0,
+)
 _LEVEL = flags.DEFINE_float(
-    "level", None, "make: RMS in dB of full scale that all clips are brought to.")
+    "level", None, "make: RMS in dB of full scale that all clips are brought to."
+)
 _QUESTION = flags.DEFINE_string("question", "", "make: other words for the question.")
 _CHOICES = flags.DEFINE_integer(
-    "choices", 0, "make, pairs: 3, 5 or 7 degrees; 0 for those of the table.")
+    "choices", 0, "make, pairs: 3, 5 or 7 degrees; 0 for those of the table."
+)
 _LANGUAGE = flags.DEFINE_string(
-    "language", "", "make: part of the column's name, where a table has one for each language.")
+    "language", "", "make: part of the column's name, where a table has one for each language."
+)
 _PASS_MARK = flags.DEFINE_float(
-    "pass_mark", 0.75, "make: share of the attention checks that a listener must answer rightly.")
+    "pass_mark", 0.75, "make: share of the attention checks that a listener must answer rightly."
+)
 
 _HOST = flags.DEFINE_string("host", "127.0.0.1", "serve: address to listen on.")
 _PORT = flags.DEFINE_integer(
-    "port", 8765, "serve: port; 0 for a free one.", lower_bound=0, upper_bound=65535)
+    "port", 8765, "serve: port; 0 for a free one.", lower_bound=0, upper_bound=65535
+)
 _RATE = flags.DEFINE_integer(
-    "requests_per_minute", 600, "serve: that one address may make.", lower_bound=1)
+    "requests_per_minute", 600, "serve: that one address may make.", lower_bound=1
+)
 
 _OUT = flags.DEFINE_string(
-    "out", "", "make: folder of the test. results: ratings.json of the table's result folder.")
+    "out", "", "make: folder of the test. results: ratings.json of the table's result folder."
+)
 _DETAILS = flags.DEFINE_string("details", "", "results: JSON file for everything that is known.")
 _INTERVAL = flags.DEFINE_enum(
-    "interval", "paper", ["paper", "normal", "t", "raters", "bootstrap"],
+    "interval",
+    "paper",
+    ["paper", "normal", "t", "raters", "bootstrap"],
     "results: plus-minus in --out. paper: as the table's; the others are 95 % intervals: normal "
-    "(1.96 standard errors), t, raters (t over listeners' means), bootstrap (over listeners).")
+    "(1.96 standard errors), t, raters (t over listeners' means), bootstrap (over listeners).",
+)
 _ANY_HEADPHONES = flags.DEFINE_bool(
-    "any_headphones", False, "results: count those who wore no headphones.")
+    "any_headphones", False, "results: count those who wore no headphones."
+)
 
 
 def make():
@@ -69,15 +85,22 @@ def make():
     else:
         source = sources.from_folders(_SYSTEM.value, _RECORDINGS.value)
     options = making.Options(
-        clips=_CLIPS.value, items=_ITEMS.value, level=_LEVEL.value, question=_QUESTION.value,
-        choices=_CHOICES.value, language=_LANGUAGE.value, pass_mark=_PASS_MARK.value,
-    )  # fmt: skip
+        clips=_CLIPS.value,
+        items=_ITEMS.value,
+        level=_LEVEL.value,
+        question=_QUESTION.value,
+        choices=_CHOICES.value,
+        language=_LANGUAGE.value,
+        pass_mark=_PASS_MARK.value,
+    )
     test, notes = making.make(source, _KIND.value, _OUT.value, options)
     for note in notes:
         print(f"note: {note}")
     rated = len(test.having(folder.ITEM))
-    print(f"{_OUT.value}: {len(test.groups)} systems or pairs, {rated} items, "
-          f"{test.items_per_rater} for each listener; test {test.id[:12]}")  # fmt: skip
+    print(
+        f"{_OUT.value}: {len(test.groups)} systems or pairs, {rated} items, "
+        f"{test.items_per_rater} for each listener; test {test.id[:12]}"
+    )
 
 
 def serve(path):
@@ -88,7 +111,7 @@ def serve(path):
         from tfwave.listening import guard, web
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"{error.name} is not installed; pip install -e \".[listening]\" brings it"
+            f'{error.name} is not installed; pip install -e ".[listening]" brings it'
         ) from None
     if not guard.is_loopback(_HOST.value):
         print(f"note: whoever reaches {_HOST.value} can take part, without encryption", flush=True)

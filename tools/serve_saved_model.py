@@ -23,8 +23,7 @@ _THREADS = flags.DEFINE_integer(
     "threads", 8, "Requests that are worked on at a time.", lower_bound=1
 )
 _WARM_UP = flags.DEFINE_bool("warmup", True, "Run the warm-up requests that a model brings.")
-_MAX_REQUEST_MB = flags.DEFINE_integer(
-    "max_request_mb", 64, "Largest request, in MiB.", 1, 2047)
+_MAX_REQUEST_MB = flags.DEFINE_integer("max_request_mb", 64, "Largest request, in MiB.", 1, 2047)
 
 
 def main(argv):
@@ -48,12 +47,14 @@ def main(argv):
         signal.signal(number, stop)
     models = served_model.load_models(argv[1:], _WARM_UP.value)
     with local_server.LocalServer(
-        models, _PORT.value, _REST_PORT.value, _THREADS.value,
-        _MAX_REQUEST_MB.value * 2**20,
-    ) as server:  # fmt: skip
+        models, _PORT.value, _REST_PORT.value, _THREADS.value, _MAX_REQUEST_MB.value * 2**20
+    ) as server:
         served = ", ".join(f"{model.name} version {model.version}" for model in models.values())
-        print(f"serving {served}: gRPC {local_server.HOST}:{server.port}, "
-              f"REST http://{local_server.HOST}:{server.rest_port}", flush=True)  # fmt: skip
+        print(
+            f"serving {served}: gRPC {local_server.HOST}:{server.port}, "
+            f"REST http://{local_server.HOST}:{server.rest_port}",
+            flush=True,
+        )
         while not done.wait(3600):
             pass
 

@@ -172,8 +172,10 @@ def write_outputs(outputs, out_dir, sample_rate):
         if name == "waveform":
             clips = array if array.ndim > 1 else array[np.newaxis]
             if clips.ndim > 3 or not np.isfinite(clips).all():
-                raise ValueError(f"the waveform {list(array.shape)} of the server is none, or "
-                                 "holds numbers that are not finite")  # fmt: skip
+                raise ValueError(
+                    f"the waveform {list(array.shape)} of the server is none, or "
+                    "holds numbers that are not finite"
+                )
             for number, clip in enumerate(clips):
                 write_wav(f"{stem}_{number:06d}.wav", clip, sample_rate)
             written += len(clips)
@@ -199,8 +201,14 @@ def connect():
     from tfwave.serving.rest_client import RestClient
 
     client, address = (RestClient, _REST.value) if _REST.value else (GrpcClient, _SERVER.value)
-    return client(address, _MODEL.value, _VERSION.value, _TIMEOUT.value, _WAIT.value,
-                  _MAX_MESSAGE_MB.value * 2**20)  # fmt: skip
+    return client(
+        address,
+        _MODEL.value,
+        _VERSION.value,
+        _TIMEOUT.value,
+        _WAIT.value,
+        _MAX_MESSAGE_MB.value * 2**20,
+    )
 
 
 def main(argv):
@@ -226,8 +234,10 @@ def main(argv):
         outputs = client.predict(_SIGNATURE.value, inputs)
         seconds = time.perf_counter() - started
     written = write_outputs(outputs, _OUT_DIR.value, rate_of(outputs))
-    print(f"{_OUT_DIR.value}: {written} files written ({_SIGNATURE.value} of {_MODEL.value}, "
-          f"version {metadata.version}, answered in {seconds:.2f} s)")  # fmt: skip
+    print(
+        f"{_OUT_DIR.value}: {written} files written ({_SIGNATURE.value} of {_MODEL.value}, "
+        f"version {metadata.version}, answered in {seconds:.2f} s)"
+    )
 
 
 if __name__ == "__main__":

@@ -77,11 +77,16 @@ def test_float_files_are_as_stored(write, subtype):
     np.testing.assert_array_equal(got, waveform)
 
 
-@pytest.mark.parametrize("container, subtype, rate, worst", [
-    ("FLAC", "PCM_16", 44100, 1e-4), ("FLAC", "PCM_24", 96000, 1e-6),
-    ("OGG", "VORBIS", 22050, 0.1), ("OGG", "OPUS", 48000, 0.1),
-    ("MP3", "MPEG_LAYER_III", 44100, 0.1),
-])
+@pytest.mark.parametrize(
+    "container, subtype, rate, worst",
+    [
+        ("FLAC", "PCM_16", 44100, 1e-4),
+        ("FLAC", "PCM_24", 96000, 1e-6),
+        ("OGG", "VORBIS", 22050, 0.1),
+        ("OGG", "OPUS", 48000, 0.1),
+        ("MP3", "MPEG_LAYER_III", 44100, 0.1),
+    ],
+)
 def test_compressed_formats(write, container, subtype, rate, worst):
     waveform = tone(frames=rate // 2, channels=2, rate=rate)
     got, got_rate = decode(write(encoded(waveform, container, subtype, rate), "a." + container))
@@ -92,12 +97,15 @@ def test_compressed_formats(write, container, subtype, rate, worst):
     assert np.abs(got[middle] - waveform[middle]).max() < worst
 
 
-@pytest.mark.parametrize("before, after", [
-    ([chunk(b"LIST", b"INFOx")], []),
-    ([chunk(b"junk", b"123"), chunk(b"bext", b"7 bytes")], [chunk(b"id3 ", b"tag")]),
-    ([chunk(b"LIST", b"")], [b"\0"]),
-    ([chunk(b"fact", struct.pack("<I", 999_999))], [chunk(b"LIST", b"abc", pad=False)]),
-])
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ([chunk(b"LIST", b"INFOx")], []),
+        ([chunk(b"junk", b"123"), chunk(b"bext", b"7 bytes")], [chunk(b"id3 ", b"tag")]),
+        ([chunk(b"LIST", b"")], [b"\0"]),
+        ([chunk(b"fact", struct.pack("<I", 999_999))], [chunk(b"LIST", b"abc", pad=False)]),
+    ],
+)
 def test_odd_chunks_do_not_matter(write, before, after):
     samples = np.arange(1001, dtype=np.int16)
     data = wav(pcm_format(), *before, chunk(b"data", samples.tobytes()), *after)
@@ -146,8 +154,13 @@ def test_damage_is_one_sentence_with_the_name(write, reason):
 def test_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "link.wav").symlink_to(tmp_path / "gone.wav")
-    for name, reason in [("pipe.wav", "regular"), ("link.wav", "no such file"),
-                         ("x.wav", "no such file"), ("", "directory"), ("a\0b", "name")]:
+    for name, reason in [
+        ("pipe.wav", "regular"),
+        ("link.wav", "no such file"),
+        ("x.wav", "no such file"),
+        ("", "directory"),
+        ("a\0b", "name"),
+    ]:
         with pytest.raises(AudioFileError, match=reason):
             decode(os.path.join(tmp_path, name))
 
@@ -194,13 +207,23 @@ def mutate(data, rng):
 def test_mutated_files_decode_or_raise(tmp_path, capfd):
     rng = random.Random(2018)
     sound = np.random.default_rng(0).normal(0, 0.2, [1500, 2]).astype(np.float32)
-    formats = [("wav", "WAV", "PCM_U8"), ("wav", "WAV", "PCM_16"), ("wav", "WAV", "PCM_24"),
-               ("wav", "WAV", "FLOAT"), ("wav", "WAVEX", "PCM_32"), ("wav", "RF64", "PCM_16"),
-               ("wav", "WAV", "MS_ADPCM"), ("flac", "FLAC", "PCM_16"), ("flac", "FLAC", "PCM_24"),
-               ("ogg", "OGG", "VORBIS"), ("mp3", "MP3", "MPEG_LAYER_III")]
+    formats = [
+        ("wav", "WAV", "PCM_U8"),
+        ("wav", "WAV", "PCM_16"),
+        ("wav", "WAV", "PCM_24"),
+        ("wav", "WAV", "FLOAT"),
+        ("wav", "WAVEX", "PCM_32"),
+        ("wav", "RF64", "PCM_16"),
+        ("wav", "WAV", "MS_ADPCM"),
+        ("flac", "FLAC", "PCM_16"),
+        ("flac", "FLAC", "PCM_24"),
+        ("ogg", "OGG", "VORBIS"),
+        ("mp3", "MP3", "MPEG_LAYER_III"),
+    ]
     seeds = [
         (extension, encoded(sound[:, :channels], container, subtype))
-        for extension, container, subtype in formats for channels in (1, 2)
+        for extension, container, subtype in formats
+        for channels in (1, 2)
     ]
     decoded = 0
     for number in range(2500):
@@ -266,8 +289,16 @@ def decode_bytes(data, folder):
 
 
 def test_find_audio(tmp_path):
-    for name in ["b.WAV", "a/x.flac", "a/y.Mp3", "c.ogg", "notes.txt", ".hidden.wav", "._b.wav",
-                 ".git/z.wav"]:
+    for name in [
+        "b.WAV",
+        "a/x.flac",
+        "a/y.Mp3",
+        "c.ogg",
+        "notes.txt",
+        ".hidden.wav",
+        "._b.wav",
+        ".git/z.wav",
+    ]:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")

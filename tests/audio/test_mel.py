@@ -57,8 +57,12 @@ def test_every_recipe_equals_numpy(recipe):
 
 
 @settings(max_examples=30)
-@given(time=st.integers(1, 300), padding=st.sampled_from(["reflect", "zeros"]),
-       framing=st.sampled_from(["centred", "half_hop"]), hop=st.sampled_from([8, 16, 27, 64]))
+@given(
+    time=st.integers(1, 300),
+    padding=st.sampled_from(["reflect", "zeros"]),
+    framing=st.sampled_from(["centred", "half_hop"]),
+    hop=st.sampled_from([8, 16, 27, 64]),
+)
 def test_frames_are_counted_and_short_clips_are_reflected(time, padding, framing, hop):
     config = dataclasses.replace(SMALL, padding=padding, framing=framing, hop_length=hop)
     waveform = noise(1, time, seed=time)
@@ -72,8 +76,9 @@ def test_melgan_is_tacotron2_half_a_hop_later_in_another_logarithm():
     waveform = noise(1, 8192)
     other = dataclasses.replace(mel.TACOTRON2, f_max=0.0)
     later = mel.mel_spectrogram(waveform[:, 128:], other)[:, 3:-4] / np.log(10.0)
-    np.testing.assert_allclose(mel.mel_spectrogram(waveform, mel.MELGAN)[:, 3:28], later[:, :25],
-                               atol=1e-10)  # fmt: skip
+    np.testing.assert_allclose(
+        mel.mel_spectrogram(waveform, mel.MELGAN)[:, 3:28], later[:, :25], atol=1e-10
+    )
 
 
 @given(hertz=st.floats(0, 20000))
@@ -98,8 +103,12 @@ def test_gradients_are_finite_on_silence(recipe):
 
 
 def test_silence_has_the_published_values():
-    for recipe, value in ((mel.TACOTRON2, -11.5129), (mel.MELGAN, -5.0), (mel.KAN_BAYASHI, -10.0),
-                          (mel.FATCHORD, 0.0)):  # fmt: skip
+    for recipe, value in (
+        (mel.TACOTRON2, -11.5129),
+        (mel.MELGAN, -5.0),
+        (mel.KAN_BAYASHI, -10.0),
+        (mel.FATCHORD, 0.0),
+    ):
         np.testing.assert_allclose(mel.silence(recipe), np.full(80, value), atol=1e-4)
 
 
@@ -133,12 +142,22 @@ def test_differences_are_said_in_words():
             assert (one is other) == (not mel.differences(one, other))
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"n_fft": 0}, "n_fft"), ({"hop_length": 0}, "hop_length"), ({"win_length": 65}, "win_length"),
-    ({"f_max": 8001.0}, "f_max 8001"), ({"f_min": 8000.0}, "f_min"), ({"framing": "left"}, "left"),
-    ({"padding": "edge"}, "padding"), ({"power": 3}, "power"), ({"scale": "log"}, "scale"),
-    ({"floor": 0.0}, "floor"), ({"hop_length": 65, "framing": "half_hop"}, "hop_length"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"n_fft": 0}, "n_fft"),
+        ({"hop_length": 0}, "hop_length"),
+        ({"win_length": 65}, "win_length"),
+        ({"f_max": 8001.0}, "f_max 8001"),
+        ({"f_min": 8000.0}, "f_min"),
+        ({"framing": "left"}, "left"),
+        ({"padding": "edge"}, "padding"),
+        ({"power": 3}, "power"),
+        ({"scale": "log"}, "scale"),
+        ({"floor": 0.0}, "floor"),
+        ({"hop_length": 65, "framing": "half_hop"}, "hop_length"),
+    ],
+)
 def test_illegal_values_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SMALL, **change)

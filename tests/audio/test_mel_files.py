@@ -48,7 +48,8 @@ def test_bare_arrays_are_taken_at_their_word(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "holds no mel spectrogram"), (b"PK\x03\x04 cut", "holds no mel spectrogram"),
+        (b"", "holds no mel spectrogram"),
+        (b"PK\x03\x04 cut", "holds no mel spectrogram"),
         (b"nonsense", "holds no mel spectrogram"),
         ({"mel": _features()}, "holds no mel spectrogram .*config"),
         ({"mel": _features(), "config": "[]"}, "holds no mel spectrogram"),
@@ -57,7 +58,7 @@ def test_bare_arrays_are_taken_at_their_word(tmp_path):
         ({"mel": np.full([3, 80], np.nan), "config": "{}"}, "holds NaN or infinity"),
         ({"mel": np.array([None]), "config": "{}"}, "holds no mel spectrogram"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_one_sentence(tmp_path, content, sentence):
     path = tmp_path / "speech.npz"
     if isinstance(content, bytes):

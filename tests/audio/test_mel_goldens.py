@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tfwave.goldens import read_golden
 from tfwave.audio.mel_goldens import OUTPUTS, check_mel
+from tfwave.goldens import read_golden
 
 
 @pytest.fixture(scope="module")

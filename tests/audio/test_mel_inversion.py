@@ -45,9 +45,13 @@ def test_every_recipe_comes_back_with_its_length_and_features(recipe):
 
 
 @settings(max_examples=25)
-@given(frames=st.integers(1, 12), framing=st.sampled_from(["centred", "half_hop"]),
-       hop=st.sampled_from([16, 27, 64]), win=st.sampled_from([64, 50]),
-       n_fft=st.sampled_from([64, 65]))
+@given(
+    frames=st.integers(1, 12),
+    framing=st.sampled_from(["centred", "half_hop"]),
+    hop=st.sampled_from([16, 27, 64]),
+    win=st.sampled_from([64, 50]),
+    n_fft=st.sampled_from([64, 65]),
+)
 def test_lengths(frames, framing, hop, win, n_fft):
     hop = min(hop, win)
     config = dataclasses.replace(
@@ -126,14 +130,17 @@ def test_it_runs_in_a_graph_of_unknown_length():
         )
 
 
-@pytest.mark.parametrize("features, message", [
-    (np.zeros([1, 5, 39], np.float32), "40 mel bands, not 39"),
-    (np.zeros([1, 0, 40], np.float32), "at least one frame"),
-    (np.zeros([40], np.float32), r"\[\.\.\., frames, n_mels\], not \[40\]"),
-    (np.full([1, 5, 40], np.nan, np.float32), "finite"),
-    (np.full([1, 5, 40], 50.0, np.float32), "finite"),
-    (np.zeros([1, 5, 40], np.int32), "floating point numbers, not int32"),
-])
+@pytest.mark.parametrize(
+    "features, message",
+    [
+        (np.zeros([1, 5, 39], np.float32), "40 mel bands, not 39"),
+        (np.zeros([1, 0, 40], np.float32), "at least one frame"),
+        (np.zeros([40], np.float32), r"\[\.\.\., frames, n_mels\], not \[40\]"),
+        (np.full([1, 5, 40], np.nan, np.float32), "finite"),
+        (np.full([1, 5, 40], 50.0, np.float32), "finite"),
+        (np.zeros([1, 5, 40], np.int32), "floating point numbers, not int32"),
+    ],
+)
 def test_features_of_another_kind_are_refused(features, message):
     with pytest.raises(ValueError, match=message):
         mel_to_waveform(features, SMALL)

@@ -60,14 +60,17 @@ def test_short_sounds(seconds, sample_rate):
     assert again.shape == waveform.shape and np.isfinite(again).all()
 
 
-@pytest.mark.parametrize("waveform, sample_rate, message", [
-    (np.zeros([2, 8000]), 16000, r"\[time\], not float64 of shape \[2, 8000\]"),
-    (np.zeros(8000, np.int16), 16000, "floating point numbers .* int16"),
-    (np.zeros(799), 16000, "at least 0.05 s"),
-    (np.zeros(0), 16000, "at least 0.05 s"),
-    (np.full(8000, np.nan), 16000, "finite"),
-    (np.zeros(8000), 4000, "8000 Hz, not 4000"),
-])
+@pytest.mark.parametrize(
+    "waveform, sample_rate, message",
+    [
+        (np.zeros([2, 8000]), 16000, r"\[time\], not float64 of shape \[2, 8000\]"),
+        (np.zeros(8000, np.int16), 16000, "floating point numbers .* int16"),
+        (np.zeros(799), 16000, "at least 0.05 s"),
+        (np.zeros(0), 16000, "at least 0.05 s"),
+        (np.full(8000, np.nan), 16000, "finite"),
+        (np.zeros(8000), 4000, "8000 Hz, not 4000"),
+    ],
+)
 def test_what_can_not_be_analysed_is_refused(waveform, sample_rate, message):
     for function in (world.resynthesize, world.fundamental_frequency):
         with pytest.raises(ValueError, match=message):

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfwave.data import alignment
-from tfwave.data.builtin import digits as speech
 from tfwave.data.alignment import HOP, RATE, align, cepstra, label_sentences, warp
-from tfwave.data.sentence_corpora import open_sentences, recognise_sentences
+from tfwave.data.builtin import digits as speech
 from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, Sentence, SentenceReader, resample
+from tfwave.data.sentence_corpora import open_sentences, recognise_sentences
 
-TEXTS = ("The quiet fox watches seven shiny bridges, near the river.",
-         "A judge sells 1455 old books.", "He's \"seen\" the Dr. at 4:30.")  # fmt: skip
+TEXTS = (
+    "The quiet fox watches seven shiny bridges, near the river.",
+    "A judge sells 1455 old books.",
+    'He\'s "seen" the Dr. at 4:30.',
+)
 COSTS = arrays.arrays(
     np.float64, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 9)
 )
@@ -54,9 +57,15 @@ def cheapest(cost):
     total = {(-1, -1): -cost[0, 0]}  # the first cell counts once
     for place in np.ndindex(cost.shape):
         row, column = place
-        near = [total[place] + weight * cost[row, column] for place, weight in
-                (((row - 1, column), 1), ((row, column - 1), 1), ((row - 1, column - 1), 2))
-                if place in total]  # fmt: skip
+        near = [
+            total[place] + weight * cost[row, column]
+            for place, weight in (
+                ((row - 1, column), 1),
+                ((row, column - 1), 1),
+                ((row - 1, column - 1), 2),
+            )
+            if place in total
+        ]
         total[row, column] = min(near)
     return total[row, column]
 
@@ -171,9 +180,7 @@ def test_transcripts_are_read_and_held_out_first(folder):
     title, utterances, _ = recognise_sentences(folder)
     assert title == "LJSpeech"
     texts = {os.path.basename(item.path)[:3]: item.text for item in utterances}
-    assert texts == {
-        **{f"LJ{n}": TEXTS[n % 3] for n in range(8)}, "LJ3": None, "LJ4": None
-    }  # fmt: skip
+    assert texts == {**{f"LJ{n}": TEXTS[n % 3] for n in range(8)}, "LJ3": None, "LJ4": None}
     assert all(item.text for item in utterances if item.split != "train")
 
 
@@ -246,9 +253,11 @@ def test_recordings_are_labelled_sensibly(root, tmp_path):
 def test_workers_do_not_import_tensorflow(root):
     code = "import sys, tfwave.data.alignment; print('tensorflow' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
+    )
     assert done.stdout == "False\n", done.stderr
 
 

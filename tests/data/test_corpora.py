@@ -31,26 +31,38 @@ def test_published_sc09(write_tones, tmp_path):
     assert "SC09 in the published layout: 20 train, 1 valid, 1 test" in corpus.description
 
 
-@pytest.mark.parametrize("lists, words", [
-    ("", ""), ("", "audio"), ("", "train/audio"), ("train", "train/audio"), ("train", "train"),
-])
+@pytest.mark.parametrize(
+    "lists, words",
+    [("", ""), ("", "audio"), ("", "train/audio"), ("train", "train/audio"), ("train", "train")],
+)
 def test_speech_commands_release(write_tones, tmp_path, lists, words):
-    files = ["zero/0a_nohash_0.wav", "zero/0b_nohash_0.wav", "nine/0a_nohash_0.wav",
-             "nine/0c_nohash_0.wav", "cat/0a_nohash_0.wav", "_background_noise_/tap.wav"]
+    files = [
+        "zero/0a_nohash_0.wav",
+        "zero/0b_nohash_0.wav",
+        "nine/0a_nohash_0.wav",
+        "nine/0c_nohash_0.wav",
+        "cat/0a_nohash_0.wav",
+        "_background_noise_/tap.wav",
+    ]
     folder = write_tones({os.path.join(words, name): 500 for name in files})
     (folder / lists).mkdir(exist_ok=True)
     (folder / lists / "validation_list.txt").write_text("zero/0b_nohash_0.wav\r\ncat/x.wav\n")
     (folder / lists / "testing_list.txt").write_text("nine/0c_nohash_0.wav\n")
     corpus = opened(folder, tmp_path)
-    assert {s: [name.split(os.sep)[-2] for name in found] for s, found in names(corpus).items()} \
-        == {"train": ["nine", "zero"], "valid": ["zero"], "test": ["nine"]}
+    assert {
+        s: [name.split(os.sep)[-2] for name in found] for s, found in names(corpus).items()
+    } == {"train": ["nine", "zero"], "valid": ["zero"], "test": ["nine"]}
     assert corpus.splits["train"].labels.tolist() == [9, 0]
     assert recognise(folder).ignored == 2 and corpus.slices == DIGIT_SLICES
 
 
 def test_free_spoken_digits(write_tones, tmp_path):
-    files = {f"{digit}_{who}_{n}.wav": 300 for digit in (0, 7) for who in ("ann", "bob")
-             for n in (0, 4, 5, 9, 10, 11)}
+    files = {
+        f"{digit}_{who}_{n}.wav": 300
+        for digit in (0, 7)
+        for who in ("ann", "bob")
+        for n in (0, 4, 5, 9, 10, 11)
+    }
     corpus = opened(write_tones(files), tmp_path)
     for split, indices in (("test", (0, 4)), ("valid", (5, 9)), ("train", (10, 11))):
         found = {int(name[:-4].split("_")[2]) for name in corpus.splits[split].names}
@@ -151,8 +163,9 @@ def test_real_recordings(real_speech, tmp_path):
     corpus = opened(real_speech, tmp_path)
     assert [len(corpus.splits[s]) for s in ("train", "valid", "test")] == [2400, 300, 300]
     assert np.bincount(corpus.splits["test"].labels).tolist() == [30] * 10
-    for name, label in zip(corpus.splits["valid"].names, corpus.splits["valid"].labels,
-                           strict=True):
+    for name, label in zip(
+        corpus.splits["valid"].names, corpus.splits["valid"].labels, strict=True
+    ):
         assert name.startswith(f"{label}_") and 5 <= int(name[:-5].split("_")[2]) < 10
     first = corpus.splits["train"].waveform(0)
     assert first.shape[1] == 1 and 0.001 < np.abs(first).max() <= 1.1

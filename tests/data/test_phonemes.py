@@ -29,7 +29,11 @@ def test_folding():
     for phone in "pcl tcl kcl bcl dcl gcl h# pau epi".split():
         assert fold(phone, TIMIT_39) == "sil"
     assert [fold(p, TIMIT_48) for p in ("pcl", "bcl", "h#", "epi", "zh")] == [
-        "cl", "vcl", "sil", "epi", "zh"
+        "cl",
+        "vcl",
+        "sil",
+        "epi",
+        "zh",
     ]
     assert fold("q", TIMIT_48) is None and fold("q", TIMIT_61) == "q"
     for phone in TIMIT_39:
@@ -46,8 +50,12 @@ def test_folding_in_two_steps_is_folding_at_once():
     np.testing.assert_array_equal(fold_table(TIMIT_61, TIMIT_61), np.arange(61))
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 50)), min_size=1, max_size=12),
-       st.integers(-200, 300), st.integers(1, 40), st.integers(1, 60))
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 50)), min_size=1, max_size=12),
+    st.integers(-200, 300),
+    st.integers(1, 40),
+    st.integers(1, 60),
+)
 def test_frames_have_the_label_of_their_middle(parts, start, frames, length):
     segments, position = [], 0
     for number, (gap, size) in enumerate(parts):
@@ -72,17 +80,25 @@ def test_every_phoneme_is_spoken_in_one_stretch():
 def test_segmentation_files(tmp_path):
     path = tmp_path / "SX1.PHN"
     path.write_text("0 3050 h#\n3050 4559 sh\n4559 5723 IX\n\n")
-    expected = [[0, 3050, TIMIT_61.index("h#")], [3050, 4559, TIMIT_61.index("sh")],
-                [4559, 5723, TIMIT_61.index("ix")]]  # fmt: skip
+    expected = [
+        [0, 3050, TIMIT_61.index("h#")],
+        [3050, 4559, TIMIT_61.index("sh")],
+        [4559, 5723, TIMIT_61.index("ix")],
+    ]
     assert read_phn(path, TIMIT_61, 16000, 16000).tolist() == expected
     assert read_phn(path, TIMIT_61, 16000, 8000)[1].tolist() == [1525, 2280, expected[1][2]]
 
 
-@pytest.mark.parametrize("text, message", [
-    ("0 10 h#\n10 x sh\n", "line 2 is not"), ("0 10\n", "line 1 is not"),
-    ("0 10 yy\n", "unknown phone 'yy'"), ("20 10 sh\n", "back in time"),
-    ("20 30 sh\n10 20 iy\n", "line 2 goes back"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("0 10 h#\n10 x sh\n", "line 2 is not"),
+        ("0 10\n", "line 1 is not"),
+        ("0 10 yy\n", "unknown phone 'yy'"),
+        ("20 10 sh\n", "back in time"),
+        ("20 30 sh\n10 20 iy\n", "line 2 goes back"),
+    ],
+)
 def test_broken_segmentation_files_are_named(tmp_path, text, message):
     path = tmp_path / "a.phn"
     path.write_text(text)

@@ -87,11 +87,16 @@ def test_short_clips_without_padding_are_refused_with_the_remedy(store):
         SliceOrder([16384, 16384], SliceConfig(), seed=7)
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"batch_size": 0}, "batch_size"), ({"start_step": -1}, "start_step"),
-    ({"seed": -1}, "seed"), ({"shard_count": 3}, "shard"),
-    ({"shard_index": 2, "shard_count": 2}, "shard"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"start_step": -1}, "start_step"),
+        ({"seed": -1}, "seed"),
+        ({"shard_count": 3}, "shard"),
+        ({"shard_index": 2, "shard_count": 2}, "shard"),
+    ],
+)
 def test_illegal_values_are_named(store, options, message):
     arguments = {"batch_size": 8, "updates_per_step": 1, "seed": 0, **options}
     with pytest.raises(ValueError, match=message):

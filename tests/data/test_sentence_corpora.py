@@ -45,7 +45,9 @@ def test_timit_has_its_own_folders_and_phonemes(tmp_path, upper):
     write_timit(folder, [*train, "TEST/DR1/MBBB0"], upper)
     corpus = open_sentences(tmp_path / "data", tmp_path / "cache", progress=False)
     assert {split: len(part) for split, part in corpus.splits.items()} == {
-        "train": 15, "valid": 1, "test": 2
+        "train": 15,
+        "valid": 1,
+        "test": 2,
     }
     assert corpus.phonemes == TIMIT_61 and len(corpus.speakers) == 9
     assert "TIMIT without its SA" in corpus.description
@@ -101,7 +103,9 @@ def test_vctk(tmp_path, trimmed):
     corpus = open_sentences(tmp_path, tmp_path / "cache", progress=False)
     assert corpus.speakers == ("p225", "p226", "s5") and corpus.phonemes == ()
     assert {split: len(part) for split, part in corpus.splits.items()} == {
-        "train": 54, "valid": 3, "test": 3
+        "train": 54,
+        "valid": 3,
+        "test": 3,
     }
     # Held out evenly over the speakers.
     for split in ("valid", "test"):
@@ -123,7 +127,9 @@ def test_ljspeech(tmp_path, place):
     title, utterances, ignored = recognise_sentences(tmp_path)
     assert title == "LJSpeech" and len(utterances) == 40 and ignored == 1
     assert {split: len(part) for split, part in by_split(utterances).items()} == {
-        "train": 36, "valid": 2, "test": 2
+        "train": 36,
+        "valid": 2,
+        "test": 2,
     }
     assert {item.speaker for item in utterances} == {None}
     assert recognise_sentences(tmp_path)[1] == utterances

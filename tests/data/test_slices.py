@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfwave.data.slices import SliceConfig, random_bits, read_slices, slice_table
 from tfwave.data.loader_goldens import check_loader
+from tfwave.data.slices import SliceConfig, random_bits, read_slices, slice_table
 
 
 def test_authors_slices(root, goldens):
@@ -26,7 +26,10 @@ def test_authors_slices(root, goldens):
             for kind in ("in", "w", "out")
         }
         golden = types.SimpleNamespace(
-            name="loader", inputs=parts["in"], weights=parts["w"], outputs=parts["out"],
+            name="loader",
+            inputs=parts["in"],
+            weights=parts["w"],
+            outputs=parts["out"],
             cfg=json.loads(str(arrays["cfg"])),
         )
     results = check_loader(golden)
@@ -36,8 +39,11 @@ def test_authors_slices(root, goldens):
 
 lengths_strategy = st.lists(st.integers(0, 500), min_size=1, max_size=20)
 config_strategy = st.builds(
-    SliceConfig, slice_len=st.integers(2, 120), first_slice=st.booleans(),
-    overlap=st.sampled_from([0.0, 0.25, 1 / 3, 0.5]), pad_end=st.booleans(),
+    SliceConfig,
+    slice_len=st.integers(2, 120),
+    first_slice=st.booleans(),
+    overlap=st.sampled_from([0.0, 0.25, 1 / 3, 0.5]),
+    pad_end=st.booleans(),
     random_offset=st.booleans(),
 )
 
@@ -98,9 +104,10 @@ def test_reading_pads_with_zeros():
     assert got.dtype == np.float32
 
 
-@pytest.mark.parametrize("field, value", [
-    ("slice_len", 0), ("overlap", 1.0), ("overlap", -0.1), ("overlap", float("nan")),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [("slice_len", 0), ("overlap", 1.0), ("overlap", -0.1), ("overlap", float("nan"))],
+)
 def test_illegal_values_are_named(field, value):
     with pytest.raises(ValueError, match=field):
         SliceConfig(**{field: value})

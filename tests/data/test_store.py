@@ -52,9 +52,7 @@ def test_is_decoded_once(write_tones, tmp_path, monkeypatch):
     assert build(folder, tmp_path / "cache").fingerprint == first.fingerprint
 
 
-@pytest.mark.parametrize("options", [
-    {"sample_rate": 8000}, {"channels": 2}, {"normalize": True},
-])
+@pytest.mark.parametrize("options", [{"sample_rate": 8000}, {"channels": 2}, {"normalize": True}])
 def test_other_options_are_another_store(write_tones, tmp_path, options):
     folder = write_tones(LENGTHS)
     plain = build(folder, tmp_path / "cache")
@@ -68,7 +66,8 @@ def test_other_options_are_another_store(write_tones, tmp_path, options):
 
 
 def test_changed_file_is_decoded_again_and_equal_content_has_equal_fingerprint(
-        write_tones, tmp_path):
+    write_tones, tmp_path
+):
     folder = write_tones(LENGTHS)
     first = build(folder, tmp_path / "cache")
     moved = write_tones(LENGTHS, "elsewhere")
@@ -160,15 +159,26 @@ def test_killed_build_is_swept_up(tmp_path, root):
         "store_of(slow, ['a', 'b'], None, sys.argv[1], 'key', 16000, 'x', progress=False)\n"
     )
     cache = tmp_path / "cache"
-    process = subprocess.Popen([sys.executable, "-c", code, cache], stdout=subprocess.PIPE,
-                               env={**os.environ, "PYTHONPATH": str(root)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, cache],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
     process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert any(name.startswith(".audio-") for name in os.listdir(cache))
-    store = store_of(lambda: iter([np.ones([3, 1]), np.ones([4, 1])]), ["a", "b"], None, cache,
-                     "another key", 16000, "x", progress=False)
+    store = store_of(
+        lambda: iter([np.ones([3, 1]), np.ones([4, 1])]),
+        ["a", "b"],
+        None,
+        cache,
+        "another key",
+        16000,
+        "x",
+        progress=False,
+    )
     assert list(store.lengths) == [3, 4]
     assert sorted(os.listdir(cache)) == [".lock", os.path.basename(store.folder)]
 

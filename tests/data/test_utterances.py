@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfwave.audio import mel
+from tfwave.data.builtin.sentences import read_sentences
 from tfwave.data.features import mel_features, store_features
 from tfwave.data.sentence_corpora import Utterances, open_sentences
-from tfwave.data.builtin.sentences import read_sentences
 from tfwave.data.store import store_of
 from tfwave.data.utterances import (
     WindowConfig,
@@ -184,8 +184,12 @@ def test_shapes_are_known(utterances, features):
     spec = training_slices(windows, 4, seed=0).element_spec
     shapes = {name: part.shape.as_list() for name, part in spec.items()}
     assert shapes == {
-        "waveform": [4, 45], "length": [4], "speaker": [4], "features": [4, 8, 2],
-        "phonemes": [4, 4], "sequence": [4, 25],
+        "waveform": [4, 45],
+        "length": [4],
+        "speaker": [4],
+        "features": [4, 8, 2],
+        "phonemes": [4, 4],
+        "sequence": [4, 25],
     }
     assert spec == windows.spec(4, 32)
 
@@ -199,8 +203,13 @@ def test_without_speakers_there_is_no_speaker(utterances):
 def test_recordings_without_a_sample_to_predict_are_named(cache, caplog, utterances, features):
     part = Utterances(utterances.store.subset([0, 2]))
     own = store_features(
-        lambda: iter([np.zeros([13, 2], np.float32), np.zeros([1, 2], np.float32)]), part.store,
-        HOP, [0, -1], cache, "part", progress=False,
+        lambda: iter([np.zeros([13, 2], np.float32), np.zeros([1, 2], np.float32)]),
+        part.store,
+        HOP,
+        [0, -1],
+        cache,
+        "part",
+        progress=False,
     )
     windows = Windows(part, WindowConfig(32, 5), own)  # 5 samples are context only
     assert "1 recordings have no sample to predict: 2.wav" in caplog.text
@@ -221,8 +230,10 @@ def test_mistakes_are_one_sentence(utterances, features):
         (lambda: windows(own=features, changed=other), "1.wav: 13 frames .* do not match 37"),
         (lambda: windows(WindowConfig(33, 13), own=features), "multiple of the 8 samples"),
         (lambda: windows(WindowConfig(8, 1, phoneme_frame=4), unlabelled), "no phoneme labels"),
-        (lambda: windows(changed=Utterances(utterances.store.with_labels(labels))),
-         "2.wav: its speaker is unknown"),
+        (
+            lambda: windows(changed=Utterances(utterances.store.with_labels(labels))),
+            "2.wav: its speaker is unknown",
+        ),
         (lambda: windows(changed=Utterances(few.store.subset([]))), "none of the 0 recordings"),
         (lambda: training_slices(windows(), 0, 0), "batch_size"),
         (lambda: training_slices(windows(), 3, 0, 0, 0, 2), "equal part"),

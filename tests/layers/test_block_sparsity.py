@@ -21,9 +21,16 @@ def _kernel(rows=32, columns=48, seed=0):
 
 @pytest.mark.parametrize(
     "step, share",
-    [(0, 0.0), (1000, 0.0), (51_000, 1 - 0.75**3), (101_000, 7 / 8), (151_000, 1 - 0.25**3),
-     (201_000, 1.0), (500_000, 1.0)],
-)  # fmt: skip
+    [
+        (0, 0.0),
+        (1000, 0.0),
+        (51_000, 1 - 0.75**3),
+        (101_000, 7 / 8),
+        (151_000, 1 - 0.25**3),
+        (201_000, 1.0),
+        (500_000, 1.0),
+    ],
+)
 def test_schedule_of_the_paper(step, share):
     assert PAPER.start == 1000 and PAPER.steps == 200_000 and PAPER.every == 500
     np.testing.assert_allclose(block_sparsity.sparsity_at(PAPER, step), 0.96 * share, rtol=1e-12)
@@ -165,9 +172,15 @@ def test_a_matrix_of_zeros_multiplies_to_zeros():
 
 @pytest.mark.parametrize(
     "field, value",
-    [("sparsity", 1.0), ("sparsity", -0.1), ("block", "8x8"), ("start", -1), ("steps", 0),
-     ("every", 0)],
-)  # fmt: skip
+    [
+        ("sparsity", 1.0),
+        ("sparsity", -0.1),
+        ("block", "8x8"),
+        ("start", -1),
+        ("steps", 0),
+        ("every", 0),
+    ],
+)
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(ValueError, match=rf"PruningConfig\.{field} is {value!r}"):
         PruningConfig(**{"sparsity": 0.5, field: value})

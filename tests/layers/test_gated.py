@@ -45,14 +45,23 @@ def _formula(block, x, local, speaker, dilation, scale):
 
 @settings(max_examples=15)
 @given(
-    dilation=st.integers(1, 4), kernel_size=st.integers(2, 3), weight_norm=st.booleans(),
-    scale=st.sampled_from([1.0, math.sqrt(0.5)]), seed=st.integers(0, 1000),
-)  # fmt: skip
+    dilation=st.integers(1, 4),
+    kernel_size=st.integers(2, 3),
+    weight_norm=st.booleans(),
+    scale=st.sampled_from([1.0, math.sqrt(0.5)]),
+    seed=st.integers(0, 1000),
+)
 def test_equals_the_formula(dilation, kernel_size, weight_norm, scale, seed):
     block = _block(
-        seed, dilation=dilation, kernel_size=kernel_size, weight_norm=weight_norm, local=2,
-        speaker=4, residual_scale=scale, padding="valid",
-    )  # fmt: skip
+        seed,
+        dilation=dilation,
+        kernel_size=kernel_size,
+        weight_norm=weight_norm,
+        local=2,
+        speaker=4,
+        residual_scale=scale,
+        padding="valid",
+    )
     for i, layer in enumerate((block.dilated, block.out, block.skip)):
         layer.bias.assign(_draw(seed + i, layer.filters))
     x, local, speaker = _draw(seed, 2, TIME, RESIDUAL), _draw(1, 2, TIME, 2), _draw(2, 2, 1, 4)

@@ -135,11 +135,17 @@ def test_a_checkpoint_brings_all_weights_back(tmp_path):
 @pytest.mark.parametrize(
     "field, value",
     [
-        ("channels", 0), ("scales", ()), ("scales", (4, 0)), ("form", "spline"),
-        ("frame_padding", -1), ("frequency_kernel", 2), ("activation", "tanh"),
-        ("scales", (2.5,)), ("frequency_kernel", -1),
+        ("channels", 0),
+        ("scales", ()),
+        ("scales", (4, 0)),
+        ("form", "spline"),
+        ("frame_padding", -1),
+        ("frequency_kernel", 2),
+        ("activation", "tanh"),
+        ("scales", (2.5,)),
+        ("frequency_kernel", -1),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_value_names_its_field(field, value):
     with pytest.raises(ValueError, match=f"LocalConditioningConfig.{field} is"):
         LocalConditioningConfig(**{field: value})

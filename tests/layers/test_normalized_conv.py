@@ -15,17 +15,27 @@ def _signal(seed, frames, channels):
 
 @settings(max_examples=40)
 @given(
-    size=st.integers(1, 7), stride=st.integers(1, 4), groups=st.sampled_from([1, 2, 4]),
-    padding=st.integers(0, 5), reflect=st.booleans(),
-    normalization=st.sampled_from(["none", "weight", "spectral"]), seed=st.integers(0, 100),
-)  # fmt: skip
+    size=st.integers(1, 7),
+    stride=st.integers(1, 4),
+    groups=st.sampled_from([1, 2, 4]),
+    padding=st.integers(0, 5),
+    reflect=st.booleans(),
+    normalization=st.sampled_from(["none", "weight", "spectral"]),
+    seed=st.integers(0, 100),
+)
 def test_equals_a_padded_convolution_of_each_group(
     size, stride, groups, padding, reflect, normalization, seed
 ):
     layer = NormalizedConv1D(
-        8, size, stride, groups=groups, padding=padding, reflect=reflect,
-        normalization=normalization, seed=seed,
-    )  # fmt: skip
+        8,
+        size,
+        stride,
+        groups=groups,
+        padding=padding,
+        reflect=reflect,
+        normalization=normalization,
+        seed=seed,
+    )
     x = _signal(seed, 17, 4)
     padded = np.pad(x, [(0, 0), (padding, padding), (0, 0)], "reflect" if reflect else "constant")
     found = layer(x).numpy()
@@ -72,10 +82,13 @@ def test_weight_norm_of_an_upsampling_is_over_inputs():
     np.testing.assert_allclose(layer.effective_kernel(), 2 * np.asarray(layer.kernel), atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: NormalizedConv1D(6, 5, normalization="spectral"),
-    lambda: NormalizedConv1DTranspose(6, 4, normalization="spectral"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: NormalizedConv1D(6, 5, normalization="spectral"),
+        lambda: NormalizedConv1DTranspose(6, 4, normalization="spectral"),
+    ],
+)
 def test_power_iterations_bring_the_largest_singular_value_to_one(make):
     layer = make()
     layer.build((None, None, 9))

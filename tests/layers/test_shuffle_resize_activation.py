@@ -20,16 +20,10 @@ def _shuffled(x, shift):
     return x[:, source]
 
 
-@given(
-    radius=st.integers(1, 5),
-    data=st.data(),
-    rank=st.sampled_from([3, 4]),
-)
+@given(radius=st.integers(1, 5), data=st.data(), rank=st.sampled_from([3, 4]))
 def test_phase_shuffle_moves_each_group_by_its_own_shift(radius, data, rank):
     groups = data.draw(st.integers(1, 3))
-    shifts = data.draw(
-        st.lists(st.integers(-radius, radius), min_size=groups, max_size=groups)
-    )
+    shifts = data.draw(st.lists(st.integers(-radius, radius), min_size=groups, max_size=groups))
     x = np.random.default_rng(0).normal(size=(2 * groups, 9, 2, 3)[:rank]).astype(np.float32)
     moved = phase_shuffle(tf.constant(x), tf.constant(shifts), radius).numpy()
     for g, shift in enumerate(shifts):
@@ -60,11 +54,7 @@ def test_upsample1d_reads_at_i_over_factor_clamped_at_the_edge(method, factor):
     position = np.arange(7 * factor) / factor
     base = np.floor(position).astype(int)
     taps = {"nearest": [0], "linear": [0, 1], "cubic": [-1, 0, 1, 2]}[method]
-    kernel = {
-        "nearest": np.ones_like,
-        "linear": lambda t: 1 - np.abs(t),
-        "cubic": _keys,
-    }[method]
+    kernel = {"nearest": np.ones_like, "linear": lambda t: 1 - np.abs(t), "cubic": _keys}[method]
     expected = sum(
         kernel(position - base - k)[None, :, None] * x[:, np.clip(base + k, 0, 6)] for k in taps
     )

@@ -94,8 +94,14 @@ def test_an_unknown_padding_is_named():
 
 @pytest.mark.parametrize("weight_norm", [False, True])
 def test_all_weights_get_a_gradient(weight_norm):
-    case = {"kernel_size": 2, "dilation": 2, "padding": "valid", "weight_norm": weight_norm,
-            "use_bias": True, "seed": 0}  # fmt: skip
+    case = {
+        "kernel_size": 2,
+        "dilation": 2,
+        "padding": "valid",
+        "weight_norm": weight_norm,
+        "use_bias": True,
+        "seed": 0,
+    }
     layer, x = _layer(case)
     variables = trained_variables(layer)
     assert len(variables) == 2 + weight_norm

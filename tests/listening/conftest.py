@@ -63,8 +63,11 @@ def open_app():
 
     def start(test, **options):
         opened.append(store.Store(test))
-        app = web.create_app(test, opened[-1], **{"requests_per_minute": 10**6,
-                                                  "listeners_per_hour": 10**6, **options})
+        app = web.create_app(
+            test,
+            opened[-1],
+            **{"requests_per_minute": 10**6, "listeners_per_hour": 10**6, **options},
+        )
         app.store = opened[-1]
         return app
 
@@ -129,8 +132,12 @@ class Listener:
             page = self.look()
             if page.place is None:
                 return done
-            assert self.post("/answer", place=page.place, **self.answers(page, rate, attentive)
-                             ).status_code == 303  # fmt: skip
+            assert (
+                self.post(
+                    "/answer", place=page.place, **self.answers(page, rate, attentive)
+                ).status_code
+                == 303
+            )
         return pages
 
     def answers(self, page, rate, attentive=True):
@@ -158,8 +165,9 @@ def answers_of():
     def read(test):
         return [
             (person.id, answer.step.role, answer.group, answer.swapped, answer.values)
-            for person in panel.read_panel(test) for answer in person.answers
-        ]  # fmt: skip
+            for person in panel.read_panel(test)
+            for answer in person.answers
+        ]
 
     return read
 
@@ -173,7 +181,8 @@ def served():
     def start(test):
         lines = queue.Queue()
         thread = threading.Thread(
-            target=web.serve, args=(test,), kwargs={"port": 0, "say": lines.put}, daemon=True)
+            target=web.serve, args=(test,), kwargs={"port": 0, "say": lines.put}, daemon=True
+        )
         thread.start()
         running.append(thread)
         return re.search(r"http://\S+", lines.get(timeout=30))[0]
@@ -191,18 +200,34 @@ class Browser:
     def __init__(self, profile):
         websocket = pytest.importorskip("websocket")
         self._process = subprocess.Popen(
-            [_CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
-             "--no-first-run", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--disable-audio-output", "--disable-dev-shm-usage",
-             f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+            [
+                _CHROMIUM,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-audio-output",
+                "--disable-dev-shm-usage",
+                f"--user-data-dir={profile}",
+                "--remote-debugging-port=0",
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         for line in self._process.stderr:
             if line.startswith("DevTools listening on "):
                 break
         threading.Thread(target=self._process.stderr.read, daemon=True).start()
         self._socket = websocket.create_connection(
-            line.split()[-1], timeout=60, suppress_origin=True)
+            line.split()[-1], timeout=60, suppress_origin=True
+        )
         self._calls = 0
 
     def call(self, method, session=None, **parameters):
@@ -260,8 +285,9 @@ class Page:
 
     def js(self, expression):
         """Evaluate an expression; promises are waited for."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
-                          awaitPromise=True)  # fmt: skip
+        found = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -282,8 +308,13 @@ class Page:
     def press(self, key):
         text, code = _KEYS.get(key, (key, ord(key[0].upper())))
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
-                      **({"text": text} if kind == "keyDown" else {}))  # fmt: skip
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                **({"text": text} if kind == "keyDown" else {}),
+            )
 
     def next(self, key="Enter"):
         """Press a key that leads to another page, and wait for it."""
@@ -293,10 +324,17 @@ class Page:
 
     def picture(self, width, height, path, scheme="light"):
         """Write what the page looks like at a size, in a colour scheme, as PNG."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
-        self.call("Emulation.setEmulatedMedia",
-                  features=[{"name": "prefers-color-scheme", "value": scheme}])  # fmt: skip
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
         data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))
 

@@ -97,8 +97,10 @@ def test_two_at_once(browser, make_test, served):
             item = item_of(page, test)
             page.press(str(item.right[0] if item.right else answer))
             page.next()
-    kept = {frozenset(a.values["rating"] for a in person.answers if a.group)
-            for person in panel.read_panel(test)}  # fmt: skip
+    kept = {
+        frozenset(a.values["rating"] for a in person.answers if a.group)
+        for person in panel.read_panel(test)
+    }
     assert kept == {frozenset([2]), frozenset([5])}
 
 
@@ -144,8 +146,10 @@ def test_nothing_is_cut_off_and_everything_can_be_touched(
     for _ in range(2):
         page.picture(width, 740, tmp_path / "page.png")
         assert page.js("document.documentElement.scrollWidth <= innerWidth")
-        sizes = "[...document.querySelectorAll('.choice, .play, .next')].map((e) => {" \
-                "const b = e.getBoundingClientRect(); return Math.min(b.width, b.height); })"
+        sizes = (
+            "[...document.querySelectorAll('.choice, .play, .next')].map((e) => {"
+            "const b = e.getBoundingClientRect(); return Math.min(b.width, b.height); })"
+        )
         assert min(page.js(sizes)) >= 44
         begin(page, test) if place(page) < 0 else None
     assert page.js("getComputedStyle(document.body).fontFamily").startswith("system-ui")

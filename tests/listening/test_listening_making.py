@@ -18,18 +18,39 @@ def result_folder(path, rows, columns, clips, arxiv="1609.03499", published=("ta
     for slug in rows:
         names = [f"clip_{i:02d}.wav" for i in range(4)]
         clips(path / "rows" / slug / "samples", names)
-        described = [{"file": f"samples/{name}", "number": i, "label": extra.get("label", str)(i)}
-                     for i, name in enumerate(names)]  # fmt: skip
-        files.write_json(path / "rows" / slug / "result.json", {
-            "clips": described, "examples": described if slug.startswith("real") else []})
-    files.write_json(path / "results.json", {
-        "title": "A table", "paper": {"arxiv": arxiv},
-        "published": {name: {} for name in published},
-        "columns": [{"key": key, "label": key, "unit": "", "better": "none", "digits": 2,
-                     "judged_by": "listeners", "low": 0, "high": 100} for key in columns],
-        "rows": {**{slug: {"label": slug.upper(), "status": "done"} for slug in rows},
-                 "missing": {"label": "Missing", "status": "not run"}},
-    })  # fmt: skip
+        described = [
+            {"file": f"samples/{name}", "number": i, "label": extra.get("label", str)(i)}
+            for i, name in enumerate(names)
+        ]
+        files.write_json(
+            path / "rows" / slug / "result.json",
+            {"clips": described, "examples": described if slug.startswith("real") else []},
+        )
+    files.write_json(
+        path / "results.json",
+        {
+            "title": "A table",
+            "paper": {"arxiv": arxiv},
+            "published": {name: {} for name in published},
+            "columns": [
+                {
+                    "key": key,
+                    "label": key,
+                    "unit": "",
+                    "better": "none",
+                    "digits": 2,
+                    "judged_by": "listeners",
+                    "low": 0,
+                    "high": 100,
+                }
+                for key in columns
+            ],
+            "rows": {
+                **{slug: {"label": slug.upper(), "status": "done"} for slug in rows},
+                "missing": {"label": "Missing", "status": "not run"},
+            },
+        },
+    )
     return path
 
 
@@ -41,11 +62,17 @@ def test_takes_the_finished_rows_of_a_table(tmp_path, clips):
     test, notes = making.make(sources.from_table(table), "mos", tmp_path / "test", OPTIONS)
     assert test.groups == {"lstm": "LSTM", "wavenet_lf": "WAVENET_LF"}
     assert len(test.having(folder.ITEM)) == 8 and test.columns == {"mos": MOS[0]}
-    assert notes == ["rows without clips are passed over: missing",
-                     f"fills the column {MOS[0]} and leaves {MOS[1]}"]  # fmt: skip
+    assert notes == [
+        "rows without clips are passed over: missing",
+        f"fills the column {MOS[0]} and leaves {MOS[1]}",
+    ]
     assert test.pm_is == {MOS[0]: "not stated"}
-    chosen = making.make(sources.from_table(table, ["lstm"]), "mos", tmp_path / "other",
-                         making.Options(language="mandarin"))[0]  # fmt: skip
+    chosen = making.make(
+        sources.from_table(table, ["lstm"]),
+        "mos",
+        tmp_path / "other",
+        making.Options(language="mandarin"),
+    )[0]
     assert list(chosen.groups) == ["lstm"] and chosen.columns == {"mos": MOS[1]}
 
 
@@ -61,12 +88,15 @@ def test_takes_the_pairs_of_a_table_of_pairs(tmp_path, clips):
     assert test.question.highest == 3 and test.columns["neither_percent"] == "english_neither"
 
 
-@pytest.mark.parametrize(("kind", "columns", "choices"), [
-    ("pairs", ("better", "neutral", "worse", "overall"), 7),
-    ("pairs", ("human_eval_wins",), 5),
-    ("digits", ("human_accuracy", "quality", "ease", "diversity"), None),
-    ("mos", ("mos",), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "columns", "choices"),
+    [
+        ("pairs", ("better", "neutral", "worse", "overall"), 7),
+        ("pairs", ("human_eval_wins",), 5),
+        ("digits", ("human_accuracy", "quality", "ease", "diversity"), None),
+        ("mos", ("mos",), None),
+    ],
+)
 def test_knows_the_columns_of_the_papers(kind, columns, choices):
     found = protocols.columns_for(kind, columns)
     assert sorted(found.values()) == sorted(columns)
@@ -103,8 +133,12 @@ def test_clips_are_copied_bit_for_bit_without_their_tags(tmp_path, make_test):
 
 def test_names_of_clips_are_random(make_test, tmp_path):
     test = make_test()
-    again = making.make(sources.from_folders([f"good={tmp_path / 'clips/good'}"]), "mos",
-                        tmp_path / "again", OPTIONS)[0]  # fmt: skip
+    again = making.make(
+        sources.from_folders([f"good={tmp_path / 'clips/good'}"]),
+        "mos",
+        tmp_path / "again",
+        OPTIONS,
+    )[0]
     assert all(re.fullmatch("[0-9a-f]{32}", clip) for clip in test.clips)
     assert not set(test.clips) & set(again.clips)
     assert {path.stem for path in (test.path / "clips").iterdir()} == set(test.clips)
@@ -130,8 +164,12 @@ def test_levels_are_made_equal_on_demand(tmp_path, make_test):
         waveform, _ = soundfile.read(test.clip_path(item.clips[0]))
         assert np.sqrt(np.mean(waveform**2)) == pytest.approx(10 ** (-26 / 20), rel=1e-3)
     with pytest.raises(ValueError, match=r"--level=-1 would clip good/0_0.wav; it can be -3"):
-        making.make(sources.from_folders([f"good={tmp_path / 'clips/good'}"]), "mos",
-                    tmp_path / "loud", making.Options(level=-1.0))  # fmt: skip
+        making.make(
+            sources.from_folders([f"good={tmp_path / 'clips/good'}"]),
+            "mos",
+            tmp_path / "loud",
+            making.Options(level=-1.0),
+        )
 
 
 def test_pairs_of_plain_folders_have_the_same_names(tmp_path, clips):
@@ -139,8 +177,10 @@ def test_pairs_of_plain_folders_have_the_same_names(tmp_path, clips):
     clips(tmp_path / "b", ["z.wav", "x.wav"])
     clips(tmp_path / "c", ["other1.wav", "other2.wav"])
     source = sources.from_folders([f"{name}={tmp_path / name}" for name in "abc"])
-    pairs = {group.slug: [[clip.name for clip in item] for item in group.items]
-             for group in sources.compared(source.groups)}  # fmt: skip
+    pairs = {
+        group.slug: [[clip.name for clip in item] for item in group.items]
+        for group in sources.compared(source.groups)
+    }
     assert pairs["a_vs_b"] == [["x", "x"], ["z", "z"]]
     assert pairs["a_vs_c"] == [["x", "other1"], ["y", "other2"]] and "b_vs_c" in pairs
 
@@ -185,8 +225,9 @@ def test_bad_folders_are_named(tmp_path, clips):
     with pytest.raises(ValueError, match="has no row 'x'; its rows are lstm, missing"):
         sources.from_table(table, ["x"])
     with pytest.raises(ValueError, match="--language: no column is of 'french'"):
-        making.make(sources.from_table(table), "mos", tmp_path / "t",
-                    making.Options(language="french"))  # fmt: skip
+        making.make(
+            sources.from_table(table), "mos", tmp_path / "t", making.Options(language="french")
+        )
     with pytest.raises(ValueError, match="needs two systems"):
         making.make(sources.from_table(table), "pairs", tmp_path / "t", OPTIONS)
     path = table / "rows/lstm/result.json"

@@ -95,10 +95,18 @@ def test_sets_are_of_one_system_with_a_check_inside_and_questions_at_the_end(mak
     assert every[-1].role == order.QUESTIONS
 
 
-@pytest.mark.parametrize(("kind", "count", "items", "size", "each"), [
-    ("mos", 4, 0, 0, 8), ("mos", 40, 0, 0, 15), ("pairs", 40, 0, 0, 20), ("mos", 40, 6, 0, 6),
-    ("digits", 4, 0, 4, 8), ("digits", 30, 0, 10, 30), ("digits", 30, 5, 5, 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "count", "items", "size", "each"),
+    [
+        ("mos", 4, 0, 0, 8),
+        ("mos", 40, 0, 0, 15),
+        ("pairs", 40, 0, 0, 20),
+        ("mos", 40, 6, 0, 6),
+        ("digits", 4, 0, 4, 8),
+        ("digits", 30, 0, 10, 30),
+        ("digits", 30, 5, 5, 5),
+    ],
+)
 def test_nobody_hears_more_than_there_is(make_test, kind, count, items, size, each):
     test = make_test(kind, count=count, items=items)
     assert (test.set_size, test.items_per_rater) == (size, each)

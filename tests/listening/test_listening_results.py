@@ -7,41 +7,56 @@ import pytest
 
 from tfwave import files
 from tfwave.listening import folder, making, order, panel, results, sources
-from tfwave.repro import provenance
-from tfwave.repro import published
-from tfwave.repro import ratings
-from tfwave.repro import results as runner
-from tfwave.repro import table as speech_table
 from tfwave.papers.wavenet.table1 import TABLE as WAVENET_TABLE1
 from tfwave.papers.wavenet.table2 import TABLE as WAVENET_TABLE2
+from tfwave.repro import provenance, published, ratings
+from tfwave.repro import results as runner
+from tfwave.repro import table as speech_table
 
 
 @pytest.fixture(autouse=True)
 def quick_provenance(monkeypatch):
-    made = {"git": {"revision": "0" * 40, "dirty": False}, "packages": {"tensorflow": "2"},
-            "system": "Linux", "gpus": []}  # fmt: skip
+    made = {
+        "git": {"revision": "0" * 40, "dirty": False},
+        "packages": {"tensorflow": "2"},
+        "system": "Linux",
+        "gpus": [],
+    }
     monkeypatch.setattr(provenance, "collect", lambda: made)
 
 
 def speech_folder(path, table, slugs, clips, paired=()):
     """Write the result folder of a table of speech with finished rows, and its report."""
     settings = {
-        "preset": {**vars(table.presets["smoke"]), "name": "smoke"}, "seed": 0,
+        "preset": {**vars(table.presets["smoke"]), "name": "smoke"},
+        "seed": 0,
         "corpus": {"recordings": {"test": 4}, "sample_rate": 8000, "synthetic": True},
         "texts": {"corpus_name": "made up", "corpus": "made up."},
-    }  # fmt: skip
+    }
     made = runner.open_results(path, settings)
     for row in table.rows:
         if row.slug not in slugs:
             continue
         names = [f"clip_{i:02d}.wav" for i in range(8 if row.slug in paired else 4)]
         clips(made.row_dir(row.slug) / "samples", names)
-        described = [{"file": f"samples/{name}", "number": i, "label": f"s{i}", "caption": f"s{i}"}
-                     for i, name in enumerate(names)]  # fmt: skip
-        made.save(row.slug, {}, {
-            "label": row.label, "trained": False, "scores": {}, "counts": "", "clips": described,
-            "sample_rate": 8000, "facts": {}, "seconds": {},
-        })  # fmt: skip
+        described = [
+            {"file": f"samples/{name}", "number": i, "label": f"s{i}", "caption": f"s{i}"}
+            for i, name in enumerate(names)
+        ]
+        made.save(
+            row.slug,
+            {},
+            {
+                "label": row.label,
+                "trained": False,
+                "scores": {},
+                "counts": "",
+                "clips": described,
+                "sample_rate": 8000,
+                "facts": {},
+                "seconds": {},
+            },
+        )
     speech_table.write_report(table, made)
     return made
 
@@ -113,7 +128,10 @@ def test_preferences_of_a_known_panel_reach_the_table(tmp_path, clips, open_app,
     results.write_ratings(test, results.as_ratings(test, evaluated), path)
     cells = files.read_json(path)[slug]
     assert [cells[f"english_{side}"]["mean"] for side in ("first", "neither", "second")] == [
-        20.0, 30.0, 50.0]  # fmt: skip
+        20.0,
+        30.0,
+        50.0,
+    ]
     assert cells["english_first"]["n"] == 40 and cells["mandarin_first"] == {"mean": 9.0}
     report = speech_table.write_report(WAVENET_TABLE2, made)
     (view,) = [view for view in report.views if view.row.slug == slug]
@@ -129,13 +147,20 @@ def wavegan_folder(path, clips):
         names = [f"clip_{i:02d}.wav" for i in range(10)]
         clips(path / "rows" / slug / "samples", names)
         described = [{"file": f"samples/{name}", "label": i} for i, name in enumerate(names)]
-        files.write_json(path / "rows" / slug / "result.json", {
-            "clips": described, "examples": described if slug == "real_test" else []})
-    files.write_json(path / "results.json", {
-        "title": "Table 1", "paper": {"arxiv": "1802.04208"}, "columns": columns,
-        "published": {"human_accuracy": {}, "figure7": {}},
-        "rows": {slug: {"label": slug, "status": "done"} for slug in rows},
-    })  # fmt: skip
+        files.write_json(
+            path / "rows" / slug / "result.json",
+            {"clips": described, "examples": described if slug == "real_test" else []},
+        )
+    files.write_json(
+        path / "results.json",
+        {
+            "title": "Table 1",
+            "paper": {"arxiv": "1802.04208"},
+            "columns": columns,
+            "published": {"human_accuracy": {}, "figure7": {}},
+            "rows": {slug: {"label": slug, "status": "done"} for slug in rows},
+        },
+    )
     return rows, [published.Column(**column) for column in columns]
 
 
@@ -177,7 +202,8 @@ def test_digits_and_sets_of_a_known_panel(tmp_path, clips, open_app, listener):
     quality = generated["quality"]
     assert read["wavegan_ps2"]["quality"]["pm"] == pytest.approx(quality["sd"] / np.sqrt(8))
     assert read["wavegan_ps2"]["human_accuracy"]["pm"] == pytest.approx(
-        1.96 * generated["accuracy"]["standard_error"])  # fmt: skip
+        1.96 * generated["accuracy"]["standard_error"]
+    )
     other = results.as_ratings(test, evaluated, "raters")
     assert other["wavegan_ps2"]["human_accuracy"]["pm"] == 0  # all listeners are alike
 
@@ -191,20 +217,40 @@ def test_seven_degrees_count_from_the_first_to_the_second(make_test, open_app, l
     found = evaluated["groups"]["good_vs_bad"]
     assert found["score"]["mean"] == 3 and found["preference"]["first"] == 16
     assert found["first_percent"]["mean"] == 100
-    assert evaluated["wins"] == {"good": {"wins": 16, "comparisons": 16},
-                                 "bad": {"wins": 0, "comparisons": 16}}  # fmt: skip
+    assert evaluated["wins"] == {
+        "good": {"wins": 16, "comparisons": 16},
+        "bad": {"wins": 0, "comparisons": 16},
+    }
 
 
-@pytest.mark.parametrize(("columns", "expected"), [
-    ({"first_count": "better", "neither_count": "neutral", "second_count": "worse",
-      "score": "overall"},
-     {"good_vs_bad": {
-         "better": {"mean": 16, "n": 16}, "neutral": {"mean": 0, "n": 16},
-         "worse": {"mean": 0, "n": 16}, "overall": {"mean": 3.0, "n": 16, "pm": 0.0}}}),
-    ({"wins": "human_eval_wins"},
-     {"good": {"human_eval_wins": {"mean": 16, "n": 16}},
-      "bad": {"human_eval_wins": {"mean": 0, "n": 16}}}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (
+            {
+                "first_count": "better",
+                "neither_count": "neutral",
+                "second_count": "worse",
+                "score": "overall",
+            },
+            {
+                "good_vs_bad": {
+                    "better": {"mean": 16, "n": 16},
+                    "neutral": {"mean": 0, "n": 16},
+                    "worse": {"mean": 0, "n": 16},
+                    "overall": {"mean": 3.0, "n": 16, "pm": 0.0},
+                }
+            },
+        ),
+        (
+            {"wins": "human_eval_wins"},
+            {
+                "good": {"human_eval_wins": {"mean": 16, "n": 16}},
+                "bad": {"human_eval_wins": {"mean": 0, "n": 16}},
+            },
+        ),
+    ],
+)
 def test_counts_and_wins_of_other_tables(make_test, open_app, listener, columns, expected):
     test = make_test("pairs", choices=7)
     app = open_app(test)

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("flask")
 pytest.importorskip("limits")
 
-from tfwave.listening import folder, guard, order, panel, store  # noqa: E402
+from tfwave.listening import folder, guard, order, panel, store
 
 
 def three(listener, item, swapped, key):
@@ -99,18 +99,21 @@ def token_of(one):
         return session["rater"]
 
 
-@pytest.mark.parametrize(("form", "sentence"), [
-    ({"place": 0, "rating": 6}, "takes a whole number from 1 to 5, not &#39;6&#39;"),
-    ({"place": 0, "rating": 0}, "from 1 to 5"),
-    ({"place": 0, "rating": "<b>"}, "&lt;b&gt;"),
-    ({"place": 0}, "takes a whole number from 1 to 5"),
-    ({"place": 1, "rating": 3}, "That page was not reached yet"),
-    ({"place": 99, "rating": 3}, "There is no such page"),
-    ({"place": -1, "rating": 3}, "There is no such page"),
-    ({"place": "0; DROP TABLE answers", "rating": 3}, "There is no such page"),
-    ({"place": "9" * 400, "rating": 3}, "There is no such page"),
-    ({"rating": 3}, "There is no such page"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"place": 0, "rating": 6}, "takes a whole number from 1 to 5, not &#39;6&#39;"),
+        ({"place": 0, "rating": 0}, "from 1 to 5"),
+        ({"place": 0, "rating": "<b>"}, "&lt;b&gt;"),
+        ({"place": 0}, "takes a whole number from 1 to 5"),
+        ({"place": 1, "rating": 3}, "That page was not reached yet"),
+        ({"place": 99, "rating": 3}, "There is no such page"),
+        ({"place": -1, "rating": 3}, "There is no such page"),
+        ({"place": "0; DROP TABLE answers", "rating": 3}, "There is no such page"),
+        ({"place": "9" * 400, "rating": 3}, "There is no such page"),
+        ({"rating": 3}, "There is no such page"),
+    ],
+)
 def test_impossible_answers_are_refused_in_one_sentence(begun, answers_of, form, sentence):
     test, _, one = begun
     one.look()
@@ -158,13 +161,30 @@ def test_the_sound_check_must_be_passed(make_test, open_app):
     assert person.headphones is False and person.answers == ()
 
 
-@pytest.mark.parametrize("path", [
-    "/clip/", "/clip", "/clips/", "/test.json", "/ratings.sqlite", "/clip/test.json",
-    "/clip/..%2ftest.json", "/clip/../test.json", "/clip/%2e%2e/ratings.sqlite",
-    "/clip/..%2f..%2f..%2fetc%2fpasswd.wav", "/clip//etc/passwd.wav", "/clip/%00.wav",
-    "/clip/0000.wav", "/static/", "/static/../web.py", "/static/..%2fweb.py",
-    "/static/%2e%2e/store.py", "/.git/config", "/clip/....//test.json.wav",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/clip/",
+        "/clip",
+        "/clips/",
+        "/test.json",
+        "/ratings.sqlite",
+        "/clip/test.json",
+        "/clip/..%2ftest.json",
+        "/clip/../test.json",
+        "/clip/%2e%2e/ratings.sqlite",
+        "/clip/..%2f..%2f..%2fetc%2fpasswd.wav",
+        "/clip//etc/passwd.wav",
+        "/clip/%00.wav",
+        "/clip/0000.wav",
+        "/static/",
+        "/static/../web.py",
+        "/static/..%2fweb.py",
+        "/static/%2e%2e/store.py",
+        "/.git/config",
+        "/clip/....//test.json.wav",
+    ],
+)
 def test_no_file_but_the_clips_of_the_test(begun, path):
     test, _, one = begun
     reply = one.client.get(path)
@@ -218,10 +238,19 @@ def test_other_names_of_this_machine_are_refused(begun, make_test):
     assert one.client.get("/", headers={"Host": "localhost:8765"}).status_code == 200
 
 
-@pytest.mark.parametrize(("host", "loopback"), [
-    ("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.3.2.1", True),
-    ("0.0.0.0", False), ("::", False), ("192.168.0.2", False), ("example.org", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.3.2.1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.0.2", False),
+        ("example.org", False),
+    ],
+)
 def test_which_addresses_only_this_machine_reaches(host, loopback):
     assert guard.is_loopback(host) is loopback
 
@@ -267,13 +296,21 @@ def test_nonsense_is_never_the_servers_fault(make_test, open_app, listener, answ
     draw = random.Random(5)
     texts = ["", "0", "5", "-1", "1e3", "\x00", "\ud7ff", "\u0661", "x" * 999, "%00", "' OR 1"]
     for _ in range(300):
-        form = {draw.choice(["place", "rating", "quality", "x"]): draw.choice(texts)
-                for _ in range(draw.randrange(4))}  # fmt: skip
+        form = {
+            draw.choice(["place", "rating", "quality", "x"]): draw.choice(texts)
+            for _ in range(draw.randrange(4))
+        }
         form |= {"place": 1} if draw.random() < 0.3 else {}
         path = draw.choice(["/answer", "/start", "/", "/clip/x.wav", f"/{draw.random()}"])
-        code = one.post(path, **form).status_code if draw.random() < 0.8 else one.client.get(
-            path, query_string=form, headers={"Range": draw.choice(["bytes=9-", "x", "bytes=a-b"])}
-        ).status_code  # fmt: skip
+        code = (
+            one.post(path, **form).status_code
+            if draw.random() < 0.8
+            else one.client.get(
+                path,
+                query_string=form,
+                headers={"Range": draw.choice(["bytes=9-", "x", "bytes=a-b"])},
+            ).status_code
+        )
         assert code in (200, 303, 400, 403, 404, 405), (path, form)
     assert all(1 <= values["rating"] <= 5 for *_, values in answers_of(test))
 
@@ -336,11 +373,14 @@ def test_a_database_of_another_test_is_refused(make_test, tmp_path):
             opened(again)
 
 
-@pytest.mark.parametrize("make", [
-    lambda path: path.write_bytes(b"not a database, but long enough to look at" * 99),
-    lambda path: sqlite3.connect(path).execute("CREATE TABLE birds (name)").connection.close(),
-    lambda path: path.mkdir(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b"not a database, but long enough to look at" * 99),
+        lambda path: sqlite3.connect(path).execute("CREATE TABLE birds (name)").connection.close(),
+        lambda path: path.mkdir(),
+    ],
+)
 def test_what_is_no_database_of_a_test_is_refused(make_test, make):
     test = make_test()
     make(test.path / folder.DATABASE)

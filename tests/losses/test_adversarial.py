@@ -20,11 +20,7 @@ def _softplus(x):
     [
         ("wgan", FAKE.mean() - REAL.mean(), -FAKE.mean()),
         ("wgan-gp", FAKE.mean() - REAL.mean(), -FAKE.mean()),
-        (
-            "lsgan",
-            (((REAL - 1) ** 2).mean() + (FAKE**2).mean()) / 2,
-            ((FAKE - 1) ** 2).mean(),
-        ),
+        ("lsgan", (((REAL - 1) ** 2).mean() + (FAKE**2).mean()) / 2, ((FAKE - 1) ** 2).mean()),
         ("dcgan", (_softplus(-REAL).mean() + _softplus(FAKE).mean()) / 2, _softplus(-FAKE).mean()),
     ],
 )

@@ -66,9 +66,11 @@ def test_categorical_is_the_log_softmax():
 @pytest.mark.parametrize("limit", [-16.0, -7.0])
 def test_extreme_parameters_give_finite_losses_and_gradients(levels, limit):
     grid = itertools.product(
-        (-80.0, 0.0, 80.0), (-30.0, -1.0, 0.0, 1.0, 30.0), (-100.0, limit, 0.0, 10.0),
+        (-80.0, 0.0, 80.0),
+        (-30.0, -1.0, 0.0, 1.0, 30.0),
+        (-100.0, limit, 0.0, 10.0),
         (-1.0, -0.9985, -0.3, 0.0, 0.7, 0.9995, 1.0),
-    )  # fmt: skip
+    )
     logit, mean, log_scale, waveform = np.array(list(grid), np.float32).T
     other = [np.full_like(mean, value) for value in (0.0, 0.1, -3.0)]
     params = tf.stack([logit, other[0], mean, other[1], log_scale, other[2]], axis=-1)

@@ -35,9 +35,14 @@ def test_edits_are_the_fewest_and_add_up(a, b):
 
 @pytest.mark.parametrize(
     "reference, hypothesis, expected",
-    [("abc", "abc", (0, 0, 0)), ("abc", "axc", (0, 0, 1)), ("abc", "ac", (0, 1, 0)),
-     ("", "ab", (2, 0, 0)), ("kitten", "sitting", (1, 0, 2))],
-)  # fmt: skip
+    [
+        ("abc", "abc", (0, 0, 0)),
+        ("abc", "axc", (0, 0, 1)),
+        ("abc", "ac", (0, 1, 0)),
+        ("", "ab", (2, 0, 0)),
+        ("kitten", "sitting", (1, 0, 2)),
+    ],
+)
 def test_known_cases(reference, hypothesis, expected):
     assert edits(reference, hypothesis) == Edits(*expected, len(reference))
 
@@ -59,4 +64,4 @@ def test_bad_input_is_refused():
         with pytest.raises(ValueError, match=f"label {label} has no folding"):
             corpus_edits([[label]], [[0]], np.array([0, 1]))
     with pytest.raises(ValueError, match="reference_length is 0"):
-        edits("", "a").rate
+        _ = edits("", "a").rate

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from tfwave.audio.mel import hertz_to_mel, mel_to_hertz
 from tfwave.audio.world import MissingPackage
 from tfwave.metrics import vocoder
-from tfwave.metrics.vocoder import (
-    f0_error,
-    log_spectral_distance,
-    measure,
-    mel_cepstral_distortion,
-)
+from tfwave.metrics.vocoder import f0_error, log_spectral_distance, measure, mel_cepstral_distortion
 
 RATE = 16000
 BEST = {
-    "mel_cepstral_distortion": 0.0, "log_spectral_distance": 0.0, "f0_hertz": 0.0,
-    "f0_cents": 0.0, "voicing_error": 0.0, "pesq": 4.64, "stoi": 1.0,
-}  # fmt: skip
+    "mel_cepstral_distortion": 0.0,
+    "log_spectral_distance": 0.0,
+    "f0_hertz": 0.0,
+    "f0_cents": 0.0,
+    "voicing_error": 0.0,
+    "pesq": 4.64,
+    "stoi": 1.0,
+}
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -115,8 +115,9 @@ def test_more_noise_is_worse_for_the_ear_models():
     needs("pesq", "pystoi")
     clip = speech(3.0)
     for function in (vocoder.pesq, vocoder.stoi):
-        values = [function(clip, clip + level * noise(1, len(clip)), RATE)
-                  for level in (0, 0.03, 1)]  # fmt: skip
+        values = [
+            function(clip, clip + level * noise(1, len(clip)), RATE) for level in (0, 0.03, 1)
+        ]
         assert values[0] > values[1] > values[2]
 
 
@@ -185,13 +186,16 @@ def test_lengths_may_differ_by_a_hop():
             function(clip, clip[:-257], RATE)
 
 
-@pytest.mark.parametrize("test, rate, message", [
-    (np.zeros([RATE, 1]), RATE, r"test waveform .*\[time\], not float64 of shape \[16000, 1\]"),
-    (np.zeros(RATE, np.int16), RATE, "test waveform .*int16"),
-    (np.full(RATE, np.inf), RATE, "test waveform .*finite"),
-    (np.zeros(100), RATE, "test waveform .*0.05 s"),
-    (np.zeros(RATE), 4000, "sample_rate .*4000"),
-])
+@pytest.mark.parametrize(
+    "test, rate, message",
+    [
+        (np.zeros([RATE, 1]), RATE, r"test waveform .*\[time\], not float64 of shape \[16000, 1\]"),
+        (np.zeros(RATE, np.int16), RATE, "test waveform .*int16"),
+        (np.full(RATE, np.inf), RATE, "test waveform .*finite"),
+        (np.zeros(100), RATE, "test waveform .*0.05 s"),
+        (np.zeros(RATE), 4000, "sample_rate .*4000"),
+    ],
+)
 def test_what_can_not_be_compared_is_refused(test, rate, message):
     with pytest.raises(ValueError, match=message):
         measure(np.zeros(RATE), test, rate)
@@ -202,8 +206,11 @@ def test_missing_packages_leave_the_rest(monkeypatch):
     for module in [x for x in sys.modules if x.split(".")[0] in ("pyworld", "pesq", "pystoi")]:
         monkeypatch.delitem(sys.modules, module)
     clip = noise(0)
-    for function, package in ((f0_error, "pyworld"), (vocoder.pesq, "pesq"),
-                              (vocoder.stoi, "pystoi")):  # fmt: skip
+    for function, package in (
+        (f0_error, "pyworld"),
+        (vocoder.pesq, "pesq"),
+        (vocoder.stoi, "pystoi"),
+    ):
         with pytest.raises(MissingPackage, match=package):
             function(clip, clip, RATE)
     values = measure(clip, 2 * clip, RATE)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tfwave.models.fatchord_wavernn.goldens import check_fatchord
-from tfwave.goldens import read_golden
 from tfwave.audio.mel_goldens import check_mel
+from tfwave.goldens import read_golden
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord
 from tfwave.models.melgan.goldens import check_melgan
 from tfwave.models.waveglow.goldens import check_waveglow
 from tfwave.models.wavernn.goldens import check_dual_softmax

@@ -14,8 +14,14 @@ ROWS = "melgan,griffin_lim_0,original"
 def table2(run_script, tmp_path_factory):
     """A folder with three rows of the smoke preset and the arguments that made it."""
     folder = tmp_path_factory.mktemp("melgan_table2")
-    arguments = (TABLE2, "--preset=smoke", f"--rows={ROWS}", f"--out_dir={folder / 'out'}",
-                 f"--cache_dir={folder / 'cache'}", "--profile")  # fmt: skip
+    arguments = (
+        TABLE2,
+        "--preset=smoke",
+        f"--rows={ROWS}",
+        f"--out_dir={folder / 'out'}",
+        f"--cache_dir={folder / 'cache'}",
+        "--profile",
+    )
     done = run_script(*arguments, timeout=400)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "out", arguments, done
@@ -111,8 +117,9 @@ def test_a_mel_spectrogram_is_taken_in_place_of_its_recording(table2, run_script
     run, recording = table2[0] / "rows/melgan", _clips(table2[0], "original")[0]
     out, stem = tmp_path / "copies", recording.stem
     for front_end, folder in ((run, "own"), ("tacotron2", "other")):
-        done = run_script("tools/mel_spectrogram.py", front_end, recording,
-                          f"--out_dir={tmp_path / folder}")  # fmt: skip
+        done = run_script(
+            "tools/mel_spectrogram.py", front_end, recording, f"--out_dir={tmp_path / folder}"
+        )
         assert done.returncode == 0 and "1 mel spectrograms written" in done.stdout, done.stderr
     for source in (recording, tmp_path / "own" / f"{stem}.npz"):
         done = run_script("tools/copy_synthesis.py", run, source, f"--out_dir={out}")
@@ -130,11 +137,17 @@ def test_a_mel_spectrogram_is_taken_in_place_of_its_recording(table2, run_script
     )
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (("melgan",), "give a front end or a trained directory"),
-    (("hifigan", "speech.wav"), "hifigan is neither a trained directory nor one of tacotron2, mel"),
-    (("melgan", "none.wav"), "none.wav"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("melgan",), "give a front end or a trained directory"),
+        (
+            ("hifigan", "speech.wav"),
+            "hifigan is neither a trained directory nor one of tacotron2, mel",
+        ),
+        (("melgan", "none.wav"), "none.wav"),
+    ],
+)
 def test_mistakes_about_mel_spectrograms_are_one_line(run_script, tmp_path, arguments, sentence):
     done = run_script("tools/mel_spectrogram.py", *arguments, f"--out_dir={tmp_path}")
     assert done.returncode in (1, 2) and sentence in done.stderr
@@ -169,8 +182,13 @@ def test_speeds_of_waveglow_stand_beside_the_papers(run_script, tmp_path):
     ],
 )
 def test_vocoders_are_compared(run_script, tmp_path, script, trained):
-    done = run_script(f"paper_repro/{script}.py", "--preset=smoke", f"--out_dir={tmp_path / 'o'}",
-                      f"--cache_dir={tmp_path / 'cache'}", timeout=600)  # fmt: skip
+    done = run_script(
+        f"paper_repro/{script}.py",
+        "--preset=smoke",
+        f"--out_dir={tmp_path / 'o'}",
+        f"--cache_dir={tmp_path / 'cache'}",
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads((tmp_path / "o/results.json").read_text())["rows"]
     for row in trained:

@@ -44,8 +44,13 @@ def cache(tmp_path_factory):
 
 
 def _flags(out, cache, *more):
-    return (f"--out_dir={out}", f"--cache_dir={cache}", "--preset=smoke", "--precision=float32",
-            *more)  # fmt: skip
+    return (
+        f"--out_dir={out}",
+        f"--cache_dir={cache}",
+        "--preset=smoke",
+        "--precision=float32",
+        *more,
+    )
 
 
 def _wait_for_content(path, process, seconds=240):
@@ -63,9 +68,12 @@ def test_interrupted_resumed_cached_and_refused(root, script, cache, tmp_path, c
     arguments = _flags(out, cache, "--rows=wavegan")
     with open(tmp_path / "stderr", "w+", encoding="utf-8") as stderr:
         process = subprocess.Popen(
-            [sys.executable, root / SCRIPT, *arguments], cwd=root, stderr=stderr,
-            stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(root)},
-        )  # fmt: skip
+            [sys.executable, root / SCRIPT, *arguments],
+            cwd=root,
+            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
         _wait_for_content(out / "rows/wavegan/train/metrics.jsonl", process)
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=120)
@@ -163,18 +171,23 @@ def test_two_workers_train_and_report_like_one(root, cache, tmp_path):
     def start(out, *more, **environment):
         return subprocess.Popen(
             [sys.executable, root / SCRIPT, *_flags(out, cache, "--rows=wavegan_ps2", *more)],
-            cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(root), **environment},
-        )  # fmt: skip
+        )
 
     alone = start(tmp_path / "one")
     assert alone.communicate(timeout=300)[0] and alone.returncode == 0
     together = [
         start(
-            tmp_path / "two", "--strategy=multi_worker",
-            TF_CONFIG=json.dumps({"cluster": {"worker": workers},
-                                  "task": {"type": "worker", "index": index}}),
-        )  # fmt: skip
+            tmp_path / "two",
+            "--strategy=multi_worker",
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            ),
+        )
         for index in (0, 1)
     ]
     try:
@@ -183,9 +196,7 @@ def test_two_workers_train_and_report_like_one(root, cache, tmp_path):
         for process in together:
             process.kill()
     assert [process.returncode for process in together] == [0, 0], said
-    one, two = (
-        read_rows(tmp_path / name / "rows/wavegan_ps2/train") for name in ("one", "two")
-    )
+    one, two = (read_rows(tmp_path / name / "rows/wavegan_ps2/train") for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
     for mine, theirs in zip(one, two, strict=True):
         assert theirs["D_loss"] == pytest.approx(mine["D_loss"], rel=1e-3, abs=1e-3)

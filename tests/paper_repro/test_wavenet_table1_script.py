@@ -12,8 +12,12 @@ SCRIPT = "paper_repro/wavenet_table1.py"
 def table(run_script, tmp_path_factory):
     """A finished folder of the smoke preset and what the script printed."""
     folder = tmp_path_factory.mktemp("wavenet_table1")
-    arguments = (SCRIPT, "--preset=smoke", f"--out_dir={folder / 'out'}",
-                 f"--cache_dir={folder / 'cache'}")  # fmt: skip
+    arguments = (
+        SCRIPT,
+        "--preset=smoke",
+        f"--out_dir={folder / 'out'}",
+        f"--cache_dir={folder / 'cache'}",
+    )
     done = run_script(*arguments, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder, arguments, done
@@ -71,19 +75,27 @@ def test_clips_follow_a_mel_and_continue_a_recording(table, run_script, tmp_path
     folder, _, _ = table
     run = folder / "out/rows/wavenet_lf"
     spoken = run / "samples/clip_00.wav"
-    whole = run_script("tools/generate.py", run, f"--mel={spoken}", "--count=2",
-                       f"--out_dir={tmp_path / 'whole'}")  # fmt: skip
+    whole = run_script(
+        "tools/generate.py", run, f"--mel={spoken}", "--count=2", f"--out_dir={tmp_path / 'whole'}"
+    )
     assert whole.returncode == 0, whole.stderr[-2000:]
     assert "samples/s" in whole.stderr
-    again = run_script("tools/generate.py", run, f"--mel={spoken}", "--count=1",
-                       f"--out_dir={tmp_path / 'again'}")  # fmt: skip
+    again = run_script(
+        "tools/generate.py", run, f"--mel={spoken}", "--count=1", f"--out_dir={tmp_path / 'again'}"
+    )
     first = (tmp_path / "whole/seed0_000000.wav").read_bytes()
     assert first == (tmp_path / "again/seed0_000000.wav").read_bytes(), again.stderr
     assert first != (tmp_path / "whole/seed0_000001.wav").read_bytes()
     # 1,600 samples have 9 centred frames of 200.
     assert soundfile.info(tmp_path / "whole/seed0_000000.wav").frames == 1800
-    primed = run_script("tools/generate.py", run, f"--mel={spoken}", f"--prime={spoken}",
-                        "--seconds=0.05", f"--out_dir={tmp_path / 'primed'}")  # fmt: skip
+    primed = run_script(
+        "tools/generate.py",
+        run,
+        f"--mel={spoken}",
+        f"--prime={spoken}",
+        "--seconds=0.05",
+        f"--out_dir={tmp_path / 'primed'}",
+    )
     assert primed.returncode == 2
     assert "a clip of 0.05 s leaves nothing to generate after 0.1 s of --prime" in primed.stderr
 

@@ -14,8 +14,12 @@ PAIR = "wavenet_l_vs_wavenet_lf"
 def table(run_script, tmp_path_factory):
     """A finished folder of the smoke preset and the arguments that made it."""
     folder = tmp_path_factory.mktemp("wavenet_table2")
-    arguments = (SCRIPT, "--preset=smoke", f"--out_dir={folder / 'out'}",
-                 f"--cache_dir={folder / 'cache'}")  # fmt: skip
+    arguments = (
+        SCRIPT,
+        "--preset=smoke",
+        f"--out_dir={folder / 'out'}",
+        f"--cache_dir={folder / 'cache'}",
+    )
     done = run_script(*arguments, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "out", arguments

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfwave.repro import published
 from tfwave.papers.wavenet import text as wavenet_text
+from tfwave.repro import published
 
 SCRIPT = "paper_repro/wavenet_text.py"
 
@@ -34,8 +34,12 @@ def test_hours_speakers_and_fields_are_counted(run_script, tmp_path):
         for number in range(4):
             noise = 0.1 * rng.standard_normal(16000)
             soundfile.write(folder / f"{speaker}_{number:03d}.wav", noise, 16000)
-    done = run_script(SCRIPT, f"--out_dir={tmp_path / 'out'}", f"--cache_dir={tmp_path / 'cache'}",
-                      f"--vctk_dir={tmp_path / 'VCTK'}")  # fmt: skip
+    done = run_script(
+        SCRIPT,
+        f"--out_dir={tmp_path / 'out'}",
+        f"--cache_dir={tmp_path / 'cache'}",
+        f"--vctk_dir={tmp_path / 'VCTK'}",
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out/results.json").read_text())["rows"]
     values = {slug: row["values"]["value"]["reproduced"] for slug, row in rows.items()}

@@ -38,14 +38,20 @@ def test_timit_is_trained_on_48_phones_and_scored_on_39(run_script, cache, tmp_p
     rng = np.random.default_rng(0)
     for number, part in enumerate(("TRAIN", "TRAIN", "TRAIN", "TRAIN", "TEST", "TEST")):
         folder = tmp_path / f"TIMIT/{part}/DR1/M{number % 3}AB0".replace("M0", "MX").replace(
-            "M1", "MY").replace("M2", "MZ")  # fmt: skip
+            "M1", "MY"
+        ).replace("M2", "MZ")
         folder.mkdir(parents=True, exist_ok=True)
         name = folder / f"SI{100 + number}"
         soundfile.write(f"{name}.WAV", rng.normal(0, 0.1, 6400), 16000, format="WAV")
         name.with_suffix(".PHN").write_text("0 1600 h#\n1600 3200 ix\n3200 4800 q\n4800 6400 s\n")
-    done = run_script(SCRIPT, "--preset=smoke", f"--data_dir={tmp_path / 'TIMIT'}",
-                      f"--out_dir={tmp_path / 'out'}", f"--cache_dir={cache}",
-                      timeout=300)  # fmt: skip
+    done = run_script(
+        SCRIPT,
+        "--preset=smoke",
+        f"--data_dir={tmp_path / 'TIMIT'}",
+        f"--out_dir={tmp_path / 'out'}",
+        f"--cache_dir={cache}",
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads((tmp_path / "out/results.json").read_text())["rows"]["wavenet_two_losses"]
     facts = result["result"]["facts"]
@@ -65,8 +71,13 @@ def test_transcripts_are_enough(run_script, cache, tmp_path):
             soundfile.write(folder / f"{number}.wav", samples, 22050)
             lines.append(f"{number}|{text}|{text}")
     (folder / "metadata.csv").write_text("\n".join(lines[:3]) + "\n3\n")
-    arguments = (SCRIPT, "--preset=smoke", f"--data_dir={folder}", f"--out_dir={tmp_path / 'out'}",
-                 f"--cache_dir={cache}")  # fmt: skip
+    arguments = (
+        SCRIPT,
+        "--preset=smoke",
+        f"--data_dir={folder}",
+        f"--out_dir={tmp_path / 'out'}",
+        f"--cache_dir={cache}",
+    )
     done = run_script(*arguments, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1 of 4 recordings are without a transcript" in done.stderr and "3.wav" in done.stderr
@@ -84,8 +95,12 @@ def test_recordings_without_labels_are_refused(run_script, cache, tmp_path):
     (tmp_path / "speech").mkdir()
     for name in "abcd":
         soundfile.write(tmp_path / f"speech/{name}.wav", np.full(16000, 0.1), 16000)
-    done = run_script(SCRIPT, f"--data_dir={tmp_path / 'speech'}", f"--out_dir={tmp_path / 'out'}",
-                      f"--cache_dir={cache}")  # fmt: skip
+    done = run_script(
+        SCRIPT,
+        f"--data_dir={tmp_path / 'speech'}",
+        f"--out_dir={tmp_path / 'out'}",
+        f"--cache_dir={cache}",
+    )
     assert done.returncode == 2
     assert "no phoneme labels" in done.stderr and "no transcripts" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,9 +5,9 @@ import json
 import pytest
 import soundfile
 
-from tfwave.repro import published
 from tfwave.papers.wavernn import rows as wavernn_rows
 from tfwave.papers.wavernn.speed import TABLE4
+from tfwave.repro import published
 
 TABLE3 = "paper_repro/wavernn_table3.py"
 TABLE1 = "paper_repro/wavernn_table1.py"
@@ -28,8 +28,13 @@ def cache(tmp_path_factory):
 def table3(run_script, cache, tmp_path_factory):
     """A folder with a trained row and the recordings', and the arguments that made it."""
     folder = tmp_path_factory.mktemp("wavernn_table3")
-    arguments = (TABLE3, "--preset=smoke", f"--rows={','.join(ROWS)}", f"--out_dir={folder}",
-                 f"--cache_dir={cache}")  # fmt: skip
+    arguments = (
+        TABLE3,
+        "--preset=smoke",
+        f"--rows={','.join(ROWS)}",
+        f"--out_dir={folder}",
+        f"--cache_dir={cache}",
+    )
     done = run_script(*arguments, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder, arguments, done
@@ -90,8 +95,14 @@ def test_subscale_is_judged_on_the_same_samples(table3, run_script):
 
 @pytest.mark.slow
 def test_pairs_hold_both_models_after_the_same_recordings(run_script, cache, tmp_path):
-    done = run_script(TABLE1, "--preset=smoke", f"--rows={PAIR}", f"--out_dir={tmp_path}",
-                      f"--cache_dir={cache}", timeout=300)  # fmt: skip
+    done = run_script(
+        TABLE1,
+        "--preset=smoke",
+        f"--rows={PAIR}",
+        f"--out_dir={tmp_path}",
+        f"--cache_dir={cache}",
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     row = results_of(tmp_path)["rows"][PAIR]
     clips = row["result"]["clips"]
@@ -109,16 +120,22 @@ def test_pairs_hold_both_models_after_the_same_recordings(run_script, cache, tmp
 @pytest.mark.parametrize(
     ("script", "column", "rows"),
     [
-        pytest.param("wavernn_table2", "sum_khz", ("blocks_4x4", "blocks_16x1"),
-                     marks=pytest.mark.slow),
+        pytest.param(
+            "wavernn_table2", "sum_khz", ("blocks_4x4", "blocks_16x1"), marks=pytest.mark.slow
+        ),
         ("wavernn_table4", "cpu_products", ("dense_384", "1x1_512", "4x4_2048", "16x1_1024")),
-        pytest.param("wavernn_text", "khz", ("wavernn_896", "wavenet_tensorflow", "subscale_16",
-                                             "sparse_384"), marks=pytest.mark.slow),
+        pytest.param(
+            "wavernn_text",
+            "khz",
+            ("wavernn_896", "wavenet_tensorflow", "subscale_16", "sparse_384"),
+            marks=pytest.mark.slow,
+        ),
     ],
-)  # fmt: skip
+)
 def test_speeds_stand_beside_the_papers(run_script, tmp_path, script, column, rows):
-    done = run_script(f"paper_repro/{script}.py", "--preset=smoke", f"--out_dir={tmp_path}",
-                      timeout=300)  # fmt: skip
+    done = run_script(
+        f"paper_repro/{script}.py", "--preset=smoke", f"--out_dir={tmp_path}", timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     results = results_of(tmp_path)
     for row in rows:

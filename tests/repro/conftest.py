@@ -5,11 +5,10 @@ import pytest
 import soundfile
 
 from tfwave import files
-from tfwave.repro import published
-from tfwave.repro import ratings
-from tfwave.repro.report import report
-from tfwave.repro import results as runner
 from tfwave.papers.wavegan import rows as wavegan_rows
+from tfwave.repro import published, ratings
+from tfwave.repro import results as runner
+from tfwave.repro.report import report
 
 RATE = 16000
 
@@ -55,17 +54,28 @@ def put_row(results, slug, score=2.0, trained=True, classifier="c"):
     }
     if trained:
         steps = range(1, 61)
-        files.write_json(folder / runner.CURVES, {
-            "D_loss": [[s, -s * np.exp(-s / 20)] for s in steps],
-            "G_loss": [[s, np.sin(s / 5)] for s in steps],
-            "gradient_penalty": [[s, 1 / s] for s in steps],
-            "x_rms": [[s, 0.1] for s in steps],
-            "G_z_rms": [[s, 0.1 - 0.1 / s] for s in steps],
-        })  # fmt: skip
-    results.save(slug, {"slug": slug, "classifier": classifier}, {
-        "scores": scores, "clips": clips, "sample_rate": RATE, "trained": trained,
-        "facts": {"Best step": 40}, "seconds": {"train": 61.0},
-    })  # fmt: skip
+        files.write_json(
+            folder / runner.CURVES,
+            {
+                "D_loss": [[s, -s * np.exp(-s / 20)] for s in steps],
+                "G_loss": [[s, np.sin(s / 5)] for s in steps],
+                "gradient_penalty": [[s, 1 / s] for s in steps],
+                "x_rms": [[s, 0.1] for s in steps],
+                "G_z_rms": [[s, 0.1 - 0.1 / s] for s in steps],
+            },
+        )
+    results.save(
+        slug,
+        {"slug": slug, "classifier": classifier},
+        {
+            "scores": scores,
+            "clips": clips,
+            "sample_rate": RATE,
+            "trained": trained,
+            "facts": {"Best step": 40},
+            "seconds": {"train": 61.0},
+        },
+    )
 
 
 @pytest.fixture(scope="session")

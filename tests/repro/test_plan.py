@@ -8,9 +8,15 @@ from tfwave.repro.plan import Plan, counted, duration
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"),
-     (7800, "2 h 10 min"), (3 * 86400 + 7200, "3 d 2 h")],
-)  # fmt: skip
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (7800, "2 h 10 min"),
+        (3 * 86400 + 7200, "3 d 2 h"),
+    ],
+)
 def test_duration_in_words(seconds, words):
     assert duration(seconds) == words
 
@@ -53,9 +59,14 @@ def test_provenance_has_no_host_name():
 
 @pytest.mark.parametrize(
     ("then", "packages", "since"),
-    [({"numpy": "not installed"}, ["numpy"], True), ({}, ["numpy"], True),
-     ({"numpy": "1.0"}, ["numpy"], False), ({}, ["no-such-package"], False), ({}, [], False)],
-)  # fmt: skip
+    [
+        ({"numpy": "not installed"}, ["numpy"], True),
+        ({}, ["numpy"], True),
+        ({"numpy": "1.0"}, ["numpy"], False),
+        ({}, ["no-such-package"], False),
+        ({}, [], False),
+    ],
+)
 def test_packages_installed_since_are_found(then, packages, since):
     assert provenance.installed_since({"provenance": {"packages": then}}, packages) is since
 

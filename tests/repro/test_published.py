@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfwave.repro import published
 from tfwave.papers.wavegan.rows import ROWS
+from tfwave.repro import published
 
 
 def test_every_row_of_table_1_has_every_column(paper):

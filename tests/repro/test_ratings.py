@@ -21,8 +21,9 @@ def test_no_file_means_no_ratings(tmp_path, columns):
 
 
 def test_good_ratings_come_back(tmp_path, columns):
-    content = {"wavegan": {"quality": {"mean": 2.5, "pm": 0.1, "n": 30},
-                           "human_accuracy": {"mean": 0.5}}}  # fmt: skip
+    content = {
+        "wavegan": {"quality": {"mean": 2.5, "pm": 0.1, "n": 30}, "human_accuracy": {"mean": 0.5}}
+    }
     assert _read(tmp_path, content, columns) == content
 
 

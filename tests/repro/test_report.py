@@ -14,13 +14,11 @@ import urllib.parse
 import pytest
 
 from tfwave import files
-from tfwave.repro.report import figures
 from tfwave.papers.melgan import tables as melgan_tables
-from tfwave.repro import published
-from tfwave.repro.report import report
-from tfwave.repro.report import view
-from tfwave.repro.published import Value
 from tfwave.papers.wavegan.rows import ROWS
+from tfwave.repro import published
+from tfwave.repro.published import Value
+from tfwave.repro.report import figures, report, view
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -109,8 +107,15 @@ def copies(results):
     scores = {"log_spectral_distance": {"mean": 9.25, "pm": 0.5, "n": 8}}
     results.save("melgan", {}, {"scores": scores, "clips": [], "counts": "8 recordings"})
     headline = report.Headline("Table 3: a test", reference="original")
-    return report.build(paper, headline, paper.tables["copy_synthesis"], (paper.tables["table3"],),
-                        melgan_tables.TABLE3.rows, results, {})  # fmt: skip
+    return report.build(
+        paper,
+        headline,
+        paper.tables["copy_synthesis"],
+        (paper.tables["table3"],),
+        melgan_tables.TABLE3.rows,
+        results,
+        {},
+    )
 
 
 def test_columns_of_no_paper_show_what_was_reproduced_alone(copies, results):
@@ -268,12 +273,25 @@ def test_a_player_plays_in_a_browser(written, listener, tmp_path):
     page.write_text(text.replace("</body>", probe), encoding="utf-8")
     # In real time: a busy machine plays late, but it plays.
     browser = subprocess.Popen(
-        [_CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--disable-audio-output", f"--user-data-dir={tmp_path / 'profile'}",
-         "--autoplay-policy=no-user-gesture-required", page.as_uri()],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        [
+            _CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-audio-output",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--autoplay-policy=no-user-gesture-required",
+            page.as_uri(),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         played = listener.heard.get(timeout=120)
     finally:

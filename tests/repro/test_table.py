@@ -5,14 +5,20 @@ import importlib
 
 import pytest
 
-from tfwave.repro import published
 from tfwave.papers.vocoders.systems import TRAINED
+from tfwave.repro import published
 
 TABLES = [
-    ("wavenet_table1", "TABLE"), ("wavenet_table2", "TABLE"), ("wavenet_timit", "TABLE"),
-    ("melgan_tables", "TABLE2"), ("melgan_tables", "TABLE3"), ("melgan_tables", "TABLE4"),
-    ("waveglow_table1", "TABLE"), ("wavernn_tables", "TABLE1"), ("wavernn_tables", "TABLE3"),
-]  # fmt: skip
+    ("wavenet.table1", "TABLE"),
+    ("wavenet.table2", "TABLE"),
+    ("wavenet.timit", "TABLE"),
+    ("melgan.tables", "TABLE2"),
+    ("melgan.tables", "TABLE3"),
+    ("melgan.tables", "TABLE4"),
+    ("waveglow.table1", "TABLE"),
+    ("wavernn.tables", "TABLE1"),
+    ("wavernn.tables", "TABLE3"),
+]
 
 
 @pytest.fixture(params=TABLES, ids="-".join)

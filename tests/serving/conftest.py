@@ -45,7 +45,7 @@ class Server:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A folder of models: sounds, version 2 (and a damaged 10a), and a small WaveGAN, version 1."""
-    import sounding_models
+    from tests.serving import sounding_models
 
     folder = tmp_path_factory.mktemp("models")
     sounding_models.save(sounding_models.Sounds(), folder / "sounds" / "2")
@@ -61,8 +61,13 @@ def start_local(root):
     started = []
 
     def start(*arguments):
-        command = [sys.executable, str(root / "tools/serve_saved_model.py"), "--port=0",
-                   "--rest_port=0", *map(str, arguments)]  # fmt: skip
+        command = [
+            sys.executable,
+            str(root / "tools/serve_saved_model.py"),
+            "--port=0",
+            "--rest_port=0",
+            *map(str, arguments),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(root)}
         process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)
         ports = re.search(r"gRPC \S+:(\d+), REST \S+:(\d+)", process.stdout.readline())
@@ -86,14 +91,20 @@ def server(request, models, tmp_path_factory):
     if not shutil.which(BINARY):
         pytest.skip(f"there is no {BINARY} on the PATH")
     config = tmp_path_factory.mktemp("config") / "models.config"
-    config.write_text("model_config_list {%s}" % "".join(
+    entries = "".join(
         f' config {{ name: "{name}" base_path: "{models / name}" model_platform: "tensorflow" }}'
-        for name in ("sounds", "wavegan")))  # fmt: skip
+        for name in ("sounds", "wavegan")
+    )
+    config.write_text(f"model_config_list {{{entries}}}")
     here = ("127.0.0.1", 0)
     with socket.create_server(here) as one, socket.create_server(here) as two:
         ports = one.getsockname()[1], two.getsockname()[1]
-    command = [BINARY, f"--port={ports[0]}", f"--rest_api_port={ports[1]}",
-               f"--model_config_file={config}"]  # fmt: skip
+    command = [
+        BINARY,
+        f"--port={ports[0]}",
+        f"--rest_api_port={ports[1]}",
+        f"--model_config_file={config}",
+    ]
     started = Server(BINARY, subprocess.Popen(command), *ports)
     yield started
     started.end()

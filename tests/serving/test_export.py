@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
-from tests.serving import tiny_systems
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tests.serving import tiny_systems
 from tfwave.models.melgan.melgan import folded
 from tfwave.serving import export, local_server, served_model
 from tfwave.serving.client import GrpcClient
@@ -90,9 +90,13 @@ def answers(exported, request, tmp_path_factory):
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-I", "-c", textwrap.dedent(script), json.dumps(jobs)], cwd=scratch,
-        env=environment, capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
+        [sys.executable, "-I", "-c", textwrap.dedent(script), json.dumps(jobs)],
+        cwd=scratch,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return scratch
 
@@ -138,9 +142,13 @@ class InC:
     def __init__(self, program, scratch):
         self._scratch, self._signatures = scratch, {}
         self._process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )  # fmt: skip
+            [program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
 
     def _say(self, *words):
         self._process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -163,8 +171,9 @@ class InC:
             file = self._scratch / f"in{number}"
             value.tofile(file)
             kind = tf.as_dtype(value.dtype).as_datatype_enum
-            self._say("input", *ports.inputs[name].name.split(":"), kind, value.ndim, *value.shape,
-                      file)  # fmt: skip
+            self._say(
+                "input", *ports.inputs[name].name.split(":"), kind, value.ndim, *value.shape, file
+            )
         made = self._scratch / "out"
         made.unlink(missing_ok=True)
         self._say("output", *ports.outputs[output].name.split(":"), made)
@@ -184,9 +193,19 @@ def in_c(tmp_path_factory):
     if not compiler:
         pytest.skip("there is no C compiler")
     scratch, libraries = tmp_path_factory.mktemp("c"), pathlib.Path(tf.__file__).parent
-    command = [compiler, CODE, "-o", scratch / "load", "-Wall", "-Werror", f"-I{libraries}/include",
-               f"-L{libraries}", "-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2",
-               f"-Wl,-rpath,{libraries}"]  # fmt: skip
+    command = [
+        compiler,
+        CODE,
+        "-o",
+        scratch / "load",
+        "-Wall",
+        "-Werror",
+        f"-I{libraries}/include",
+        f"-L{libraries}",
+        "-l:libtensorflow_cc.so.2",
+        "-l:libtensorflow_framework.so.2",
+        f"-Wl,-rpath,{libraries}",
+    ]
     if shutil.which("ld.gold"):  # reads a library of a gigabyte five times faster
         command.append("-fuse-ld=gold")
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
@@ -266,10 +285,14 @@ def test_sample_depends_on_its_seed_alone(exported):
     assert np.abs(one - clips(3, 8)).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", [
-    "melgan", *(pytest.param(n, marks=SLOW) for n in SYSTEMS if n.endswith("_mel")),
-    *(pytest.param(n, marks=SLOW) for n in ("waveglow", "fatchord")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "melgan",
+        *(pytest.param(n, marks=SLOW) for n in SYSTEMS if n.endswith("_mel")),
+        *(pytest.param(n, marks=SLOW) for n in ("waveglow", "fatchord")),
+    ],
+)
 def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
     version = exported[name][0]
     loaded = tf.saved_model.load(str(version.path)).signatures
@@ -278,9 +301,7 @@ def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
     time = 25 * about["mel"]["hop_length"] + 3
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, [2, time, 1]).astype(np.float32)
     copied = loaded["copy_synthesis"](waveform=tf.constant(noise), **how)["waveform"]
-    mel = tiny_systems.mels.mel_spectrogram(
-        noise[:, :, 0], tiny_systems.MelConfig(**about["mel"])
-    )
+    mel = tiny_systems.mels.mel_spectrogram(noise[:, :, 0], tiny_systems.MelConfig(**about["mel"]))
     spoken = loaded["vocode"](mel=mel, **how)["waveform"][:, :time]
     assert copied.shape == spoken.shape and time - about["mel"]["hop_length"] < copied.shape[1]
     np.testing.assert_allclose(copied, spoken, atol=1e-4)

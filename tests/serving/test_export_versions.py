@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from tests.serving import tiny_systems
 
+from tests.serving import tiny_systems
 from tfwave.serving import export
 
 SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}

@@ -8,9 +8,9 @@ import socket
 import numpy as np
 import pytest
 import requests
-from tests.serving import sounding_models
 import tensorflow as tf
 
+from tests.serving import sounding_models
 from tfwave.serving import local_rest, local_server, protocol, served_model
 from tfwave.serving.served_model import Refusal, ServedModel
 
@@ -71,8 +71,12 @@ def test_several_outputs_have_names_and_bytes_are_base64(ask):
     content = {"signature_name": "speak", "instances": [row, {**row, "shout": True, "number": 4}]}
     status, reply = ask("POST", "/v1/models/sounds:predict", content)
     assert status == 200
-    assert reply == {"predictions": [{"spoken": "ä", "raw_bytes": raw, "number": 2},
-                                     {"spoken": "ä", "raw_bytes": raw, "number": 5}]}  # fmt: skip
+    assert reply == {
+        "predictions": [
+            {"spoken": "ä", "raw_bytes": raw, "number": 2},
+            {"spoken": "ä", "raw_bytes": raw, "number": 5},
+        ]
+    }
     encoded = {"b64": base64.b64encode(b"ab").decode()}
     inputs = {"text": [encoded, "c"], "shout": [True, True], "number": [0, -1]}
     content = {"signature_name": "speak", "inputs": inputs}
@@ -107,18 +111,30 @@ def test_json_and_arrays():
     assert read([2**62], "int64", "x").tolist() == [2**62]
     assert read(["a", {"b64": "AA=="}], "string", "x").tolist() == [b"a", b"\x00"]
     for value, dtype in (
-        (np.arange(6.0).reshape([2, 3]), "float64"), (np.array([b"a\x00", b""], object), "string"),
-        (np.array(True), "bool"), (np.array([-1, 5], np.int8), "int8"),
-    ):  # fmt: skip
+        (np.arange(6.0).reshape([2, 3]), "float64"),
+        (np.array([b"a\x00", b""], object), "string"),
+        (np.array(True), "bool"),
+        (np.array([-1, 5], np.int8), "int8"),
+    ):
         again = read(json.loads(json.dumps(protocol.to_json(value))), dtype, "x")
         assert again.dtype == value.dtype and again.tolist() == value.tolist()
     assert protocol.to_json([b"a\x00", b""]) == [{"b64": "YQA="}, {"b64": ""}]
     for value, dtype in (
-        ([[1], [1, 2]], "float32"), (1.5, "int32"), (2**31, "int32"), (-1, "uint8"),
-        (1e39, "float32"), ("1", "float32"), (True, "float32"), (1, "bool"), (None, "float32"),
-        (1, "string"), ({"b64": "!"}, "string"), ({"b64": "AAAA", "x": 1}, "string"),
-        ([["a"], ["b", "c"]], "string"), (10**400, "float32"),
-    ):  # fmt: skip
+        ([[1], [1, 2]], "float32"),
+        (1.5, "int32"),
+        (2**31, "int32"),
+        (-1, "uint8"),
+        (1e39, "float32"),
+        ("1", "float32"),
+        (True, "float32"),
+        (1, "bool"),
+        (None, "float32"),
+        (1, "string"),
+        ({"b64": "!"}, "string"),
+        ({"b64": "AAAA", "x": 1}, "string"),
+        ([["a"], ["b", "c"]], "string"),
+        (10**400, "float32"),
+    ):
         with pytest.raises(ValueError, match='"x"'):
             read(value, dtype, "x")
 

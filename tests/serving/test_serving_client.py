@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
-from tests.serving import sounding_models
 import tensorflow as tf
 
+from tests.serving import sounding_models
 from tfwave.serving import client as serving
 from tfwave.serving import protocol
 from tfwave.serving.client import GrpcClient, ServingError
@@ -116,8 +116,10 @@ def test_many_at_once(server, connect):
 
     def ask(number):
         with connect(server) as client:
-            return [client.predict("generate", {"latents": latents(2, number * 10 + i)})
-                    for i in range(4)]  # fmt: skip
+            return [
+                client.predict("generate", {"latents": latents(2, number * 10 + i)})
+                for i in range(4)
+            ]
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(16)))
@@ -161,9 +163,9 @@ def test_no_answer_in_time(server, connect):
     assert connect(server).predict("ramp", {"samples": 1})["waveform"].shape == (1, 1, 1)
 
 
-@pytest.mark.parametrize("model, version, which", [
-    ("nobody", None, "nobody"), ("sounds", 7, "sounds, version 7"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "model, version, which", [("nobody", None, "nobody"), ("sounds", 7, "sounds, version 7")]
+)
 def test_unknown_model(server, connect, model, version, which):
     client = connect(server, model, version=version)
     for ask in (client.metadata, lambda: client.predict("ramp", {"samples": 1})):
@@ -195,8 +197,10 @@ def test_no_server(connect):
 
 def test_waits_for_a_server_that_is_being_started(start_local, models):
     port, rest_port = unused_port(), unused_port()
-    clients = (GrpcClient(f"localhost:{port}", "sounds", wait=60),
-               RestClient(f"http://localhost:{rest_port}", "sounds", wait=60))  # fmt: skip
+    clients = (
+        GrpcClient(f"localhost:{port}", "sounds", wait=60),
+        RestClient(f"http://localhost:{rest_port}", "sounds", wait=60),
+    )
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(client.predict, "ramp", {"samples": 3}) for client in clients]
         time.sleep(0.3)
@@ -246,17 +250,20 @@ def http(status, body, headers="", missing=0):
     return (head + body).encode()
 
 
-@pytest.mark.parametrize("data, wanted", [
-    (b"", "went away before"),
-    (b"nonsense\r\n\r\n", "is it one"),
-    (http(200, "[1]"), "is it one"),
-    (http(200, '{"model_spec": {"version": "x"}}'), "is it one"),
-    (http(200, '{"model_spec":'), "is it one"),
-    (http(200, '{"model_spec":', missing=9), "went away before"),
-    (http(302, "", "Location: http://localhost/\r\n"), "status 302"),
-    (http(503, '{"error": "the queue is full"}'), "no room .*the queue is full"),
-    (http(500, "<html>Oh!</html>"), "status 500"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data, wanted",
+    [
+        (b"", "went away before"),
+        (b"nonsense\r\n\r\n", "is it one"),
+        (http(200, "[1]"), "is it one"),
+        (http(200, '{"model_spec": {"version": "x"}}'), "is it one"),
+        (http(200, '{"model_spec":'), "is it one"),
+        (http(200, '{"model_spec":', missing=9), "went away before"),
+        (http(302, "", "Location: http://localhost/\r\n"), "status 302"),
+        (http(503, '{"error": "the queue is full"}'), "no room .*the queue is full"),
+        (http(500, "<html>Oh!</html>"), "status 500"),
+    ],
+)
 def test_a_server_that_is_none(data, wanted):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer_all, args=(listener, data), daemon=True)
@@ -334,20 +341,35 @@ def test_which_words_mean_what():
     assert (copy.code, str(copy), copy.repeatable) == (error.code, str(error), False)
 
 
-@pytest.mark.parametrize("kind, address", [
-    (GrpcClient, "localhost"), (GrpcClient, "http://localhost:1"), (GrpcClient, "a b:1"),
-    (RestClient, "localhost:1"), (RestClient, "ftp://host"), (RestClient, "http://"),
-    (RestClient, "http://host:port"), (RestClient, "http://me:secret@host:1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, address",
+    [
+        (GrpcClient, "localhost"),
+        (GrpcClient, "http://localhost:1"),
+        (GrpcClient, "a b:1"),
+        (RestClient, "localhost:1"),
+        (RestClient, "ftp://host"),
+        (RestClient, "http://"),
+        (RestClient, "http://host:port"),
+        (RestClient, "http://me:secret@host:1"),
+    ],
+)
 def test_impossible_addresses(kind, address):
     with pytest.raises(ValueError, match="address of the server"):
         kind(address, "sounds")
 
 
-@pytest.mark.parametrize("limit", [
-    {"timeout": 0}, {"timeout": float("nan")}, {"wait": -1}, {"wait": float("inf")},
-    {"max_message_bytes": 0}, {"max_message_bytes": 2**31},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"timeout": 0},
+        {"timeout": float("nan")},
+        {"wait": -1},
+        {"wait": float("inf")},
+        {"max_message_bytes": 0},
+        {"max_message_bytes": 2**31},
+    ],
+)
 def test_impossible_limits(connect, limit):
     with pytest.raises(ValueError, match=next(iter(limit))):
         connect("localhost:1", **limit)

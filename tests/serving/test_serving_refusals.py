@@ -18,8 +18,13 @@ from tfwave.serving.rest_client import RestClient
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GOOD = np.zeros([2, 5], np.float32)
 # Of what a request may be guilty. TensorFlow Serving answers INTERNAL to bytes that are no message.
-MISTAKES = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED",
-            "RESOURCE_EXHAUSTED"}  # fmt: skip
+MISTAKES = {
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "FAILED_PRECONDITION",
+    "UNIMPLEMENTED",
+    "RESOURCE_EXHAUSTED",
+}
 
 
 @pytest.fixture
@@ -31,29 +36,33 @@ def still_serves(server):
         made = client.predict("generate", {"latents": GOOD})["waveform"]
         assert made.shape == (2, 64, 1)
     with RestClient(server.rest, "sounds") as client:
-        np.testing.assert_array_equal(client.predict("generate", {"latents": GOOD})["waveform"],
-                                      made)  # fmt: skip
+        np.testing.assert_array_equal(
+            client.predict("generate", {"latents": GOOD})["waveform"], made
+        )
 
 
-@pytest.mark.parametrize("signature, inputs, name", [
-    ("generate", {"latents": np.zeros([2, 6], np.float32)}, "latents"),
-    ("generate", {"latents": np.zeros([5], np.float32)}, "latents"),
-    ("generate", {"latents": np.array([["a"] * 5], object)}, "latents"),
-    ("generate", {"latents": np.full([1, 5], np.nan, np.float32)}, "latents"),
-    ("generate", {"latents": np.full([1, 5], np.inf, np.float32)}, "latents"),
-    ("generate", {}, "latents"),
-    ("generate", {"latents": GOOD, "label": GOOD}, "label"),
-    ("generate", {"latent": GOOD}, "latents"),
-    ("sample", {"count": 0, "seed": 0}, "count"),
-    ("sample", {"count": 2**31 - 1, "seed": 0}, "count"),
-    ("sample", {"count": 1.5, "seed": 0}, "count"),
-    ("sample", {"count": [1, 2], "seed": 0}, "count"),
-    ("sample", {"count": 1}, "seed"),
-    ("copy_synthesis", {"waveform": np.zeros([1, 9, 2], np.float32)}, "waveform"),
-    ("copy_synthesis", {"waveform": np.zeros([1, 9, 1], np.int32)}, "waveform"),
-    ("speak", {"text": [1, 2], "shout": [True], "number": np.ones(1, np.int64)}, "text"),
-    ("speak", {"text": ["a"], "shout": [1], "number": np.ones(1, np.int64)}, "shout"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "signature, inputs, name",
+    [
+        ("generate", {"latents": np.zeros([2, 6], np.float32)}, "latents"),
+        ("generate", {"latents": np.zeros([5], np.float32)}, "latents"),
+        ("generate", {"latents": np.array([["a"] * 5], object)}, "latents"),
+        ("generate", {"latents": np.full([1, 5], np.nan, np.float32)}, "latents"),
+        ("generate", {"latents": np.full([1, 5], np.inf, np.float32)}, "latents"),
+        ("generate", {}, "latents"),
+        ("generate", {"latents": GOOD, "label": GOOD}, "label"),
+        ("generate", {"latent": GOOD}, "latents"),
+        ("sample", {"count": 0, "seed": 0}, "count"),
+        ("sample", {"count": 2**31 - 1, "seed": 0}, "count"),
+        ("sample", {"count": 1.5, "seed": 0}, "count"),
+        ("sample", {"count": [1, 2], "seed": 0}, "count"),
+        ("sample", {"count": 1}, "seed"),
+        ("copy_synthesis", {"waveform": np.zeros([1, 9, 2], np.float32)}, "waveform"),
+        ("copy_synthesis", {"waveform": np.zeros([1, 9, 1], np.int32)}, "waveform"),
+        ("speak", {"text": [1, 2], "shout": [True], "number": np.ones(1, np.int64)}, "text"),
+        ("speak", {"text": ["a"], "shout": [1], "number": np.ones(1, np.int64)}, "shout"),
+    ],
+)
 def test_wrong_inputs(server, connect, still_serves, signature, inputs, name):
     client = connect(server)
     rest = isinstance(client, RestClient)
@@ -87,8 +96,22 @@ def wrong_request(draw):
       draw: random.Random.
     """
     spec = ("sounds", None, "generate")
-    kind = draw.choice(("noise", "cut", "name", "extra", "dtype", "shape", "content", "lie", "nan",
-                        "spec", "filter", "method"))  # fmt: skip
+    kind = draw.choice(
+        (
+            "noise",
+            "cut",
+            "name",
+            "extra",
+            "dtype",
+            "shape",
+            "content",
+            "lie",
+            "nan",
+            "spec",
+            "filter",
+            "method",
+        )
+    )
     good = request_of(spec, latents=GOOD)
     word = "".join(draw.choices("abcdefgh_ä/:{}", k=draw.randint(1, 12)))
     if kind == "noise":
@@ -124,9 +147,14 @@ def wrong_request(draw):
         values[draw.randint(0, 1), draw.randint(0, 4)] = draw.choice((math.nan, math.inf))
         good = request_of(spec, latents=values)
     elif kind == "spec":
-        spec = draw.choice(((word, None, "generate"), ("", None, "generate"),
-                            ("sounds", draw.randint(3, 2**40), "generate"),
-                            ("sounds", None, word)))  # fmt: skip
+        spec = draw.choice(
+            (
+                (word, None, "generate"),
+                ("", None, "generate"),
+                ("sounds", draw.randint(3, 2**40), "generate"),
+                ("sounds", None, word),
+            )
+        )
         good = request_of(spec, latents=GOOD)
     elif kind == "filter":
         good.output_filter.append(word)
@@ -151,14 +179,31 @@ def test_600_wrong_requests_by_grpc(server, still_serves):
 
 
 PATHS = (
-    "/", "/v1/models/nobody:predict", "/v1/models/sounds/versions/9:predict", "/v2",
-    "/v1/models/sounds/versions/x:predict", "/v1/models/sounds:classify", "/v1/models/sounds",
-    "/v1/models/../sounds:predict", "/v1/models/%00:predict",
-)  # fmt: skip
+    "/",
+    "/v1/models/nobody:predict",
+    "/v1/models/sounds/versions/9:predict",
+    "/v2",
+    "/v1/models/sounds/versions/x:predict",
+    "/v1/models/sounds:classify",
+    "/v1/models/sounds",
+    "/v1/models/../sounds:predict",
+    "/v1/models/%00:predict",
+)
 VALUES = (
-    None, True, "x", {}, [], 3, [[1, 2]], [0.5], [[1, 2, 3, 4, "5"]], [[1, 2, 3, 4, 5], [1]],
-    {"b64": "AAAA"}, [[True] * 5], [[None] * 5],
-)  # fmt: skip
+    None,
+    True,
+    "x",
+    {},
+    [],
+    3,
+    [[1, 2]],
+    [0.5],
+    [[1, 2, 3, 4, "5"]],
+    [[1, 2, 3, 4, 5], [1]],
+    {"b64": "AAAA"},
+    [[True] * 5],
+    [[None] * 5],
+)
 
 
 def wrong_body(draw):

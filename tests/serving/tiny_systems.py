@@ -14,10 +14,10 @@ from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import WaveNetConfig
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
 FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
@@ -70,61 +70,156 @@ def _how(request, *names):
 
 # A new system joins by one line.
 SYSTEMS = (
-    System("wavegan", WaveGAN, WaveGANConfig(**GAN), _latents(),
-           lambda model, r: model.generate(r["latents"])),
-    System("specgan", SpecGAN, SpecGANConfig(**GAN, griffin_lim_iterations=2), _latents(),
-           lambda model, r: model.generate(r["latents"]), slow=True),
-    System("melgan", MelGAN, MelGANConfig(
-        mel=dataclasses.replace(MELGAN, **FRAMES), ratios=(4, 4), channels=2,
-        discriminator_channels=4, discriminator_layers=2, segment_len=512,
-        ), _mel(20, dataclasses.replace(MELGAN, **FRAMES)),
-           lambda model, r: model.generate(r["mel"])),
-    System("waveglow", WaveGlow, WaveGlowConfig(
-        mel=dataclasses.replace(TACOTRON2, **FRAMES), flows=2, early_every=1, channels=4, layers=2,
-        upsampling_kernel=64, segment_len=256,
-        ), {**_mel(20, dataclasses.replace(TACOTRON2, **FRAMES)), "sigma": 0.7, "seed": 3},
-           lambda model, r: model.generate(r["mel"], **_how(r, "sigma", "seed")), slow=True),
-    System("wavenet", WaveNet, WaveNetConfig(**STACK, average_decay=0.5),
-           {"count": 2, "samples": 700, "seed": 3, "temperature": 0.8},
-           lambda model, r: model.generate(
-               r["samples"].item(), clips=r["count"].item(), xla=False,
-               **_how(r, "seed", "temperature"))),
-    System("wavenet_mel", WaveNet, WaveNetConfig(
-        **{**STACK, "kernel_size": 3}, output="logistic_mixture", mixtures=2, one_hot_input=False,
-        speakers=3, speaker_channels=4, average_decay=0.5, sample_rate=8000,
-        conditioning=LocalConditioningConfig(5, (2, 3), frame_padding=1),
-        ), {**_mel(90, SHORT), "speaker": [2, 0], "seed": 3, "temperature": 0.05},
-           lambda model, r: model.generate(
-               90 * 6, features=_around(r["mel"], SHORT, 1), speaker=r["speaker"], xla=False,
-               **_how(r, "seed", "temperature")), SHORT, slow=True),
-    System("wavernn", WaveRNN, WaveRNNConfig(**RECURRENT),
-           {"count": 2, "samples": 700, "seed": 3},
-           lambda model, r: model.generate(
-               r["samples"].item(), clips=r["count"].item(), xla=False,
-               **_how(r, "seed", "temperature"))),
-    System("wavernn_mel", WaveRNN, WaveRNNConfig(
-        **RECURRENT, conditioning="features", conditioning_channels=6,
-        ), {**_mel(90, SHORT), "seed": 3},
-           lambda model, r: model.generate(
-               features=r["mel"], xla=False, **_how(r, "seed", "temperature")), slow=True),
-    System("subscale", SubscaleWaveRNN, SubscaleConfig(
-        **RECURRENT, sequence=80, tensors=4, future=8, dilations=(1, 2), conv_channels=6,
-        residual_channels=8,
-        ), {"count": 2, "samples": 701, "seed": 3},
-           lambda model, r: model.generate(
-               r["samples"].item(), clips=r["count"].item(), xla=False,
-               **_how(r, "seed", "temperature"))),
-    System("fatchord", FatchordWaveRNN, FatchordConfig(
-        mel=SHORT, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=1,
-        aux_channels=8, mixtures=3, bits=4,
-        ), {**_mel(90, SHORT), "seed": 3, "temperature": 0.05},
-           lambda model, r: model.generate(
-               r["mel"], xla=False, **_how(r, "seed", "temperature")), slow=True),
-    System("classifier", DigitClassifier, DigitClassifierConfig(
-        slice_len=2048, frame_length=256, n_mels=16, filters=4,
-        ), {"waveform": np.random.default_rng(1).uniform(-1, 1, [2, 1500, 2]).astype(np.float32)},
-           lambda model, r: model.predict_logits(r["waveform"])),
-)  # fmt: skip
+    System(
+        "wavegan",
+        WaveGAN,
+        WaveGANConfig(**GAN),
+        _latents(),
+        lambda model, r: model.generate(r["latents"]),
+    ),
+    System(
+        "specgan",
+        SpecGAN,
+        SpecGANConfig(**GAN, griffin_lim_iterations=2),
+        _latents(),
+        lambda model, r: model.generate(r["latents"]),
+        slow=True,
+    ),
+    System(
+        "melgan",
+        MelGAN,
+        MelGANConfig(
+            mel=dataclasses.replace(MELGAN, **FRAMES),
+            ratios=(4, 4),
+            channels=2,
+            discriminator_channels=4,
+            discriminator_layers=2,
+            segment_len=512,
+        ),
+        _mel(20, dataclasses.replace(MELGAN, **FRAMES)),
+        lambda model, r: model.generate(r["mel"]),
+    ),
+    System(
+        "waveglow",
+        WaveGlow,
+        WaveGlowConfig(
+            mel=dataclasses.replace(TACOTRON2, **FRAMES),
+            flows=2,
+            early_every=1,
+            channels=4,
+            layers=2,
+            upsampling_kernel=64,
+            segment_len=256,
+        ),
+        {**_mel(20, dataclasses.replace(TACOTRON2, **FRAMES)), "sigma": 0.7, "seed": 3},
+        lambda model, r: model.generate(r["mel"], **_how(r, "sigma", "seed")),
+        slow=True,
+    ),
+    System(
+        "wavenet",
+        WaveNet,
+        WaveNetConfig(**STACK, average_decay=0.5),
+        {"count": 2, "samples": 700, "seed": 3, "temperature": 0.8},
+        lambda model, r: model.generate(
+            r["samples"].item(),
+            clips=r["count"].item(),
+            xla=False,
+            **_how(r, "seed", "temperature"),
+        ),
+    ),
+    System(
+        "wavenet_mel",
+        WaveNet,
+        WaveNetConfig(
+            **{**STACK, "kernel_size": 3},
+            output="logistic_mixture",
+            mixtures=2,
+            one_hot_input=False,
+            speakers=3,
+            speaker_channels=4,
+            average_decay=0.5,
+            sample_rate=8000,
+            conditioning=LocalConditioningConfig(5, (2, 3), frame_padding=1),
+        ),
+        {**_mel(90, SHORT), "speaker": [2, 0], "seed": 3, "temperature": 0.05},
+        lambda model, r: model.generate(
+            90 * 6,
+            features=_around(r["mel"], SHORT, 1),
+            speaker=r["speaker"],
+            xla=False,
+            **_how(r, "seed", "temperature"),
+        ),
+        SHORT,
+        slow=True,
+    ),
+    System(
+        "wavernn",
+        WaveRNN,
+        WaveRNNConfig(**RECURRENT),
+        {"count": 2, "samples": 700, "seed": 3},
+        lambda model, r: model.generate(
+            r["samples"].item(),
+            clips=r["count"].item(),
+            xla=False,
+            **_how(r, "seed", "temperature"),
+        ),
+    ),
+    System(
+        "wavernn_mel",
+        WaveRNN,
+        WaveRNNConfig(**RECURRENT, conditioning="features", conditioning_channels=6),
+        {**_mel(90, SHORT), "seed": 3},
+        lambda model, r: model.generate(
+            features=r["mel"], xla=False, **_how(r, "seed", "temperature")
+        ),
+        slow=True,
+    ),
+    System(
+        "subscale",
+        SubscaleWaveRNN,
+        SubscaleConfig(
+            **RECURRENT,
+            sequence=80,
+            tensors=4,
+            future=8,
+            dilations=(1, 2),
+            conv_channels=6,
+            residual_channels=8,
+        ),
+        {"count": 2, "samples": 701, "seed": 3},
+        lambda model, r: model.generate(
+            r["samples"].item(),
+            clips=r["count"].item(),
+            xla=False,
+            **_how(r, "seed", "temperature"),
+        ),
+    ),
+    System(
+        "fatchord",
+        FatchordWaveRNN,
+        FatchordConfig(
+            mel=SHORT,
+            upsampling=(2, 3),
+            units=8,
+            dense_units=6,
+            resnet_channels=4,
+            resnet_blocks=1,
+            aux_channels=8,
+            mixtures=3,
+            bits=4,
+        ),
+        {**_mel(90, SHORT), "seed": 3, "temperature": 0.05},
+        lambda model, r: model.generate(r["mel"], xla=False, **_how(r, "seed", "temperature")),
+        slow=True,
+    ),
+    System(
+        "classifier",
+        DigitClassifier,
+        DigitClassifierConfig(slice_len=2048, frame_length=256, n_mels=16, filters=4),
+        {"waveform": np.random.default_rng(1).uniform(-1, 1, [2, 1500, 2]).astype(np.float32)},
+        lambda model, r: model.predict_logits(r["waveform"]),
+    ),
+)
 
 
 def make(system):
@@ -174,7 +269,12 @@ def bad_values(given):
         yield np.repeat(value, 65, axis=0)
     if len(given.shape) == 3 and given.shape[1] is None:
         yield np.repeat(value, -(-(signatures.MOST_SAMPLES + 1) // value.shape[1]), axis=1)
-    out_of_range = {"count": (0, -1, 10**6), "samples": (0, 2**30), "temperature": (0.0, -1.0),
-                    "sigma": (-0.1,), "speaker": (-1, 3)}  # fmt: skip
+    out_of_range = {
+        "count": (0, -1, 10**6),
+        "samples": (0, 2**30),
+        "temperature": (0.0, -1.0),
+        "sigma": (-0.1,),
+        "speaker": (-1, 3),
+    }
     for number in out_of_range.get(given.name, ()):
         yield np.full_like(value, number)

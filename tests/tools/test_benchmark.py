@@ -21,9 +21,14 @@ def benchmarks(load_script):
 @pytest.mark.slow
 def test_json_has_every_figure(run_script):
     done = run_script(
-        "tools/benchmark.py", "wavegan", "--json", "--runs=2", "--batch_sizes=2", "--model_dim=1",
+        "tools/benchmark.py",
+        "wavegan",
+        "--json",
+        "--runs=2",
+        "--batch_sizes=2",
+        "--model_dim=1",
         timeout=300,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     for part in ("", ", speed-up", ", peak memory", ", process start to first iteration"):
@@ -38,9 +43,14 @@ def test_json_has_every_figure(run_script):
 @pytest.mark.slow
 def test_wavenet_has_every_figure(run_script):
     done = run_script(
-        "tools/benchmark.py", "wavenet", "--json", "--runs=1", "--batch_sizes=2", "--model_dim=2",
+        "tools/benchmark.py",
+        "wavenet",
+        "--json",
+        "--runs=1",
+        "--batch_sizes=2",
+        "--model_dim=2",
         timeout=900,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     for variant in ("small", "ibab"):
@@ -56,17 +66,30 @@ def test_wavenet_has_every_figure(run_script):
     "name, size, generated, trained",
     [
         ("melgan", 1, "generation of 400 frames, tfwave", "step, batch 1, tfwave"),
-        ("waveglow", 2, "2 channels, generation of 60 frames, tfwave",
-         "2 channels, step, batch 1, tfwave"),
-        ("wavernn", 32, "dual softmax, clips: 1, tfwave, dense",
-         "mel-conditioned, step, batch 4, tfwave"),
+        (
+            "waveglow",
+            2,
+            "2 channels, generation of 60 frames, tfwave",
+            "2 channels, step, batch 1, tfwave",
+        ),
+        (
+            "wavernn",
+            32,
+            "dual softmax, clips: 1, tfwave, dense",
+            "mel-conditioned, step, batch 4, tfwave",
+        ),
     ],
-)  # fmt: skip
+)
 def test_vocoders_have_every_figure(run_script, name, size, generated, trained):
     done = run_script(
-        "tools/benchmark.py", name, "--json", "--runs=1", "--batch_sizes=1", f"--model_dim={size}",
+        "tools/benchmark.py",
+        name,
+        "--json",
+        "--runs=1",
+        "--batch_sizes=1",
+        f"--model_dim={size}",
         timeout=900,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     for part in ("", ", of real time", ", peak memory", ", process start to first call"):
@@ -88,9 +111,14 @@ def test_vocoders_have_every_figure(run_script, name, size, generated, trained):
 def test_serving_has_every_figure(run_script):
     pytest.importorskip("tensorflow_serving")
     done = run_script(
-        "tools/benchmark.py", "serving", "--json", "--runs=1", "--batch_sizes=1,3", "--model_dim=1",
+        "tools/benchmark.py",
+        "serving",
+        "--json",
+        "--runs=1",
+        "--batch_sizes=1,3",
+        "--model_dim=1",
         timeout=900,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     for name in ("clients: 1, gRPC", "clients: 1, REST", "clients: 3, gRPC", "clients: 3, REST"):
@@ -101,31 +129,39 @@ def test_serving_has_every_figure(run_script):
         ratio = figures[f"generation, batch {batch}, SavedModel, speed-up over the Python model"]
         assert ratio["baseline"] == "the Python model" and ratio["median"] > 0
     for warm in ("with warm-up", "without warm-up"):
-        assert (figures[f"first answer, {warm}"]["median"]
-                < figures[f"server's start to first answer, {warm}"]["median"])  # fmt: skip
+        assert (
+            figures[f"first answer, {warm}"]["median"]
+            < figures[f"server's start to first answer, {warm}"]["median"]
+        )
     assert figures["export"]["unit"] == "s" and figures["SavedModel"]["unit"] == "MiB"
 
 
 def test_an_unknown_benchmark_is_one_sentence(run_script):
     done = run_script("tools/benchmark.py", "nothing")
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].endswith(
-        "name one benchmark of: wavegan, wavenet, melgan, waveglow, wavernn, serving"
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith("name one benchmark of: wavegan, wavenet, melgan, waveglow, wavernn, serving")
     )
 
 
 def test_a_python_without_pytorch_is_one_sentence(run_script):
     done = run_script("tools/benchmark.py", "melgan", "--torch_python=/nowhere/python")
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].endswith(
-        "--torch_python: /nowhere/python cannot import torch"
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith("--torch_python: /nowhere/python cannot import torch")
     )
 
 
 def test_sides_run_in_processes_of_their_own(benchmarks):
     measure = benchmarks("measure")
-    sides = {name: measure.Side(functools.partial, time.sleep, seconds, python=sys.executable)
-             for name, seconds in (("slow", 0.2), ("fast", 0.01))}  # fmt: skip
+    sides = {
+        name: measure.Side(functools.partial, time.sleep, seconds, python=sys.executable)
+        for name, seconds in (("slow", 0.2), ("fast", 0.01))
+    }
     figures = measure.compare("nap", sides, ("slow", "absent"), 3, ("naps/s", 1), 2.0)
     assert 0 < figures["nap, slow"]["median"] <= 5
     assert figures["nap, fast"]["unit"] == "naps/s"
@@ -177,9 +213,9 @@ def test_plain_waveglow_is_waveglow(benchmarks):
 
 
 def test_plain_dual_softmax_is_wavernn(benchmarks):
-    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
     from tfwave.models.wavernn.cell import waveform_of
     from tfwave.models.wavernn.generation import BLOCK, draws
+    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
     model = WaveRNN(WaveRNNConfig(units=16), seed=1)
     uniform = draws(tf.constant(3), tf.constant(0), 2, BLOCK)[:50]
@@ -190,8 +226,8 @@ def test_plain_dual_softmax_is_wavernn(benchmarks):
 
 def test_plain_mel_conditioned_is_the_public_model(benchmarks):
     from tfwave.models.fatchord_wavernn import generation
-    from tfwave.models.wavenet import outputs as wavenet_outputs
     from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+    from tfwave.models.wavenet import outputs as wavenet_outputs
 
     model = FatchordWaveRNN(FatchordConfig(units=8, dense_units=8), seed=1)
     rows = normal([2, 40, 208])

@@ -61,7 +61,9 @@ def test_everything_is_named(patient, doctor):
         "channels": {"stereo.wav": "2 channels: averaged to one"},
         "leading_silence": {"pause.wav": "0.40 s before the sound: kept"},
         "trailing_silence": {"pause.wav": "0.30 s after the sound: kept"},
-        "unused": {}, "leak": {}, "channels_refused": {},
+        "unused": {},
+        "leak": {},
+        "channels_refused": {},
     }
     for key, wanted in expected.items():
         assert dict(found[key]) == wanted, key
@@ -125,14 +127,17 @@ def test_nothing_to_remark_on(tmp_path, doctor):
     assert text.endswith("nothing to remark on")
 
 
-@pytest.mark.parametrize("arguments, sentence", [
-    (["{}/nowhere"], "nowhere: there is no such folder"),
-    (["{}"], "there is no audio (wav, flac, mp3, ogg) in this folder"),
-    ([], "give one folder to examine"),
-    (["{}", "--overlap=2"], "there is no audio"),
-    (["{}", "--slice_len=0"], "--slice_len"),
-    (["{}", "--sice_len=5"], "sice_len"),
-])
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["{}/nowhere"], "nowhere: there is no such folder"),
+        (["{}"], "there is no audio (wav, flac, mp3, ogg) in this folder"),
+        ([], "give one folder to examine"),
+        (["{}", "--overlap=2"], "there is no audio"),
+        (["{}", "--slice_len=0"], "--slice_len"),
+        (["{}", "--sice_len=5"], "sice_len"),
+    ],
+)
 def test_mistakes_are_one_line(tmp_path, run_script, arguments, sentence):
     done = run_script(DOCTOR, *[argument.format(tmp_path) for argument in arguments])
     assert done.returncode == 2

@@ -184,15 +184,18 @@ def evil(name, kind, target=""):
     return info
 
 
-@pytest.mark.parametrize("members", [
-    {"ok.txt": b"1", "../evil.txt": b"2"},
-    {"/tmp/evil.txt": b"2"},
-    {"a/../../evil.txt": b"2"},
-    {"l": evil("l", tarfile.SYMTYPE, "/etc"), "l/evil.txt": b"2"},
-    {"l": evil("l", tarfile.LNKTYPE, "/etc/passwd")},
-    {"p": evil("p", tarfile.FIFOTYPE)},
-    {"d": evil("d", tarfile.CHRTYPE)},
-])
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"ok.txt": b"1", "../evil.txt": b"2"},
+        {"/tmp/evil.txt": b"2"},
+        {"a/../../evil.txt": b"2"},
+        {"l": evil("l", tarfile.SYMTYPE, "/etc"), "l/evil.txt": b"2"},
+        {"l": evil("l", tarfile.LNKTYPE, "/etc/passwd")},
+        {"p": evil("p", tarfile.FIFOTYPE)},
+        {"d": evil("d", tarfile.CHRTYPE)},
+    ],
+)
 def test_what_leads_outside_is_refused(script, tmp_path, members):
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(archive_of(members))
@@ -201,10 +204,16 @@ def test_what_leads_outside_is_refused(script, tmp_path, members):
     assert os.listdir(tmp_path) == ["a.tar.gz"]
 
 
-@pytest.mark.parametrize("data", [
-    ARCHIVE[: len(ARCHIVE) // 2], b"no archive", ARCHIVE[:5000] + b"\0" * 500 + ARCHIVE[5500:],
-    gzip.compress(b"no tar file" * 100),
-], ids=["half", "no archive", "a hole", "no tar file"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        ARCHIVE[: len(ARCHIVE) // 2],
+        b"no archive",
+        ARCHIVE[:5000] + b"\0" * 500 + ARCHIVE[5500:],
+        gzip.compress(b"no tar file" * 100),
+    ],
+    ids=["half", "no archive", "a hole", "no tar file"],
+)
 def test_damaged_archives_are_named(script, tmp_path, data):
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(data)

@@ -69,9 +69,13 @@ for arguments in json.loads(sys.argv[1]):
 """
     arguments = [[a.format(tmp=tmp_path) for a in case] for case, _ in cases]
     done = subprocess.run(
-        [sys.executable, "-c", script, json.dumps(arguments)], capture_output=True, text=True,
-        cwd=root, env=None, timeout=200,
-    )  # fmt: skip
+        [sys.executable, "-c", script, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=None,
+        timeout=200,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     lines = [x for x in done.stderr.splitlines() if x.startswith("export_saved_model.py: error: ")]
     assert len(lines) == len(cases) and done.stderr.count("exit 2") == len(cases), done.stderr

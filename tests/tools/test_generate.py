@@ -110,8 +110,14 @@ def test_shards_divide_the_clips_and_change_none(generate, wavegan_run, tmp_path
 
 
 def test_shards_share_a_folder_at_the_same_time(root, run_script, wavegan_run, tmp_path):
-    command = [sys.executable, str(root / "tools/generate.py"), str(wavegan_run), "--count=40",
-               f"--out_dir={tmp_path}", "--shards=2"]  # fmt: skip
+    command = [
+        sys.executable,
+        str(root / "tools/generate.py"),
+        str(wavegan_run),
+        "--count=40",
+        f"--out_dir={tmp_path}",
+        "--shards=2",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     runs = [subprocess.Popen([*command, f"--shard={i}"], env=environment) for i in range(2)]
     assert [run.wait(timeout=120) for run in runs] == [0, 0]
@@ -209,8 +215,13 @@ def test_mistakes_are_one_line(run_script, wavegan_run, tmp_path, arguments, wan
 def test_killed_runs_add_up_to_the_whole(root, run_script, wavegan_run, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run_script("tools/generate.py", wavegan_run, f"--out_dir={whole}", "--count=400")
-    command = [sys.executable, root / "tools/generate.py", wavegan_run, f"--out_dir={parts}",
-               "--count=400"]  # fmt: skip
+    command = [
+        sys.executable,
+        root / "tools/generate.py",
+        wavegan_run,
+        f"--out_dir={parts}",
+        "--count=400",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     for wanted in (1, 100, 200):
         process = subprocess.Popen(

@@ -36,9 +36,15 @@ def clips(tmp_path_factory):
 @pytest.fixture
 def made(run_script, clips, tmp_path):
     """A test made by the command."""
-    done = run_script(SCRIPT, "make", f"--system=good={clips / 'good'}", "--kind=mos",
-                      f"--system=bad={clips / 'bad'}", f"--out={tmp_path / 'test'}",
-                      fresh=True)  # fmt: skip
+    done = run_script(
+        SCRIPT,
+        "make",
+        f"--system=good={clips / 'good'}",
+        "--kind=mos",
+        f"--system=bad={clips / 'bad'}",
+        f"--out={tmp_path / 'test'}",
+        fresh=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "2 systems or pairs, 6 items, 6 for each listener" in done.stdout
     return folder.read(tmp_path / "test")
@@ -49,8 +55,11 @@ def serving(root, test, *flags):
     """Serve a test in a process; gives (process, address) and kills it at the end."""
     process = subprocess.Popen(
         [sys.executable, str(root / SCRIPT), "serve", str(test.path), "--port=0", *flags],
-        stdout=subprocess.PIPE, text=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
     try:
         line = process.stdout.readline()
         yield process, re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
@@ -97,9 +106,11 @@ def test_limits_of_the_server(root, made):
         port = re.search(r":(\d+)/", url)[1]
         done = subprocess.run(
             [sys.executable, str(root / SCRIPT), "serve", str(made.path), f"--port={port}"],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True,
+            text=True,
+            timeout=60,
             env={**os.environ, "PYTHONPATH": str(root)},
-        )  # fmt: skip
+        )
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert f"cannot listen on 127.0.0.1, port {port} (Address already in use)" in done.stderr
 
@@ -115,8 +126,14 @@ def test_results_are_printed_and_written(root, run_script, made, tmp_path):
             form = {"form_token": token, "place": place[1], "rating": rating}
             session.post(f"{url}answer", data=form, timeout=30)
         assert "Thank you" in page
-        done = run_script(SCRIPT, "results", made.path, f"--out={tmp_path / 'ratings.json'}",
-                          f"--details={tmp_path / 'details.json'}", fresh=True)  # fmt: skip
+        done = run_script(
+            SCRIPT,
+            "results",
+            made.path,
+            f"--out={tmp_path / 'ratings.json'}",
+            f"--details={tmp_path / 'details.json'}",
+            fresh=True,
+        )
     assert done.returncode == 0, done.stderr
     assert "1 listener counted" in done.stdout and "MOS 4.00 ± 0.00 (n = 3)" in done.stdout
     assert files.read_json(tmp_path / "ratings.json") == {
@@ -126,18 +143,27 @@ def test_results_are_printed_and_written(root, run_script, made, tmp_path):
     assert files.read_json(tmp_path / "details.json")["listeners"]["counted"] == 1
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    ((), "give one of: make, serve TEST, results TEST"),
-    (("serve",), "give one of: make, serve TEST, results TEST"),
-    (("serve", "/nowhere"), "/nowhere: there is no such folder"),
-    (("results", "/nowhere"), "/nowhere: there is no such folder"),
-    (("make", "--kind=mos", "--out=x"), "give either --from=RESULT_FOLDER or --system=NAME=FOLDER"),
-    (("make", "--from=/nowhere", "--out=x"), "--kind must be one of digits, mos, pairs"),
-    (("make", "--from=/nowhere", "--kind=mos"), "--out must name the folder of the test"),
-    (("make", "--from=/nowhere", "--kind=mos", "--out=x"), "/nowhere: there is no such folder"),
-    (("make", "--system=a=/nowhere", "--kind=mos", "--out=x"), "/nowhere: there is no such folder"),
-    (("make", "--kind=taste", "--from=x", "--out=x"), "taste"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "give one of: make, serve TEST, results TEST"),
+        (("serve",), "give one of: make, serve TEST, results TEST"),
+        (("serve", "/nowhere"), "/nowhere: there is no such folder"),
+        (("results", "/nowhere"), "/nowhere: there is no such folder"),
+        (
+            ("make", "--kind=mos", "--out=x"),
+            "give either --from=RESULT_FOLDER or --system=NAME=FOLDER",
+        ),
+        (("make", "--from=/nowhere", "--out=x"), "--kind must be one of digits, mos, pairs"),
+        (("make", "--from=/nowhere", "--kind=mos"), "--out must name the folder of the test"),
+        (("make", "--from=/nowhere", "--kind=mos", "--out=x"), "/nowhere: there is no such folder"),
+        (
+            ("make", "--system=a=/nowhere", "--kind=mos", "--out=x"),
+            "/nowhere: there is no such folder",
+        ),
+        (("make", "--kind=taste", "--from=x", "--out=x"), "taste"),
+    ],
+)
 def test_mistakes_are_one_line(run_script, arguments, sentence):
     done = run_script(SCRIPT, *arguments, fresh=True)
     assert done.returncode == 2 and done.stdout == ""

@@ -35,8 +35,14 @@ def test_command_line(run_script, tmp_path):
     (tmp_path / "a.txt").write_text("numpy==1.26.4\n")
     (tmp_path / "b.txt").write_text("numpy==2.5.5\n")
     out = tmp_path / "out.txt"
-    done = run_script("tools/lock_versions.py", f"--out={out}", "--title=Versions.",
-                      f"3.11={tmp_path}/a.txt", f"3.12={tmp_path}/b.txt", fresh=True)
+    done = run_script(
+        "tools/lock_versions.py",
+        f"--out={out}",
+        "--title=Versions.",
+        f"3.11={tmp_path}/a.txt",
+        f"3.12={tmp_path}/b.txt",
+        fresh=True,
+    )
     assert done.returncode == 0, done.stderr
     assert out.read_text() == (
         '# Versions.\nnumpy==1.26.4; python_version < "3.12"\n'

@@ -21,8 +21,12 @@ RATE = 8000
 class Voice(tf.Module):
     """Signatures with the outputs that a client writes to files."""
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, "count"),
-                                  tf.TensorSpec([], tf.float32, "level")])  # fmt: skip
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([], tf.int32, "count"),
+            tf.TensorSpec([], tf.float32, "level"),
+        ]
+    )
     def sample(self, count, level):
         waveform = tf.fill([count, 100, 1], level)
         return {"waveform": waveform, "sample_rate": tf.constant(RATE), "level": level}
@@ -45,8 +49,13 @@ def server(root, tmp_path_factory):
     voice, folder = Voice(), tmp_path_factory.mktemp("models") / "voice"
     signatures = {name: getattr(voice, name) for name in ("sample", "copy_synthesis", "wav")}
     tf.saved_model.save(voice, str(folder / "4"), signatures)
-    command = [sys.executable, str(root / "tools/serve_saved_model.py"), str(folder), "--port=0",
-               "--rest_port=0"]  # fmt: skip
+    command = [
+        sys.executable,
+        str(root / "tools/serve_saved_model.py"),
+        str(folder),
+        "--port=0",
+        "--rest_port=0",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)
     line = process.stdout.readline()
@@ -76,8 +85,14 @@ def client(load_script):
 
 @pytest.mark.parametrize("rest", [False, True])
 def test_writes_wav_files(ask, tmp_path, rest):
-    done = ask("--signature=sample", "--input", "count=3", "--input=level=0.25",
-               f"--out_dir={tmp_path}/clips", rest=rest)  # fmt: skip
+    done = ask(
+        "--signature=sample",
+        "--input",
+        "count=3",
+        "--input=level=0.25",
+        f"--out_dir={tmp_path}/clips",
+        rest=rest,
+    )
     assert done.returncode == 0, done.stderr
     assert "4 files written (sample of voice, version 4" in done.stdout
     names = sorted(path.name for path in (tmp_path / "clips").iterdir())
@@ -99,8 +114,12 @@ def test_bytes_of_wav_files_by_rest(ask, tmp_path):
 def test_a_recording_goes_and_a_waveform_comes(ask, tmp_path):
     recording = np.linspace(-1, 1, 2 * RATE, dtype=np.float32)[:, np.newaxis]
     write_wav(tmp_path / "speech.wav", np.repeat(recording, 2, axis=1), 2 * RATE)
-    done = ask("--signature=copy_synthesis", f"--input=waveform={tmp_path}/speech.wav",
-               f"--sample_rate={RATE}", f"--out_dir={tmp_path}")  # fmt: skip
+    done = ask(
+        "--signature=copy_synthesis",
+        f"--input=waveform={tmp_path}/speech.wav",
+        f"--sample_rate={RATE}",
+        f"--out_dir={tmp_path}",
+    )
     assert done.returncode == 0, done.stderr
     copy, rate = soundfile.read(tmp_path / "waveform_000000.wav")
     assert rate == RATE and copy.shape == (RATE,)
@@ -116,15 +135,22 @@ def test_lists_signatures(ask):
     assert "  -> waveform: float32 [?, 100, 1]\n" in text
 
 
-@pytest.mark.parametrize("arguments, wanted", [
-    (["--signature=sample", "--input=count=x", "--input=level=1", "--out_dir={tmp}"],
-     "--input count: 'x' is no"),
-    (["--signature=wav"], "--out_dir"),
-    (["--signature=copy_synthesis", "--input=waveform=none.npy", "--out_dir={tmp}"],
-     "--sample_rate"),
-    (["--signature=nothing", "--out_dir={tmp}"], "there is no 'nothing'"),
-    (["--version=9", "--list"], "does not have the model voice, version 9"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        (
+            ["--signature=sample", "--input=count=x", "--input=level=1", "--out_dir={tmp}"],
+            "--input count: 'x' is no",
+        ),
+        (["--signature=wav"], "--out_dir"),
+        (
+            ["--signature=copy_synthesis", "--input=waveform=none.npy", "--out_dir={tmp}"],
+            "--sample_rate",
+        ),
+        (["--signature=nothing", "--out_dir={tmp}"], "there is no 'nothing'"),
+        (["--version=9", "--list"], "does not have the model voice, version 9"),
+    ],
+)
 def test_mistakes_are_one_line(ask, tmp_path, arguments, wanted):
     done = ask(*(argument.format(tmp=tmp_path) for argument in arguments))
     assert done.returncode == 2, done.stdout
@@ -134,8 +160,13 @@ def test_mistakes_are_one_line(ask, tmp_path, arguments, wanted):
 
 
 def test_no_server_is_one_line(run_script):
-    done = run_script("tools/serving_client.py", "--rest=http://localhost:1", "--model=voice",
-                      "--wait=0", "--list")  # fmt: skip
+    done = run_script(
+        "tools/serving_client.py",
+        "--rest=http://localhost:1",
+        "--model=voice",
+        "--wait=0",
+        "--list",
+    )
     assert done.returncode == 2
     assert "error: no server answers at http://localhost:1" in done.stderr
 

@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.training import tiny_training
 
+from tests.training import tiny_training
 from tfwave.training import checkpoints
 
 

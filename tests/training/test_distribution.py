@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from tests.training import tiny_training
 
+from tests.training import tiny_training
 from tfwave.training import distribution
 from tfwave.training.rows import read_rows
 
@@ -78,9 +78,11 @@ def start_workers(directory, **options):
     return [
         start(
             directory,
-            {"TF_CONFIG": json.dumps(
-                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            )},
+            {
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+                )
+            },
             strategy="auto",
             **options,
         )

@@ -36,10 +36,15 @@ def test_fields_that_came_later_have_their_defaults(run):
     np.testing.assert_array_equal(loaded.generate(z), model.generate(z))
 
 
-@pytest.mark.parametrize("settings", [
-    {}, None, {"model_dim": 1, "latent_dim": 5},  # SpecGAN has both fields as well
-    {"model_dim": 1, "phase_shuffle": 2, "width": 3},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        None,
+        {"model_dim": 1, "latent_dim": 5},  # SpecGAN has both fields as well
+        {"model_dim": 1, "phase_shuffle": 2, "width": 3},
+    ],
+)
 def test_what_describes_no_system_is_refused(run, settings):
     directory = run[1](settings)
     with pytest.raises(ValueError, match="describes no model that this tfwave has") as caught:

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.training import tiny_training
 
+from tests.training import tiny_training
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig
 from tfwave.training.guard import NonFiniteError
@@ -19,8 +19,13 @@ from tfwave.training.loop import train
 from tfwave.training.rows import read_rows
 
 SCRIPT = pathlib.Path(tiny_training.__file__)
-RHYTHM = {"batch_size": 8, "log_every": 3, "score_every": 4, "checkpoint_every": 5,
-          "media_every": 6}
+RHYTHM = {
+    "batch_size": 8,
+    "log_every": 3,
+    "score_every": 4,
+    "checkpoint_every": 5,
+    "media_every": 6,
+}
 
 
 def run(directory, steps, batches=tiny_training.batches, broken_at=None, **changes):
@@ -109,9 +114,7 @@ def test_resuming_after_an_error_converges_to_the_same_run(uninterrupted, tmp_pa
 
         failing.count = 0
         return tiny_training.batches(*where).map(
-            lambda clips: tf.ensure_shape(
-                tf.numpy_function(fail, [clips], tf.float32), clips.shape
-            )
+            lambda clips: tf.ensure_shape(tf.numpy_function(fail, [clips], tf.float32), clips.shape)
         )
 
     with pytest.raises(tf.errors.OpError):
@@ -251,8 +254,13 @@ def test_the_step_is_traced_once(tmp_path):
 def test_hyperparameters_are_shown(tmp_path):
     config = TrainingConfig(steps=2, **RHYTHM)
     train(
-        tmp_path, tiny_training.make_model, tiny_training.batches, config, {},
-        hparams={"loss": "lsgan", "upsample": None, "phase_shuffle": 2}, progress=False,
+        tmp_path,
+        tiny_training.make_model,
+        tiny_training.batches,
+        config,
+        {},
+        hparams={"loss": "lsgan", "upsample": None, "phase_shuffle": 2},
+        progress=False,
     )
     tags = [tag for _, tag in events(tmp_path)]
     assert "_hparams_/session_start_info" in tags and "_hparams_/session_end_info" in tags
@@ -267,8 +275,19 @@ def test_profile_of_some_steps(tmp_path, last):
 def start(directory, steps, weights="", delay=0.0, system="tiny"):
     config = json.dumps({**RHYTHM, "steps": steps})
     return subprocess.Popen(
-        [sys.executable, SCRIPT, directory, "--config", config, "--delay", str(delay),
-         "--weights", weights, "--system", system],
+        [
+            sys.executable,
+            SCRIPT,
+            directory,
+            "--config",
+            config,
+            "--delay",
+            str(delay),
+            "--weights",
+            weights,
+            "--system",
+            system,
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -44,8 +44,9 @@ def test_another_configuration_is_refused(tmp_path, new, sentence):
 
 def test_a_directory_below_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file/run: cannot write there"), open_directory(
-        tmp_path / "file" / "run", {}
+    with (
+        pytest.raises(OSError, match="file/run: cannot write there"),
+        open_directory(tmp_path / "file" / "run", {}),
     ):
         pass
 
@@ -68,8 +69,16 @@ def test_first_difference_of_equal_values_is_none():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 0), ("steps", 1.5), ("batch_size", -1), ("keep", 0), ("log_every", 0),
-     ("score_every", -1), ("checkpoint_every_seconds", -1.0), ("profile_steps", (3, 2))],
+    [
+        ("steps", 0),
+        ("steps", 1.5),
+        ("batch_size", -1),
+        ("keep", 0),
+        ("log_every", 0),
+        ("score_every", -1),
+        ("checkpoint_every_seconds", -1.0),
+        ("profile_steps", (3, 2)),
+    ],
 )
 def test_illegal_configuration_values_are_named(field, value):
     with pytest.raises(ValueError, match=field):
@@ -89,7 +98,8 @@ def test_rows_are_cut_at_the_step_that_is_continued_from(tmp_path):
     writer.sync()
     writer.close()
     assert read_rows(tmp_path)[1:] == [
-        {"step": 2, "D_loss": 0.2, "G_loss": None}, {"step": 3, "D_loss": 7.0}
+        {"step": 2, "D_loss": 0.2, "G_loss": None},
+        {"step": 3, "D_loss": 7.0},
     ]
     for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
         json.loads(line)

@@ -44,7 +44,9 @@ class TinyGAN(keras.Model):
         self.generator.build([None, 4])
         self.discriminator.build([None, LENGTH, 1])
         self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False,
+            0,
+            dtype=tf.int64,
+            trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
@@ -210,8 +212,13 @@ def main(arguments):
         batches_fn = slowed(batches_fn, options.delay)
     try:
         result = train(
-            options.directory, model_fn, batches_fn, config, {"system": options.system},
-            strategy=strategy, score_fn=score_fn,
+            options.directory,
+            model_fn,
+            batches_fn,
+            config,
+            {"system": options.system},
+            strategy=strategy,
+            score_fn=score_fn,
         )
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)

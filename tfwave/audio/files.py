@@ -30,8 +30,22 @@ _BLOCK_SAMPLES = 2**18
 # TIMIT's .WAV files are NIST SPHERE.
 _CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"NIST_1A")
 _SUBTYPES = (
-    "PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW",
-    "IMA_ADPCM", "MS_ADPCM", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III",
+    "PCM_U8",
+    "PCM_S8",
+    "PCM_16",
+    "PCM_24",
+    "PCM_32",
+    "FLOAT",
+    "DOUBLE",
+    "ULAW",
+    "ALAW",
+    "IMA_ADPCM",
+    "MS_ADPCM",
+    "VORBIS",
+    "OPUS",
+    "MPEG_LAYER_I",
+    "MPEG_LAYER_II",
+    "MPEG_LAYER_III",
 )
 # Programs that write to a pipe can not go back to fill in the length.
 _STREAMED_LENGTHS = (0xFFFFFFFF, 0x7FFFFFFF)
@@ -222,9 +236,7 @@ def to_int16(waveform):
 def wav_bytes(waveform, sample_rate):
     """Encode `[time]` or `[time, channels]` in [-1, 1] as the bytes of a 16-bit wav file."""
     buffer = io.BytesIO()
-    soundfile.write(
-        buffer, to_int16(waveform), int(sample_rate), format="WAV", subtype="PCM_16"
-    )
+    soundfile.write(buffer, to_int16(waveform), int(sample_rate), format="WAV", subtype="PCM_16")
     return buffer.getvalue()
 
 

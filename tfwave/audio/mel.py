@@ -74,8 +74,12 @@ class MelConfig:
                 "mel bands need 0 <= f_min < f_max <= sample_rate / 2, not f_min "
                 f"{self.f_min:g}, f_max {self.highest:g} and sample_rate {self.sample_rate}"
             )
-        for field, choices in (("framing", _FRAMINGS), ("padding", ("reflect", "zeros")),
-                               ("power", (1, 2)), ("scale", _SCALES)):  # fmt: skip
+        for field, choices in (
+            ("framing", _FRAMINGS),
+            ("padding", ("reflect", "zeros")),
+            ("power", (1, 2)),
+            ("scale", _SCALES),
+        ):
             if getattr(self, field) not in choices:
                 names = ", ".join(map(str, choices))
                 raise ValueError(f"{field} must be one of {names}, not {getattr(self, field)!r}")

@@ -21,11 +21,20 @@ OUTPUTS = {
 }
 # Names of the public codes -> ours.
 _SIZES = {
-    "filter_length": "n_fft", "fft_size": "n_fft", "n_fft": "n_fft", "hop_length": "hop_length",
-    "hop_size": "hop_length", "win_length": "win_length", "n_mel_channels": "n_mels",
-    "num_mels": "n_mels", "n_mels": "n_mels", "mel_fmin": "f_min", "fmin": "f_min",
-    "mel_fmax": "f_max", "fmax": "f_max",
-}  # fmt: skip
+    "filter_length": "n_fft",
+    "fft_size": "n_fft",
+    "n_fft": "n_fft",
+    "hop_length": "hop_length",
+    "hop_size": "hop_length",
+    "win_length": "win_length",
+    "n_mel_channels": "n_mels",
+    "num_mels": "n_mels",
+    "n_mels": "n_mels",
+    "mel_fmin": "f_min",
+    "fmin": "f_min",
+    "mel_fmax": "f_max",
+    "fmax": "f_max",
+}
 # What float32 leaves of the agreement: the goldens themselves are float32 (1.8e-5 off float64).
 _TOLERANCE = 2.5e-5
 _FLOAT32_ERRORS = 3  # as many of a golden's own errors, where it says them and they are larger

@@ -5,9 +5,7 @@ import tensorflow as tf
 from tfwave.audio.spectral import inverse_stft, stft
 
 
-def griffin_lim(
-    magnitude, frame_length, hop_length, iterations=16, window="authors", momentum=0.0
-):
+def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="authors", momentum=0.0):
     """Estimate a waveform whose STFT has the given magnitude (Griffin and Lim, 1984).
 
     Starts from zero phase, so the result is deterministic. Every iteration takes the waveform's

@@ -119,8 +119,11 @@ def warp(cost):
     path = [(row, column)]
     while row and column:
         here = cost[row, column]
-        choices = (total[row - 1, column - 1] + here, total[row - 1, column],
-                   total[row, column - 1])  # fmt: skip
+        choices = (
+            total[row - 1, column - 1] + here,
+            total[row - 1, column],
+            total[row, column - 1],
+        )
         best = choices.index(min(choices))
         row, column = row - (best != 2), column - (best != 1)
         path.append((row, column))
@@ -237,8 +240,12 @@ def label_sentences(corpus, cache_dir, progress=True):
       OSError: eSpeak NG fails, or cache_dir is not writable.
     """
     splits = corpus.splits.values()
-    key = ["alignment", importlib.metadata.version("espeakng-loader"), _RECIPE,
-           [[part.store.fingerprint, part.texts] for part in splits]]  # fmt: skip
+    key = [
+        "alignment",
+        importlib.metadata.version("espeakng-loader"),
+        _RECIPE,
+        [[part.store.fingerprint, part.texts] for part in splits],
+    ]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
     path = os.path.join(os.path.abspath(cache_dir), f"alignment-{digest}.json")
     if not os.path.exists(path):
@@ -265,9 +272,13 @@ def _labels(splits, progress):
                 labels[name] = "without a transcript"
     answers = speech.run_workers("tfwave.data.alignment", plans)
     bar = tqdm.tqdm(
-        answers, "aligning transcripts", len(plans), unit=" files", disable=not progress,
+        answers,
+        "aligning transcripts",
+        len(plans),
+        unit=" files",
+        disable=not progress,
         mininterval=0.5 if sys.stderr.isatty() else 15.0,
-    )  # fmt: skip
+    )
     with bar:
         for item, answer in zip(plans, bar, strict=True):
             labels[item.name] = json.loads(answer)
@@ -281,11 +292,20 @@ def _report(labels, count, corpus):
             reasons.setdefault(label, []).append(name)
     for reason, names in sorted(reasons.items()):
         more = " ..." if len(names) > _NAMED else ""
-        _log.warning("%s: %d of %d recordings are %s and have no phoneme labels: %s%s", corpus,
-                     len(names), count, reason, ", ".join(sorted(names)[:_NAMED]), more)
+        _log.warning(
+            "%s: %d of %d recordings are %s and have no phoneme labels: %s%s",
+            corpus,
+            len(names),
+            count,
+            reason,
+            ", ".join(sorted(names)[:_NAMED]),
+            more,
+        )
     if sum(map(len, reasons.values())) == len(labels):
-        raise ValueError(f"{corpus}: not one of the {count} recordings can be labelled: they are "
-                         + " or ".join(sorted(reasons)))  # fmt: skip
+        raise ValueError(
+            f"{corpus}: not one of the {count} recordings can be labelled: they are "
+            + " or ".join(sorted(reasons))
+        )
 
 
 def _label(reader, item, store, number):

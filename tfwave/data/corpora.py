@@ -25,8 +25,14 @@ _SC09_NAME = re.compile(r"^([a-z]+)_", re.IGNORECASE)
 _FREE_DIGIT_NAME = re.compile(r"^([0-9])_[^_]+_(\d+)\.[a-z0-9]+$", re.IGNORECASE)
 _LISTS = (("valid", "validation_list.txt"), ("test", "testing_list.txt"))
 # (folder of the lists, folder of the words), as unpacked by tar or by the Kaggle competition.
-_RELEASE_FOLDERS = (("", ""), ("", "audio"), ("", "train/audio"), ("train", "train/audio"),
-                    ("train", "train"), ("audio", "audio"))
+_RELEASE_FOLDERS = (
+    ("", ""),
+    ("", "audio"),
+    ("", "train/audio"),
+    ("train", "train/audio"),
+    ("train", "train"),
+    ("audio", "audio"),
+)
 _HELD_OUT_PERCENT = 10
 _log = logging.getLogger(__name__)
 
@@ -99,13 +105,27 @@ def recognise(data_dir):
         if layout is not None:
             return layout
     return Layout(
-        folder, "folder", "a folder of audio", tuple(paths), None, ("",) * len(paths), (),
+        folder,
+        "folder",
+        "a folder of audio",
+        tuple(paths),
+        None,
+        ("",) * len(paths),
+        (),
         SliceConfig(),
     )
 
 
-def open_corpus(data_dir, cache_dir, sample_rate=16000, channels=1, normalize=False, strict=False,
-                slices=None, progress=True):
+def open_corpus(
+    data_dir,
+    cache_dir,
+    sample_rate=16000,
+    channels=1,
+    normalize=False,
+    strict=False,
+    slices=None,
+    progress=True,
+):
     """Open a folder of recordings as a corpus, decoding it into cache_dir the first time.
 
     Recognised are SC09 as published (train/valid/test with `Zero_....wav`), the Speech Commands
@@ -133,8 +153,15 @@ def open_corpus(data_dir, cache_dir, sample_rate=16000, channels=1, normalize=Fa
     """
     layout = recognise(data_dir)
     store = build_store(
-        layout.paths, range(len(layout.paths)), cache_dir, sample_rate, channels, normalize,
-        strict, progress, root=layout.folder,
+        layout.paths,
+        range(len(layout.paths)),
+        cache_dir,
+        sample_rate,
+        channels,
+        normalize,
+        strict,
+        progress,
+        root=layout.folder,
     )
     numbers = store.labels  # Which of the paths could be decoded.
     labels = None if layout.labels is None else np.asarray(layout.labels, np.int32)[numbers]
@@ -149,8 +176,12 @@ def open_corpus(data_dir, cache_dir, sample_rate=16000, channels=1, normalize=Fa
     description = "; ".join([f"{layout.title}: {counts} files", *filter(None, remarks)])
     _log.info("%s", description)
     return Corpus(
-        name=os.path.basename(layout.folder) or "corpus", description=description,
-        synthetic=False, classes=layout.classes, splits=splits, slices=slices,
+        name=os.path.basename(layout.folder) or "corpus",
+        description=description,
+        synthetic=False,
+        classes=layout.classes,
+        splits=splits,
+        slices=slices,
         sample_rate=sample_rate,
     )
 
@@ -192,8 +223,10 @@ def _unusable(store, slices):
             "nothing is left to train on: use first_slice and pad_end"
         )
     if short:
-        return (f"{short:,} training files are shorter than a slice of {slices.slice_len} samples "
-                "and are never used without pad_end")
+        return (
+            f"{short:,} training files are shorter than a slice of {slices.slice_len} samples "
+            "and are never used without pad_end"
+        )
     return ""
 
 
@@ -219,9 +252,7 @@ def _published_sc09(folder, paths):
 def _release(folder, paths):
     """An unpacked Speech Commands release: a folder per word and the lists of held-out files."""
     for list_folder, word_folder in _RELEASE_FOLDERS:
-        lists = {
-            split: os.path.join(folder, list_folder, name) for split, name in _LISTS
-        }
+        lists = {split: os.path.join(folder, list_folder, name) for split, name in _LISTS}
         words = os.path.join(folder, word_folder)
         if not all(os.path.isfile(path) for path in lists.values()):
             continue
@@ -265,17 +296,29 @@ def _split_folders(folder, paths):
     if {split for _, split in chosen} <= {"train"} or "train" not in {s for _, s in chosen}:
         return None
     return Layout(
-        folder, "split_folders", "a folder of audio with its own splits",
-        tuple(path for path, _ in chosen), None, tuple(split for _, split in chosen), (),
-        SliceConfig(), len(paths) - len(chosen),
+        folder,
+        "split_folders",
+        "a folder of audio with its own splits",
+        tuple(path for path, _ in chosen),
+        None,
+        tuple(split for _, split in chosen),
+        (),
+        SliceConfig(),
+        len(paths) - len(chosen),
     )
 
 
 def _digits(kind, title, folder, chosen, paths):
     return Layout(
-        folder, kind, title, tuple(path for path, *_ in chosen),
-        tuple(label for _, label, _ in chosen), tuple(split for *_, split in chosen), DIGITS,
-        DIGIT_SLICES, len(paths) - len(chosen),
+        folder,
+        kind,
+        title,
+        tuple(path for path, *_ in chosen),
+        tuple(label for _, label, _ in chosen),
+        tuple(split for *_, split in chosen),
+        DIGITS,
+        DIGIT_SLICES,
+        len(paths) - len(chosen),
     )
 
 

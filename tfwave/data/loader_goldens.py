@@ -48,9 +48,13 @@ def _write(path, content):
 def _slices(paths, folder, cfg, conf):
     """Cut files as one of the authors' settings says; settings left out have their defaults."""
     store = build_store(
-        paths, None, os.path.join(folder, "cache"), _RATE,
+        paths,
+        None,
+        os.path.join(folder, "cache"),
+        _RATE,
         channels=conf.get("decode_num_channels", 1),
-        normalize=conf.get("decode_normalize", True), progress=False,
+        normalize=conf.get("decode_normalize", True),
+        progress=False,
     )
     config = SliceConfig(
         slice_len=cfg["slice_len"],

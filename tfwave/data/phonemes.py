@@ -13,14 +13,34 @@ TIMIT_61 = tuple(
     "ih ix iy jh k kcl l m n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh".split()
 )
 _TO_48 = {
-    "ax-h": "ax", "axr": "er", "hv": "hh", "ux": "uw", "em": "m", "nx": "n", "eng": "ng",
-    "pcl": "cl", "tcl": "cl", "kcl": "cl", "bcl": "vcl", "dcl": "vcl", "gcl": "vcl",
-    "h#": "sil", "pau": "sil", "q": None,
-}  # fmt: skip
+    "ax-h": "ax",
+    "axr": "er",
+    "hv": "hh",
+    "ux": "uw",
+    "em": "m",
+    "nx": "n",
+    "eng": "ng",
+    "pcl": "cl",
+    "tcl": "cl",
+    "kcl": "cl",
+    "bcl": "vcl",
+    "dcl": "vcl",
+    "gcl": "vcl",
+    "h#": "sil",
+    "pau": "sil",
+    "q": None,
+}
 _TO_39 = {
-    "ao": "aa", "ax": "ah", "ix": "ih", "el": "l", "en": "n", "zh": "sh", "cl": "sil",
-    "vcl": "sil", "epi": "sil",
-}  # fmt: skip
+    "ao": "aa",
+    "ax": "ah",
+    "ix": "ih",
+    "el": "l",
+    "en": "n",
+    "zh": "sh",
+    "cl": "sil",
+    "vcl": "sil",
+    "epi": "sil",
+}
 TIMIT_48 = tuple(sorted({_TO_48.get(phone, phone) for phone in TIMIT_61} - {None}))
 TIMIT_39 = tuple(sorted({_TO_39.get(phone, phone) for phone in TIMIT_48}))
 UNLABELLED = -1

@@ -91,8 +91,9 @@ def no_slices(lengths, config):
     )
 
 
-def training_batches(store, slices, batch_size, updates_per_step, seed, start_step=0,
-                     shard_index=0, shard_count=1):
+def training_batches(
+    store, slices, batch_size, updates_per_step, seed, start_step=0, shard_index=0, shard_count=1
+):
     """Stream batches for training, for ever, in an order that depends on the seed alone.
 
     Element number s is a pure function of (store, slices, seed, s): stopping after s elements and
@@ -167,9 +168,7 @@ def evaluation_clips(store, slices, batch_size):
         return read_slices(store, part, slices.slice_len), labels[part[:, 0]]
 
     def load(first):
-        clips, numbers = tf.numpy_function(
-            element, [first], (tf.float32, tf.int32), stateful=False
-        )
+        clips, numbers = tf.numpy_function(element, [first], (tf.float32, tf.int32), stateful=False)
         clips = tf.ensure_shape(clips, [None, slices.slice_len, store.channels])
         return clips, tf.ensure_shape(numbers, [None])
 

@@ -147,8 +147,15 @@ def recognise_sentences(data_dir):
     raise ValueError(f"{folder}: there is no audio to train on in this folder")
 
 
-def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, strict=False,
-                   progress=True, unseen_speakers=False):
+def open_sentences(
+    data_dir,
+    cache_dir,
+    sample_rate=16000,
+    normalize=False,
+    strict=False,
+    progress=True,
+    unseen_speakers=False,
+):
     """Open a folder of read sentences, decoding it into cache_dir the first time.
 
     Args:
@@ -175,14 +182,19 @@ def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, stri
         utterances, remark = _by_speakers(utterances)
         title += remark
     store = build_store(
-        [item.path for item in utterances], range(len(utterances)), cache_dir, sample_rate, 1,
-        normalize, strict, progress, root=folder,
+        [item.path for item in utterances],
+        range(len(utterances)),
+        cache_dir,
+        sample_rate,
+        1,
+        normalize,
+        strict,
+        progress,
+        root=folder,
     )
     kept = [utterances[number] for number in store.labels]
     speakers = tuple(sorted({item.speaker for item in utterances if item.speaker}))
-    store = store.with_labels(
-        [speakers.index(item.speaker) for item in kept] if speakers else None
-    )
+    store = store.with_labels([speakers.index(item.speaker) for item in kept] if speakers else None)
     labelled = any(item.phn for item in kept)
     transcribed = any(item.text for item in kept)
     splits = {}
@@ -196,8 +208,12 @@ def open_sentences(data_dir, cache_dir, sample_rate=16000, normalize=False, stri
     description = _describe(title, splits, speakers, ignored, store, kept if labelled else ())
     _log.info("%s", description)
     return SentenceCorpus(
-        name=os.path.basename(folder) or "sentences", description=description, synthetic=False,
-        splits=splits, speakers=speakers, phonemes=TIMIT_61 if labelled else (),
+        name=os.path.basename(folder) or "sentences",
+        description=description,
+        synthetic=False,
+        splits=splits,
+        speakers=speakers,
+        phonemes=TIMIT_61 if labelled else (),
         sample_rate=sample_rate,
     )
 
@@ -240,14 +256,13 @@ def _timit(folder, paths):
         phn = beside[parent].get(match[3] + ".phn")
         # Some copies hold a second version of each file, such as SX9.WAV and SX9.WAV.wav.
         found.setdefault(
-            match.groups(),
-            Utterance(path, match[1], match[2], phn and os.path.join(parent, phn)),
+            match.groups(), Utterance(path, match[1], match[2], phn and os.path.join(parent, phn))
         )
     tested = {item.speaker for item in found.values() if item.split == "test"}
     if not set(TIMIT_CORE_TEST) <= tested:
         return list(found.values())
-    parts = {speaker: "test" for speaker in TIMIT_CORE_TEST}
-    parts.update({speaker: "valid" for speaker in TIMIT_DEVELOPMENT})
+    parts = dict.fromkeys(TIMIT_CORE_TEST, "test")
+    parts.update(dict.fromkeys(TIMIT_DEVELOPMENT, "valid"))
     return [
         dataclasses.replace(item, split=parts[item.speaker]) if item.split == "test" else item
         for item in found.values()
@@ -277,9 +292,7 @@ def _ljspeech(folder, paths):
     # Excerpts of the corpus list fewer sentences than they hold, or more.
     if not any(name in texts for name in names):
         return []
-    return [
-        Utterance(path, text=texts.get(name)) for path, name in zip(chosen, names, strict=True)
-    ]
+    return [Utterance(path, text=texts.get(name)) for path, name in zip(chosen, names, strict=True)]
 
 
 def _text(columns):

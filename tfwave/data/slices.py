@@ -83,9 +83,7 @@ def slice_table(lengths, config, seed, epoch, offset=None):
     if config.pad_end:
         counts = -(-left // config.hop)
     else:
-        counts = np.where(
-            left >= config.slice_len, 1 + (left - config.slice_len) // config.hop, 0
-        )
+        counts = np.where(left >= config.slice_len, 1 + (left - config.slice_len) // config.hop, 0)
     if config.first_slice:
         counts = np.minimum(counts, 1)
     numbers = np.repeat(np.arange(len(lengths)), counts)

@@ -121,8 +121,17 @@ class AudioStore:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def build_store(paths, labels, cache_dir, sample_rate=16000, channels=1, normalize=False,
-                strict=False, progress=True, root=None):
+def build_store(
+    paths,
+    labels,
+    cache_dir,
+    sample_rate=16000,
+    channels=1,
+    normalize=False,
+    strict=False,
+    progress=True,
+    root=None,
+):
     """Decode audio files into a store, or open the store that an earlier call made of them.
 
     Args:
@@ -155,7 +164,10 @@ def build_store(paths, labels, cache_dir, sample_rate=16000, channels=1, normali
     root = os.path.abspath(root if root is not None else _common_folder(paths))
     names = [os.path.relpath(os.path.abspath(path), root) for path in paths]
     options = {
-        "layout": _LAYOUT, "sample_rate": sample_rate, "channels": channels, "normalize": normalize
+        "layout": _LAYOUT,
+        "sample_rate": sample_rate,
+        "channels": channels,
+        "normalize": normalize,
     }
 
     def read(number):
@@ -168,8 +180,14 @@ def build_store(paths, labels, cache_dir, sample_rate=16000, channels=1, normali
     stamps = [_stamp(name, path) for name, path in zip(names, paths, strict=True)]
     key = [options, os.path.realpath(root), stamps]
     index, folder = _cached(
-        cache_dir, key, names, lambda: _in_order(read, len(names)), options, "decoding",
-        progress=progress, strict=strict,
+        cache_dir,
+        key,
+        names,
+        lambda: _in_order(read, len(names)),
+        options,
+        "decoding",
+        progress=progress,
+        strict=strict,
     )
     _report(index["bad"], len(paths), strict)
     if not index["names"]:
@@ -272,12 +290,21 @@ def _build(folder, names, source, options, description, progress, strict):
     building = tempfile.mkdtemp(prefix=f".{name}-", dir=parent)
     try:
         index = {
-            "sample_rate": options["sample_rate"], "channels": options["channels"],
+            "sample_rate": options["sample_rate"],
+            "channels": options["channels"],
             "normalize": options["normalize"],
-            "names": [], "lengths": [], "hashes": [], "kept": [], "bad": [],
+            "names": [],
+            "lengths": [],
+            "hashes": [],
+            "kept": [],
+            "bad": [],
         }
         bar = tqdm.tqdm(
-            source(), description, len(names), unit=" files", disable=not progress,
+            source(),
+            description,
+            len(names),
+            unit=" files",
+            disable=not progress,
             mininterval=0.5 if sys.stderr.isatty() else 15.0,
         )
         with open(os.path.join(building, "samples.f32"), "wb") as file, bar:

@@ -46,8 +46,12 @@ class WindowConfig:
     phoneme_frame: int = 0
 
     def __post_init__(self):
-        for field, least in (("slice_len", 1), ("context", 0), ("frame_padding", 0),
-                             ("phoneme_frame", 0)):  # fmt: skip
+        for field, least in (
+            ("slice_len", 1),
+            ("context", 0),
+            ("frame_padding", 0),
+            ("phoneme_frame", 0),
+        ):
             if getattr(self, field) < least:
                 raise ValueError(f"{field} must be at least {least}, not {getattr(self, field)}")
 
@@ -73,8 +77,9 @@ class Windows:
       lengths: int64 [files], samples that can be predicted.
     """
 
-    def __init__(self, utterances: Utterances, config: WindowConfig,
-                 features: Features | None = None):
+    def __init__(
+        self, utterances: Utterances, config: WindowConfig, features: Features | None = None
+    ):
         """Prepare the windows.
 
         Raises:

@@ -21,9 +21,7 @@ def leaky_relu(x: tf.Tensor, alpha: float = 0.2) -> tf.Tensor:
     @tf.custom_gradient
     def activation(x):
         def grad(dy):
-            return tf.raw_ops.LeakyReluGrad(
-                gradients=dy, features=tf.stop_gradient(x), alpha=alpha
-            )
+            return tf.raw_ops.LeakyReluGrad(gradients=dy, features=tf.stop_gradient(x), alpha=alpha)
 
         return tf.nn.leaky_relu(x, alpha), grad
 

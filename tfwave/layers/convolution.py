@@ -126,9 +126,7 @@ def _block_conv_input(y, kernel, left):
     @tf.custom_gradient
     def conv_input(y, kernel):
         def grad(dx):
-            return _block_conv(dx, kernel, left), _block_conv_kernel(
-                dx, y, kernel.shape[0], left
-            )
+            return _block_conv(dx, kernel, left), _block_conv_kernel(dx, y, kernel.shape[0], left)
 
         frames, (taps, channels, outputs) = y.shape[1], kernel.shape
         if frames <= _MATMUL_FRAMES:

@@ -33,18 +33,38 @@ class GatedBlock(keras.layers.Layer):
     """
 
     def __init__(
-        self, dilation, kernel_size, residual, gates, skips, local=0, speaker=0, bias=True,
-        conditioning_bias=False, residual_scale=1.0, dropout=0.0, padding="causal",
-        weight_norm=False, seed=0, name=None,
-    ):  # fmt: skip
+        self,
+        dilation,
+        kernel_size,
+        residual,
+        gates,
+        skips,
+        local=0,
+        speaker=0,
+        bias=True,
+        conditioning_bias=False,
+        residual_scale=1.0,
+        dropout=0.0,
+        padding="causal",
+        weight_norm=False,
+        seed=0,
+        name=None,
+    ):
         super().__init__(name=name)
         self.residual_scale = residual_scale
         self.dropout = dropout
         common = {"weight_norm": weight_norm, "name": name}
         self.dilated = convolution(
-            "dilated", gates, kernel_size, bias, seed, parts=2, dilation=dilation, padding=padding,
+            "dilated",
+            gates,
+            kernel_size,
+            bias,
+            seed,
+            parts=2,
+            dilation=dilation,
+            padding=padding,
             **common,
-        )  # fmt: skip
+        )
         self.out = convolution("out", residual, 1, bias, seed + 1, **common)
         self.skip = convolution("skip", skips, 1, bias, seed + 2, **common)
         self.local = self.speaker = None
@@ -57,9 +77,12 @@ class GatedBlock(keras.layers.Layer):
                 "speaker", gates, 1, conditioning_bias, seed + 4, parts=2, **common
             )
         self._inputs = [
-            (self.dilated, residual), (self.out, gates // 2), (self.skip, gates // 2),
-            (self.local, local), (self.speaker, speaker),
-        ]  # fmt: skip
+            (self.dilated, residual),
+            (self.out, gates // 2),
+            (self.skip, gates // 2),
+            (self.local, local),
+            (self.speaker, speaker),
+        ]
 
     def build(self, input_shape=None):
         for layer, channels in self._inputs:
@@ -67,9 +90,7 @@ class GatedBlock(keras.layers.Layer):
                 layer.build((None, None, channels))
         self.built = True
 
-    def call(
-        self, x, local=None, speaker=None, dropout_seed=None, padding=None, skip_frames=None
-    ):  # fmt: skip
+    def call(self, x, local=None, speaker=None, dropout_seed=None, padding=None, skip_frames=None):
         """Activations -> (those of the next block, what goes to the output).
 
         Args:
@@ -99,9 +120,17 @@ class GatedBlock(keras.layers.Layer):
 
 
 def convolution(
-    part, filters, size, bias, seed, weight_norm=False, parts=1, name=None, dilation=1,
+    part,
+    filters,
+    size,
+    bias,
+    seed,
+    weight_norm=False,
+    parts=1,
+    name=None,
+    dilation=1,
     padding="valid",
-):  # fmt: skip
+):
     """A convolution with the initial values of the public WaveNets; see `GatedBlock`.
 
     Args:
@@ -128,6 +157,12 @@ def convolution(
             return tf.concat(draws, axis=-1)
 
     return WeightNormConv1D(
-        filters, size, dilation, padding, bias, weight_norm, initializer,
+        filters,
+        size,
+        dilation,
+        padding,
+        bias,
+        weight_norm,
+        initializer,
         name=f"{name}_{part}" if name else part,
-    )  # fmt: skip
+    )

@@ -50,9 +50,11 @@ class NormalizedKernel:
             self.gain.assign(_norm(tf.convert_to_tensor(self.kernel)))
         if normalization == "spectral":
             self.direction = self.add_weight(
-                shape=(shape[self._outputs_axis],), trainable=False, name="direction",
+                shape=(shape[self._outputs_axis],),
+                trainable=False,
+                name="direction",
                 initializer=keras.initializers.RandomNormal(stddev=1.0, seed=0),
-            )  # fmt: skip
+            )
             self.power_iteration()
 
     def effective_kernel(self):

@@ -43,15 +43,21 @@ class LocalConditioningConfig:
         object.__setattr__(self, "scales", tuple(self.scales))
         for field, holds, wanted in (
             ("channels", self.channels >= 1, "1 or more"),
-            ("scales", bool(self.scales) and all(s >= 1 and s == int(s) for s in self.scales),
-             "whole numbers of 1 or more"),
+            (
+                "scales",
+                bool(self.scales) and all(s >= 1 and s == int(s) for s in self.scales),
+                "whole numbers of 1 or more",
+            ),
             ("form", self.form in _FORMS, f"one of {', '.join(_FORMS)}"),
             ("conv_in", not self.conv_in or self.form == "stretch", "false unless form is stretch"),
             ("frame_padding", self.frame_padding >= 0, "0 or more frames"),
-            ("frequency_kernel", self.frequency_kernel >= 1 and self.frequency_kernel % 2 == 1,
-             "1 or more and odd"),
+            (
+                "frequency_kernel",
+                self.frequency_kernel >= 1 and self.frequency_kernel % 2 == 1,
+                "1 or more and odd",
+            ),
             ("activation", self.activation in _ACTIVATIONS, f"one of {', '.join(_ACTIVATIONS)}"),
-        ):  # fmt: skip
+        ):
             if not holds:
                 raise ValueError(
                     f"LocalConditioningConfig.{field} is {getattr(self, field)!r}; it must be "
@@ -81,11 +87,18 @@ class LocalConditioner(keras.layers.Layer):
         self.conv_in = None
         if config.conv_in:
             self.conv_in = WeightNormConv1D(
-                config.channels, 2 * config.frame_padding + 1, use_bias=False,
-                kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"{name}_conv_in",
-            )  # fmt: skip
-        makers = {"stretch": _Stretch, "transposed_2d": _Transposed2D, "repeat": None,
-                  "transposed_1d": _Transposed1D}  # fmt: skip
+                config.channels,
+                2 * config.frame_padding + 1,
+                use_bias=False,
+                kernel_initializer=keras.initializers.GlorotUniform(seed),
+                name=f"{name}_conv_in",
+            )
+        makers = {
+            "stretch": _Stretch,
+            "transposed_2d": _Transposed2D,
+            "repeat": None,
+            "transposed_1d": _Transposed1D,
+        }
         maker = makers[config.form]
         self.upsamplings = [
             maker(config, scale, weight_norm, seed + 1 + i, f"{name}_{i}")
@@ -185,9 +198,12 @@ class _Transposed2D(_SharedKernel):
     def call(self, x):
         batch, frames, channels = tf.unstack(tf.shape(x))
         picture = tf.nn.conv2d_transpose(
-            x[..., tf.newaxis], self.effective_kernel(),
-            [batch, frames * self.scale, channels, 1], [self.scale, 1], "SAME",
-        )  # fmt: skip
+            x[..., tf.newaxis],
+            self.effective_kernel(),
+            [batch, frames * self.scale, channels, 1],
+            [self.scale, 1],
+            "SAME",
+        )
         return picture[..., 0] + self.bias
 
 
@@ -198,9 +214,13 @@ class _Transposed1D(keras.layers.Layer):
         super().__init__(name=name)
         self.scale = scale
         self.convolution = keras.layers.Conv1DTranspose(
-            config.channels, 2 * scale, strides=scale, padding="same",
-            kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"{name}_convolution",
-        )  # fmt: skip
+            config.channels,
+            2 * scale,
+            strides=scale,
+            padding="same",
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            name=f"{name}_convolution",
+        )
 
     def build(self, input_shape):
         self.convolution.build(input_shape)

@@ -32,9 +32,18 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, kernel_size=1, stride=1, dilation=1, groups=1, padding=0, reflect=False,
-        normalization="weight", seed=0, name=None,
-    ):  # fmt: skip
+        self,
+        filters,
+        kernel_size=1,
+        stride=1,
+        dilation=1,
+        groups=1,
+        padding=0,
+        reflect=False,
+        normalization="weight",
+        seed=0,
+        name=None,
+    ):
         super().__init__(name=name, autocast=False)
         self.filters, self.kernel_size = filters, kernel_size
         self.stride, self.dilation, self.groups = stride, dilation, groups
@@ -52,9 +61,8 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         fan_in = shape[0] * shape[1]
         self.add_kernel(shape, torch_uniform(fan_in, 2 * self.seed), self._normalization)
         self.bias = self.add_weight(
-            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1),
-            name="bias",
-        )  # fmt: skip
+            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1), name="bias"
+        )
         self.built = True
 
     def call(self, x):
@@ -101,9 +109,8 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
         fan_in = shape[0] * shape[1]
         self.add_kernel(shape, torch_uniform(fan_in, 2 * self.seed), self._normalization, 1)
         self.bias = self.add_weight(
-            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1),
-            name="bias",
-        )  # fmt: skip
+            shape=(self.filters,), initializer=torch_uniform(fan_in, 2 * self.seed + 1), name="bias"
+        )
         self.built = True
 
     def call(self, x):
@@ -112,9 +119,7 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
         # and frame b - 1 by the second: a convolution of width 2, faster than a transposed one.
         kernel = tf.cast(self.effective_kernel(), x.dtype)
         kernel = tf.reshape(kernel, [2, self.stride * self.filters, -1])
-        y = tf.nn.conv1d(
-            pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID"
-        )
+        y = tf.nn.conv1d(pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID")
         y = tf.reshape(y, [tf.shape(x)[0], -1, self.filters])
         frames = tf.shape(x)[1] * self.stride
         return tf.nn.bias_add(

@@ -42,9 +42,12 @@ def step_counter():
     All replicas count the same, so a checkpoint takes the first one's.
     """
     return tf.Variable(
-        0, dtype=tf.int64, trainable=False, name="step",
+        0,
+        dtype=tf.int64,
+        trainable=False,
+        name="step",
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )  # fmt: skip
+    )
 
 
 def find_layers(network, kind):

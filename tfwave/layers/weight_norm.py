@@ -26,9 +26,16 @@ class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, kernel_size=1, dilation=1, padding="valid", use_bias=True,
-        weight_norm=False, kernel_initializer="glorot_uniform", name=None,
-    ):  # fmt: skip
+        self,
+        filters,
+        kernel_size=1,
+        dilation=1,
+        padding="valid",
+        use_bias=True,
+        weight_norm=False,
+        kernel_initializer="glorot_uniform",
+        name=None,
+    ):
         super().__init__(name=name)
         _check(padding)
         self.filters = filters
@@ -58,9 +65,7 @@ class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
             return self.of_taps(x)
         x = _pad(x, self.kernel_size, self.dilation, padding or self.padding)
         kernel = self.effective_kernel()
-        return self._add_bias(
-            tf.nn.convolution(x, kernel, 1, "VALID", dilations=self.dilation)
-        )
+        return self._add_bias(tf.nn.convolution(x, kernel, 1, "VALID", dilations=self.dilation))
 
     def of_taps(self, taps):
         """Multiply taps [..., kernel_size * channels], oldest first; add the bias."""

@@ -113,9 +113,13 @@ def _groups(source, kind):
     for group in source.groups:
         for (clip,) in group.items:
             if kind == "digits" and clip.digit is None:
-                help_with_files = "" if source.table else (
-                    "; name files like seven_001.wav, or put "
-                    f"{sources.LABELS} with lines FILE,DIGIT into the folder"
+                help_with_files = (
+                    ""
+                    if source.table
+                    else (
+                        "; name files like seven_001.wav, or put "
+                        f"{sources.LABELS} with lines FILE,DIGIT into the folder"
+                    )
                 )
                 raise ValueError(f"{clip.origin}: nothing says which digit it is{help_with_files}")
     return source.groups
@@ -153,8 +157,12 @@ class _Maker:
         """Write all clips; returns the content of test.json."""
         for group in groups:
             for item in group.items:
-                self._add(folders.ITEM, [self._copy(clip) for clip in item], group.slug,
-                          truth=item[0].digit if self._kind == "digits" else None)  # fmt: skip
+                self._add(
+                    folders.ITEM,
+                    [self._copy(clip) for clip in item],
+                    group.slug,
+                    truth=item[0].digit if self._kind == "digits" else None,
+                )
         if self._kind == "digits":
             for clip in source.recordings[:_WARMUPS]:
                 if clip.digit is not None:
@@ -176,8 +184,9 @@ class _Maker:
             "pass_mark": self._options.pass_mark,
             "columns": columns,
             "pm_is": {key: source.table.pm_is.get(key, "") for key in columns.values()}
-            if source.table else {},
-        }  # fmt: skip
+            if source.table
+            else {},
+        }
 
     def _sizes(self, groups):
         """Return (items of a set, items that one listener rates)."""
@@ -191,8 +200,12 @@ class _Maker:
 
     def _add(self, role, clips, group="", truth=None, right=()):
         self._items[f"{role}{len(self._items):05d}"] = {
-            "role": role, "group": group, "clips": clips, "truth": truth, "right": list(right),
-        }  # fmt: skip
+            "role": role,
+            "group": group,
+            "clips": clips,
+            "truth": truth,
+            "right": list(right),
+        }
 
     def _add_checks(self):
         """Add the rows of tones; for pairs beside a clip that is rated."""
@@ -255,9 +268,7 @@ def _at_level(waveform, level, clip):
     peak = float(np.abs(scaled).max())
     if peak > _FULL_SCALE:
         most = math.floor(10 * (level - 20 * math.log10(peak))) / 10
-        raise ValueError(
-            f"--level={level:g} would clip {clip.origin}; it can be {most:g} at most"
-        )
+        raise ValueError(f"--level={level:g} would clip {clip.origin}; it can be {most:g} at most")
     return scaled
 
 

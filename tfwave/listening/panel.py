@@ -69,10 +69,11 @@ def read_panel(test):
         turn = given[rater].setdefault(place, (item, bool(swapped), {}))
         turn[2][question] = value
     return [
-        Panelist(rater, bool(headphones),
-                 tuple(_answers(test, path, read_steps(steps), given[rater])))
+        Panelist(
+            rater, bool(headphones), tuple(_answers(test, path, read_steps(steps), given[rater]))
+        )
         for rater, headphones, steps in raters
-    ]  # fmt: skip
+    ]
 
 
 def _answers(test, path, steps, turns):

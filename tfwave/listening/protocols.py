@@ -34,17 +34,30 @@ _ASKED = {
 
 # {what is measured: pattern of the key of the column for it}, in the forms that the tables have.
 _COLUMNS = {
-    "digits": ({"accuracy": "human_accuracy", "quality": "quality", "ease": "ease",
-                "diversity": "diversity"},),
+    "digits": (
+        {
+            "accuracy": "human_accuracy",
+            "quality": "quality",
+            "ease": "ease",
+            "diversity": "diversity",
+        },
+    ),
     "mos": ({"mos": "mos(_.+)?"},),
     "pairs": (
-        {"first_percent": ".+_first", "neither_percent": ".+_neither",
-         "second_percent": ".+_second"},
-        {"first_count": "better", "neither_count": "neutral", "second_count": "worse",
-         "score": "overall"},
+        {
+            "first_percent": ".+_first",
+            "neither_percent": ".+_neither",
+            "second_percent": ".+_second",
+        },
+        {
+            "first_count": "better",
+            "neither_count": "neutral",
+            "second_count": "worse",
+            "score": "overall",
+        },
         {"wins": "(.+_)?wins"},
     ),
-}  # fmt: skip
+}
 # The columns of a test that belongs to no table.
 OWN_COLUMNS = {
     "digits": {name: name for name in ("accuracy", "quality", "ease", "diversity")},
@@ -125,11 +138,17 @@ def set_questions(kind):
         return ()
     return (
         Question("quality", "How good was the sound quality?", _FIVE),
-        Question("ease", "How easy was it to understand the digits?",
-                 ("Very hard", "Hard", "Fair", "Easy", "Very easy")),
-        Question("diversity", "How diverse were the speakers?",
-                 ("One voice", "Little", "Some", "Much", "Very diverse")),
-    )  # fmt: skip
+        Question(
+            "ease",
+            "How easy was it to understand the digits?",
+            ("Very hard", "Hard", "Fair", "Easy", "Very easy"),
+        ),
+        Question(
+            "diversity",
+            "How diverse were the speakers?",
+            ("One voice", "Little", "Some", "Much", "Very diverse"),
+        ),
+    )
 
 
 def columns_for(kind, keys, language=""):

@@ -11,8 +11,13 @@ from tfwave.listening import sources, statistics
 from tfwave.listening.folder import CHECK, ITEM, WARMUP
 from tfwave.repro import ratings
 
-_NAMES = {"accuracy": "digits right", "quality": "quality", "ease": "ease",
-          "diversity": "diversity", "mos": "MOS"}  # fmt: skip
+_NAMES = {
+    "accuracy": "digits right",
+    "quality": "quality",
+    "ease": "ease",
+    "diversity": "diversity",
+    "mos": "MOS",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +45,17 @@ def screen(test, panel, any_headphones=False):
       `Screened`. Listeners who rated nothing are counted nowhere.
     """
     counted = []
-    left_out = {"failed the attention checks": 0, "stopped before a check": 0,
-                "wore no headphones": 0}  # fmt: skip
+    left_out = {
+        "failed the attention checks": 0,
+        "stopped before a check": 0,
+        "wore no headphones": 0,
+    }
     for person in panel:
-        checks = [_passes(test, answer) for answer in person.answers
-                  if answer.item is not None and answer.item.role in (CHECK, WARMUP)]  # fmt: skip
+        checks = [
+            _passes(test, answer)
+            for answer in person.answers
+            if answer.item is not None and answer.item.role in (CHECK, WARMUP)
+        ]
         if not any(answer.group for answer in person.answers):
             continue
         if checks and sum(checks) < test.pass_mark * len(checks):
@@ -174,8 +185,9 @@ def as_ratings(test, evaluated, interval="paper"):
     if "wins" in test.columns:
         for system, found in evaluated["wins"].items():
             cells.setdefault(system, {})[test.columns["wins"]] = {
-                "mean": found["wins"], "n": found["comparisons"],
-            }  # fmt: skip
+                "mean": found["wins"],
+                "n": found["comparisons"],
+            }
     return cells
 
 
@@ -220,8 +232,7 @@ def write_ratings(test, cells, path):
         present = ratings.read_ratings(path.parent, list(table.rows), table.columns.values())
     elif path.exists():
         present = files.read_json(path)
-    merged = {slug: {**present.get(slug, {}), **cells.get(slug, {})}
-              for slug in {*present, *cells}}  # fmt: skip
+    merged = {slug: {**present.get(slug, {}), **cells.get(slug, {})} for slug in {*present, *cells}}
     files.write_json(path, merged)
 
 
@@ -232,7 +243,8 @@ def as_text(test, evaluated, interval="paper"):
     yield f"{test.title}: {test.question.text}"
     left = ", ".join(f"{n} {reason}" for reason, n in listeners.items() if n)
     yield f"{counted} listener{'' if counted == 1 else 's'} counted" + (
-        f", left out: {left}" if left else "")  # fmt: skip
+        f", left out: {left}" if left else ""
+    )
     shown = "normal" if interval == "paper" else interval
     yield f"95 % interval: {statistics.FORMULAS[shown]}"
     yield ""

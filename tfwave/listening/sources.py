@@ -106,19 +106,24 @@ def read_table(folder):
     try:
         columns = {
             column["key"]: published.Column(**column)
-            for column in content["columns"] if column["judged_by"] == "listeners"
-        }  # fmt: skip
-        rows = {slug: (row["label"], row["status"] == "done")
-                for slug, row in content["rows"].items()}  # fmt: skip
+            for column in content["columns"]
+            if column["judged_by"] == "listeners"
+        }
+        rows = {
+            slug: (row["label"], row["status"] == "done") for slug, row in content["rows"].items()
+        }
         arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
     except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{path}: not the results of a table") from None
-        pm_is = {
+    pm_is = {
         column.key: table.pm_is
-        for paper in map(published.load_paper, published.names()) if paper.arxiv == arxiv
-        for table in paper.tables.values() if table.id in ids
-        for column in table.columns if column.key in columns
-    }  # fmt: skip
+        for paper in map(published.load_paper, published.names())
+        if paper.arxiv == arxiv
+        for table in paper.tables.values()
+        if table.id in ids
+        for column in table.columns
+        if column.key in columns
+    }
     return PaperTable(folder, title, rows, columns, pm_is)
 
 
@@ -245,8 +250,9 @@ def compared(groups):
             items = tuple(_same_names(first.items, second.items)) or tuple(
                 (a, b) for (a,), (b,) in zip(first.items, second.items, strict=False)
             )
-            pairs.append(Group(f"{first.slug}_vs_{second.slug}",
-                               f"{first.label} or {second.label}", items))  # fmt: skip
+            pairs.append(
+                Group(f"{first.slug}_vs_{second.slug}", f"{first.label} or {second.label}", items)
+            )
     return tuple(pairs)
 
 

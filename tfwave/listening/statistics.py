@@ -44,9 +44,13 @@ def describe(values, raters):
         )
         half["bootstrap"] = _bootstrap(values, raters, people)
     return {
-        "n": n, "raters": len(people), "mean": float(values.mean()), "sd": deviation,
-        "standard_error": error, "half": half,
-    }  # fmt: skip
+        "n": n,
+        "raters": len(people),
+        "mean": float(values.mean()),
+        "sd": deviation,
+        "standard_error": error,
+        "half": half,
+    }
 
 
 def _bootstrap(values, raters, people):
@@ -77,8 +81,13 @@ def compare(scores):
     """
     scores = np.asarray(scores, float)
     first, second = int((scores > 0).sum()), int((scores < 0).sum())
-    found = {"first": first, "neither": len(scores) - first - second, "second": second,
-             "p_sign": None, "p_wilcoxon": None}  # fmt: skip
+    found = {
+        "first": first,
+        "neither": len(scores) - first - second,
+        "second": second,
+        "p_sign": None,
+        "p_wilcoxon": None,
+    }
     if first + second:
         found["p_sign"] = float(stats.binomtest(first, first + second).pvalue)
         found["p_wilcoxon"] = float(

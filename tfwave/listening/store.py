@@ -168,8 +168,9 @@ class Store:
         with self._transaction():
             past = self._db.execute(
                 "SELECT place, item, swapped, answered_at FROM turns WHERE rater = ? "
-                "ORDER BY place", (rater.id,)
-            ).fetchall()  # fmt: skip
+                "ORDER BY place",
+                (rater.id,),
+            ).fetchall()
             if past and past[-1][3] is None:
                 place, item, swapped, _ = past[-1]
                 return self._turn(rater, place, item, swapped)
@@ -181,9 +182,9 @@ class Store:
                 heard = [(rater.steps[at], name) for at, name, _, _ in past if name]
                 item, swapped = order.choose(self._test, step, heard, self._used())
             self._db.execute(
-                "INSERT INTO turns (rater, place, item, swapped, opened_at) "
-                "VALUES (?, ?, ?, ?, ?)", (rater.id, place, item, int(swapped), time.time())
-            )  # fmt: skip
+                "INSERT INTO turns (rater, place, item, swapped, opened_at) VALUES (?, ?, ?, ?, ?)",
+                (rater.id, place, item, int(swapped), time.time()),
+            )
             return self._turn(rater, place, item, swapped)
 
     def _turn(self, rater, place, item, swapped):
@@ -215,8 +216,7 @@ class Store:
         """
         with self._transaction():
             turn = self._db.execute(
-                "SELECT id, answered_at FROM turns WHERE rater = ? AND place = ?",
-                (rater.id, place),
+                "SELECT id, answered_at FROM turns WHERE rater = ? AND place = ?", (rater.id, place)
             ).fetchone()
             if turn is None:
                 raise ValueError("that page was not reached yet")
@@ -226,8 +226,9 @@ class Store:
                 "INSERT INTO answers VALUES (?, ?, ?)",
                 [(turn[0], question, value) for question, value in values.items()],
             )
-            self._db.execute("UPDATE turns SET answered_at = ? WHERE id = ?",
-                             (time.time(), turn[0]))  # fmt: skip
+            self._db.execute(
+                "UPDATE turns SET answered_at = ? WHERE id = ?", (time.time(), turn[0])
+            )
         return True
 
 

@@ -127,24 +127,30 @@ class _Page:
             clips=list(zip(names, sides, strict=False)),
             place=turn.place,
             steps=len(rater.steps),
-            part=f"Set {turn.step.set + 1} of {sets}" if self._test.set_size and (
-                turn.step.role != order.WARMUP) else "",
+            part=f"Set {turn.step.set + 1} of {sets}"
+            if self._test.set_size and (turn.step.role != order.WARMUP)
+            else "",
             warmup=turn.step.role == order.WARMUP,
             notice=notice or flask.session.pop("notice", ""),
-        ), code  # fmt: skip
+        ), code
 
     def _introduction(self, notice="", code=200):
-        clip = secrets.choice([
-            clip for clip in self._test.sound_check if clip != flask.session.get("sound")
-        ])  # fmt: skip
+        clip = secrets.choice(
+            [clip for clip in self._test.sound_check if clip != flask.session.get("sound")]
+        )
         flask.session["sound"] = clip
         test = self._test
         steps = order.steps(test)
         return flask.render_template(
-            "start.html", test=test, clip=clip, notice=notice, steps=len(steps),
+            "start.html",
+            test=test,
+            clip=clip,
+            notice=notice,
+            steps=len(steps),
             sets=len([step for step in steps if step.role == order.QUESTIONS]),
-            minutes=_minutes(test, steps), tones=sorted(test.sound_check.values()),
-        ), code  # fmt: skip
+            minutes=_minutes(test, steps),
+            tones=sorted(test.sound_check.values()),
+        ), code
 
     def start(self):
         """Begin the test when the sound check is passed."""
@@ -179,8 +185,9 @@ class _Page:
         if rater.steps[place].role == order.QUESTIONS:
             questions = self._test.set_questions
         try:
-            values = {question.key: question.check(form.get(question.key))
-                      for question in questions}  # fmt: skip
+            values = {
+                question.key: question.check(form.get(question.key)) for question in questions
+            }
             kept = self._store.answer(rater, place, values)
         except ValueError as error:
             flask.abort(400, _capital(error))
@@ -210,8 +217,9 @@ def _capital(error):
 
 def _minutes(test, steps):
     """Estimate how long a listener needs."""
-    clips = [sum(test.clips[clip]["seconds"] for clip in item.clips)
-             for item in test.having(order.ITEM)]  # fmt: skip
+    clips = [
+        sum(test.clips[clip]["seconds"] for clip in item.clips) for item in test.having(order.ITEM)
+    ]
     each = 1.3 * sum(clips) / len(clips) + _ANSWER_SECONDS
     return max(1, math.ceil(each * len(steps) / 60))
 
@@ -239,10 +247,16 @@ def serve(test, host="127.0.0.1", port=8765, requests_per_minute=600, say=print)
     app = create_app(test, store, host, requests_per_minute)
     try:
         server = waitress.create_server(
-            app, host=host, port=port, threads=_THREADS, ident=None, channel_timeout=60,
+            app,
+            host=host,
+            port=port,
+            threads=_THREADS,
+            ident=None,
+            channel_timeout=60,
             max_request_body_size=2 * guard.MOST_FORM_BYTES,
-            max_request_header_size=guard.MOST_HEADER_BYTES, clear_untrusted_proxy_headers=True,
-        )  # fmt: skip
+            max_request_header_size=guard.MOST_HEADER_BYTES,
+            clear_untrusted_proxy_headers=True,
+        )
     except OSError as error:
         raise ValueError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); "

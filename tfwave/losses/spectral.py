@@ -27,9 +27,7 @@ class StftLoss(typing.NamedTuple):
     log_magnitude: tf.Tensor
 
 
-def multi_resolution_stft_loss(
-    predicted, target, resolutions=RESOLUTIONS, least_power=LEAST_POWER
-):
+def multi_resolution_stft_loss(predicted, target, resolutions=RESOLUTIONS, least_power=LEAST_POWER):
     """Compare waveforms by their magnitude spectra.
 
     Args:

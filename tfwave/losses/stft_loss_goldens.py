@@ -39,14 +39,16 @@ def check_stft_loss(golden):
         "log_stft_magnitude_per_resolution": [loss.log_magnitude for loss in each],
     }
     results = [
-        compare(name, value, expected[name],
-                _MAGNITUDE_TOLERANCE if name.startswith("magnitude") else _TOLERANCE)
+        compare(
+            name,
+            value,
+            expected[name],
+            _MAGNITUDE_TOLERANCE if name.startswith("magnitude") else _TOLERANCE,
+        )
         for name, value in found.items()
-    ]  # fmt: skip
+    ]
     name = "grad_of_sum_wrt_predicted"
     largest = np.abs(expected[name]).max()
     gradient = tape.gradient(total, predicted)
-    results.append(
-        compare(name, gradient / largest, expected[name] / largest, _GRADIENT_TOLERANCE)
-    )
+    results.append(compare(name, gradient / largest, expected[name] / largest, _GRADIENT_TOLERANCE))
     return results

@@ -199,8 +199,9 @@ def stoi(reference, test, sample_rate, hop_length=256):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
-            return float(package.stoi(one.astype(np.float64), other.astype(np.float64),
-                                      _SPEECH_RATE))  # fmt: skip
+            return float(
+                package.stoi(one.astype(np.float64), other.astype(np.float64), _SPEECH_RATE)
+            )
         except RuntimeWarning:
             return float("nan")
 

@@ -57,9 +57,5 @@ def check_common_fields(config, upsampling: tuple):
         check(config, field, getattr(config, field) >= 1, "1 or more")
     check(config, "phase_shuffle", 0 <= config.phase_shuffle < 8, "0 to 7 frames")
     check(config, "dropout", 0.0 <= config.dropout < 1.0, "0 or more and below 1")
-    for field, names in (
-        ("upsample", upsampling),
-        ("loss", LOSSES),
-        ("precision", _PRECISIONS),
-    ):
+    for field, names in (("upsample", upsampling), ("loss", LOSSES), ("precision", _PRECISIONS)):
         check(config, field, getattr(config, field) in names, f"one of {', '.join(names)}")

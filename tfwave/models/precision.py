@@ -15,9 +15,7 @@ class Pass:
 
     def __init__(self, function, specs):
         def traced(kind):
-            return tf.function(
-                lambda *tensors: function(*tensors, kind), specs, autograph=False
-            )
+            return tf.function(lambda *tensors: function(*tensors, kind), specs, autograph=False)
 
         self._traced = {name: traced(kind) for name, kind in _TYPES.items()}
 

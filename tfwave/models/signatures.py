@@ -148,9 +148,7 @@ def guarded(value, *conditions):
 
 def with_free_shape(value, shape=None, name=None):
     """The same tensor, of whose shape only `shape` is known when the graph is made."""
-    return tf.raw_ops.PlaceholderWithDefault(
-        input=value, shape=tf.TensorShape(shape), name=name
-    )
+    return tf.raw_ops.PlaceholderWithDefault(input=value, shape=tf.TensorShape(shape), name=name)
 
 
 # What several systems take and give.
@@ -164,27 +162,42 @@ def seed_input(of="draws"):
 def count_input(most):
     """How many clips are wanted, up to `most`."""
     return Input(
-        "count", "int32", (), f"Number of clips, 1 to {most}.", 1,
+        "count",
+        "int32",
+        (),
+        f"Number of clips, 1 to {most}.",
+        1,
         ((lambda count: (count >= 1) & (count <= most), f"must be 1 to {most}"),),
-    )  # fmt: skip
+    )
 
 
 def samples_input(example):
     """How many samples are wanted of each clip."""
     return Input(
-        "samples", "int32", (),
-        f"Samples of each clip, from 1; of all clips together at most {MOST_SAMPLES}.", example,
-        ((lambda samples: (samples >= 1) & (samples <= MOST_SAMPLES),
-          f"must be 1 to {MOST_SAMPLES}"),),
-    )  # fmt: skip
+        "samples",
+        "int32",
+        (),
+        f"Samples of each clip, from 1; of all clips together at most {MOST_SAMPLES}.",
+        example,
+        (
+            (
+                lambda samples: (samples >= 1) & (samples <= MOST_SAMPLES),
+                f"must be 1 to {MOST_SAMPLES}",
+            ),
+        ),
+    )
 
 
 def temperature_input():
     """How far draws keep to the likely."""
     return Input(
-        "temperature", "float32", (), "Above 0; 1 is as trained, below 1 keeps to the likely.", 1.0,
+        "temperature",
+        "float32",
+        (),
+        "Above 0; 1 is as trained, below 1 keeps to the likely.",
+        1.0,
         ((lambda temperature: temperature > 0, "must be above 0"),),
-    )  # fmt: skip
+    )
 
 
 def latents_input(size, slice_len):
@@ -192,10 +205,13 @@ def latents_input(size, slice_len):
     most = max(1, MOST_SAMPLES // slice_len)
     example = np.random.default_rng(0).uniform(-1.0, 1.0, [1, size]).astype(np.float32)
     return Input(
-        "latents", "float32", (None, size),
-        f"1 to {most} latents, each drawn uniformly from [-1, 1] in training.", example,
+        "latents",
+        "float32",
+        (None, size),
+        f"1 to {most} latents, each drawn uniformly from [-1, 1] in training.",
+        example,
         ((lambda latents: tf.shape(latents)[0] <= most, f"must be at most {most}"),),
-    )  # fmt: skip
+    )
 
 
 def features_input(name, channels, hop_length, meaning, example, least=1, most_clips=None):
@@ -208,24 +224,38 @@ def features_input(name, channels, hop_length, meaning, example, least=1, most_c
       least: frames that are needed.
       most_clips: how many clips there may be, or None.
     """
-    checks = [(lambda x: tf.shape(x)[1] >= least, f"must have at least {least} frames"),
-              _length_check(hop_length, "frames"), *_clips_check(most_clips)]  # fmt: skip
+    checks = [
+        (lambda x: tf.shape(x)[1] >= least, f"must have at least {least} frames"),
+        _length_check(hop_length, "frames"),
+        *_clips_check(most_clips),
+    ]
     return Input(
-        name, "float32", (None, None, channels),
+        name,
+        "float32",
+        (None, None, channels),
         f"{meaning}; {least} or more frames, of all clips at most {MOST_SAMPLES // hop_length}"
-        f"{_clips_words(most_clips)}.", example, tuple(checks),
-    )  # fmt: skip
+        f"{_clips_words(most_clips)}.",
+        example,
+        tuple(checks),
+    )
 
 
 def waveform_input(name, meaning, example, least=1, channels=1, most_clips=None):
     """Recordings [clips, time, channels]; see `features_input`."""
-    checks = [(lambda x: tf.shape(x)[1] >= least, f"must have at least {least} samples"),
-              _length_check(1, "samples"), *_clips_check(most_clips)]  # fmt: skip
+    checks = [
+        (lambda x: tf.shape(x)[1] >= least, f"must have at least {least} samples"),
+        _length_check(1, "samples"),
+        *_clips_check(most_clips),
+    ]
     return Input(
-        name, "float32", (None, None, channels),
+        name,
+        "float32",
+        (None, None, channels),
         f"{meaning} in [-1, 1]; {least} or more samples, of all clips at most {MOST_SAMPLES}"
-        f"{_clips_words(most_clips)}.", example, tuple(checks),
-    )  # fmt: skip
+        f"{_clips_words(most_clips)}.",
+        example,
+        tuple(checks),
+    )
 
 
 def _length_check(size, what):
@@ -285,9 +315,10 @@ def with_wav(signatures, sample_rate):
     wav = tf.function(files, input_signature=[i.spec() for i in interface.inputs], autograph=False)
     meaning = f"A wav file for each clip, 16 bits, {sample_rate} Hz."
     wav.interface = Interface(
-        f"`{name}`, its clips as wav files.", interface.inputs,
+        f"`{name}`, its clips as wav files.",
+        interface.inputs,
         (Output("wav_bytes", "string", (None,), meaning),),
-    )  # fmt: skip
+    )
     return {**signatures, "wav": wav}
 
 
@@ -312,11 +343,15 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
         return made[:, : tf.shape(waveform)[1]]
 
     spoken = features_input(
-        "mel", mel.n_mels, mel.hop_length,
+        "mel",
+        mel.n_mels,
+        mel.hop_length,
         f"Mel spectrograms of the model's own front end, {mel.n_mels} bands, a frame every "
-        f"{mel.hop_length} samples", mel_spectrogram(recording[:, :, 0], mel).numpy(), least,
+        f"{mel.hop_length} samples",
+        mel_spectrogram(recording[:, :, 0], mel).numpy(),
+        least,
         most_clips,
-    )  # fmt: skip
+    )
     heard = waveform_input(
         "waveform", f"Recordings of {mel.sample_rate} Hz", recording, samples, 1, most_clips
     )
@@ -324,10 +359,12 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
     signatures = {
         "vocode": signature(vocode, "Speak mel spectrograms.", [spoken, *how], made),
         "copy_synthesis": signature(
-            copy, "Take the mel spectrograms of recordings and speak them; not longer than these.",
-            [heard, *how], made,
+            copy,
+            "Take the mel spectrograms of recordings and speak them; not longer than these.",
+            [heard, *how],
+            made,
         ),
-    }  # fmt: skip
+    }
     return with_wav(signatures, mel.sample_rate)
 
 
@@ -357,7 +394,9 @@ def by_blocks(samples, size, state, make):
         return number + 1, state, made.write(number, tf.ensure_shape(block, [size, None]))
 
     *_, made = tf.while_loop(
-        lambda number, *_: number < count, body, (tf.constant(0), state, made),
+        lambda number, *_: number < count,
+        body,
+        (tf.constant(0), state, made),
         parallel_iterations=1,
-    )  # fmt: skip
+    )
     return tf.transpose(made.concat())[:, :samples]

@@ -116,9 +116,16 @@ class LikelihoodBench(abc.ABC):
                 clips.append((name, name, self.recorded(row, clip).numpy()))
         counts = f"{scores[self.column]['n']:,} samples" if scores else ""
         speech_table.save_row(
-            results, row, self.row_settings(row), self.preset.sample_rate, scores, counts, facts,
-            seconds, clips,
-        )  # fmt: skip
+            results,
+            row,
+            self.row_settings(row),
+            self.preset.sample_rate,
+            scores,
+            counts,
+            facts,
+            seconds,
+            clips,
+        )
 
     def held_out(self, model, row, split, batches=None):
         """Mean likelihood of the slices of a split.
@@ -165,9 +172,17 @@ class LikelihoodBench(abc.ABC):
             "corpus": self.corpus.splits["train"].store.fingerprint,
         }
         return speech_table.train_row(
-            row, results, preset, self.options, self._strategy, make, batches, score,
-            Score(f"held_out_{self.column}", lower_is_better=True), facts,
-        )  # fmt: skip
+            row,
+            results,
+            preset,
+            self.options,
+            self._strategy,
+            make,
+            batches,
+            score,
+            Score(f"held_out_{self.column}", lower_is_better=True),
+            facts,
+        )
 
     def _beginnings(self, row):
         """The first seconds of held-out recordings: [(name, batch of one row, samples)]."""

@@ -47,14 +47,23 @@ class PairBench:
     def _save(self, row, systems, results):
         """Write the result of a pair, from the results of its two systems."""
         clips = [
-            (clip["label"], f"{system['label']}: {clip['label']}",
-             read_clip(results.row_dir(system["slug"]) / clip["file"]))
+            (
+                clip["label"],
+                f"{system['label']}: {clip['label']}",
+                read_clip(results.row_dir(system["slug"]) / clip["file"]),
+            )
             for pair in zip(*(system["clips"] for system in systems), strict=True)
             for system, clip in zip(systems, pair, strict=True)
-        ]  # fmt: skip
+        ]
         measured = [system["scores"][self._bench.column] for system in systems]
         speech_table.save_row(
-            results, row, self.row_settings(row), systems[0]["sample_rate"],
-            dict(zip(self._columns, measured, strict=True)), systems[0]["counts"],
-            {f"{s['label']}, {k}": v for s in systems for k, v in s["facts"].items()}, {}, clips,
-        )  # fmt: skip
+            results,
+            row,
+            self.row_settings(row),
+            systems[0]["sample_rate"],
+            dict(zip(self._columns, measured, strict=True)),
+            systems[0]["counts"],
+            {f"{s['label']}, {k}": v for s in systems for k, v in s["facts"].items()},
+            {},
+            clips,
+        )

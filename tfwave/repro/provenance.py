@@ -13,9 +13,16 @@ import tfwave
 # Without them some measures have no value; recorded, so that `installed_since` can tell.
 MEASURING = ("pyworld", "pesq", "pystoi")
 _PACKAGES = (
-    "tensorflow", "keras", "numpy", "scipy", "soundfile", "soxr", "espeakng-loader", "matplotlib",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "espeakng-loader",
+    "matplotlib",
     *MEASURING,
-)  # fmt: skip
+)
 _MISSING = "not installed"
 
 
@@ -56,8 +63,11 @@ def git_revision():
     def git(*arguments):
         return subprocess.run(
             ["git", "-C", str(here.parent), *arguments],
-            capture_output=True, check=True, text=True, timeout=20,
-        ).stdout.strip()  # fmt: skip
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=20,
+        ).stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", here.name)

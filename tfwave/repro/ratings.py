@@ -40,7 +40,7 @@ def read_ratings(out_dir, rows, columns):
     known = {column.key: column for column in columns}
     content = files.read_json(path)
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: must be an object of rows, for example {{\"wavegan\": {{}}}}")
+        raise ValueError(f'{path}: must be an object of rows, for example {{"wavegan": {{}}}}')
     for slug, cells in content.items():
         if slug not in rows:
             raise ValueError(f"{path}: there is no row {slug!r}; the rows are {', '.join(rows)}")
@@ -70,8 +70,7 @@ def _check(where, rating, column):
             raise ValueError(f"{where}: {name} must be finite, got {value!r}")
     if not column.low <= rating["mean"] <= column.high:
         raise ValueError(
-            f"{where}: mean must lie between {column.low} and {column.high}, "
-            f"got {rating['mean']}"
+            f"{where}: mean must lie between {column.low} and {column.high}, got {rating['mean']}"
         )
     if (rating.get("pm") or 0) < 0:
         raise ValueError(f"{where}: pm must not be negative, got {rating['pm']}")

@@ -252,8 +252,10 @@ def _check_same_scores(slug, mine, theirs, source):
     for name in sorted({*mine["scores"], *theirs["scores"]}):
         here = mine["scores"].get(name, {}).get("mean")
         there = theirs["scores"].get(name, {}).get("mean")
-        same = here == there if None in (here, there) else math.isclose(
-            here, there, rel_tol=_SAME_SCORE, abs_tol=1e-6
+        same = (
+            here == there
+            if None in (here, there)
+            else math.isclose(here, there, rel_tol=_SAME_SCORE, abs_tol=1e-6)
         )
         if not same:
             raise ConfigurationError(

@@ -7,9 +7,9 @@ import numpy as np
 
 from tfwave import files
 from tfwave.repro import published
-from tfwave.repro.report import report
 from tfwave.repro import results as runner
 from tfwave.repro.plan import Plan, counted
+from tfwave.repro.report import report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +59,12 @@ def reproduce(table, preset, out_dir, threads, say=print):
       ValueError: the folder holds another configuration.
       OSError: a file cannot be written.
     """
-    settings = {"table": table.name, "protocol": table.protocol, "threads": threads,
-                "preset": dataclasses.asdict(preset)}  # fmt: skip
+    settings = {
+        "table": table.name,
+        "protocol": table.protocol,
+        "threads": threads,
+        "preset": dataclasses.asdict(preset),
+    }
     results = runner.open_results(out_dir, settings)
     measured = [row for row in table.rows if row.slug not in table.status]
     plan = Plan({row.slug: (row.label, 1) for row in measured}, say)
@@ -70,8 +74,15 @@ def reproduce(table, preset, out_dir, threads, say=print):
             continue
         plan.start(row.slug)
         scores, facts, counts = table.measure(row, preset)
-        result = {"label": row.label, "trained": False, "scores": scores, "clips": [],
-                  "counts": counts, "facts": facts, "seconds": {}}  # fmt: skip
+        result = {
+            "label": row.label,
+            "trained": False,
+            "scores": scores,
+            "clips": [],
+            "counts": counts,
+            "facts": facts,
+            "seconds": {},
+        }
         results.save(row.slug, {"row": row.slug}, result)
         plan.finish(row.slug)
         _write(table, preset, threads, results)

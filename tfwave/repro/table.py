@@ -10,12 +10,10 @@ import tensorflow as tf
 from tfwave import files
 from tfwave.audio.files import write_wav
 from tfwave.audio.world import MissingPackage
-from tfwave.repro import provenance
-from tfwave.repro import published
-from tfwave.repro import ratings
-from tfwave.repro.report import report
+from tfwave.repro import provenance, published, ratings
 from tfwave.repro import results as runner
 from tfwave.repro.plan import Plan
+from tfwave.repro.report import report
 from tfwave.training import checkpoints
 from tfwave.training.config import PROFILED, TrainingConfig
 from tfwave.training.loop import train
@@ -166,9 +164,15 @@ def write_report(table, results, status=None):
         slugs = [row.slug for row in table.rows]
         rated = ratings.read_ratings(results.path, slugs, human.columns)
     made = report.build(
-        paper, _headline(table, results.settings), paper.tables[table.measured], judged, table.rows,
-        results, rated, table.status if status is None else status,
-    )  # fmt: skip
+        paper,
+        _headline(table, results.settings),
+        paper.tables[table.measured],
+        judged,
+        table.rows,
+        results,
+        rated,
+        table.status if status is None else status,
+    )
     report.write(made, results)
     return made
 
@@ -180,8 +184,12 @@ def _headline(table, settings):
     preset = settings["preset"]["name"]
     return report.Headline(
         title=f"{table.title}: {preset} preset, {name}",
-        facts=(("Preset", preset), ("Corpus", name), ("Recordings", recordings),
-               ("Seed", str(settings["seed"]))),
+        facts=(
+            ("Preset", preset),
+            ("Corpus", name),
+            ("Recordings", recordings),
+            ("Seed", str(settings["seed"])),
+        ),
         warnings=(
             "The corpus is not the paper's; it is " + texts["corpus"],
             *table.warning(settings["preset"]),
@@ -192,7 +200,7 @@ def _headline(table, settings):
         about_scores=f"Under each name: {table.counts}.",
         about_clips="They follow the beginnings of held-out recordings, which stand above. "
         f"Spectrograms reach to {corpus['sample_rate'] / 2000:g} kHz, 80 dB.",
-    )  # fmt: skip
+    )
 
 
 def train_row(row, results, preset, options, strategy, make, batches, score_fn, score, facts):
@@ -244,9 +252,12 @@ def train_row(row, results, preset, options, strategy, make, batches, score_fn, 
         score_fn=score_fn,
         score=score,
         hparams={
-            "row": row.slug, **facts["model"], "steps": preset.steps,
-            "batch_size": preset.batch_size, "seed": options.seed,
-        },  # fmt: skip
+            "row": row.slug,
+            **facts["model"],
+            "steps": preset.steps,
+            "batch_size": preset.batch_size,
+            "seed": options.seed,
+        },
     )
     files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
     model = make()

@@ -103,8 +103,15 @@ class GrpcClient:
       ValueError: an argument is not as above, or the packages are not installed.
     """
 
-    def __init__(self, address, model, version=None, timeout=TIMEOUT, wait=WAIT,
-                 max_message_bytes=MAX_MESSAGE_BYTES):  # fmt: skip
+    def __init__(
+        self,
+        address,
+        model,
+        version=None,
+        timeout=TIMEOUT,
+        wait=WAIT,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+    ):
         check_limits(timeout, wait, max_message_bytes)
         if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+", address):
             raise ValueError(f'the address of the server must be "host:port", not {address!r}')
@@ -149,8 +156,7 @@ class GrpcClient:
         found = module.SignatureDefMap()
         reply.metadata["signature_def"].Unpack(found)
         return protocol.Metadata(
-            reply.model_spec.version.value,
-            protocol.signatures_from_messages(found.signature_def),
+            reply.model_spec.version.value, protocol.signatures_from_messages(found.signature_def)
         )
 
     def predict(self, signature, inputs):
@@ -224,8 +230,10 @@ def unavailable(where, text, reached=True):
         sentence = f"{where} has no room for the request ({text})"
         return ServingError(code, sentence, repeatable=True)
     return ServingError(
-        code, f"{where} went away before it had answered; the request is not repeated, since it "
-        f"may be what ended the server ({text})")  # fmt: skip
+        code,
+        f"{where} went away before it had answered; the request is not repeated, since it "
+        f"may be what ended the server ({text})",
+    )
 
 
 def no_answer(where, timeout):
@@ -236,8 +244,7 @@ def no_answer(where, timeout):
 def request_too_large(text, limit):
     """The ServingError of a request beyond the client's limit."""
     return ServingError(
-        "RESOURCE_EXHAUSTED",
-        f"the request is larger than max_message_bytes = {limit} ({text})",
+        "RESOURCE_EXHAUSTED", f"the request is larger than max_message_bytes = {limit} ({text})"
     )
 
 

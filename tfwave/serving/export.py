@@ -138,8 +138,11 @@ def write_server_files(folder):
     """
     folder = pathlib.Path(os.path.abspath(folder))
     with _failing_as(folder):
-        models = {path.name: newest for path in sorted(folder.iterdir())
-                  if path.is_dir() and (newest := _newest(path))}  # fmt: skip
+        models = {
+            path.name: newest
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and (newest := _newest(path))
+        }
         entries = "".join(
             f'  config {{\n    name: "{name}"\n    base_path: "{_MOUNT}/{name}"\n'
             '    model_platform: "tensorflow"\n  }\n'

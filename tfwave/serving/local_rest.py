@@ -193,10 +193,13 @@ def read_request(model, body):
     except (ValueError, RecursionError) as error:
         text = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise Refusal("INVALID_ARGUMENT", f"JSON error: {protocol.plain(text)}") from None
-    model.check(name, {
-        key: (known[key].dtype, array.shape) if key in known else ("", ())
-        for key, array in arrays.items()
-    })  # fmt: skip
+    model.check(
+        name,
+        {
+            key: (known[key].dtype, array.shape) if key in known else ("", ())
+            for key, array in arrays.items()
+        },
+    )
     return name, arrays, by_row
 
 
@@ -238,7 +241,7 @@ def reply(outputs, by_row):
         sentence = "the outputs have no common rows; ask by 'inputs' instead"
         raise Refusal("INVALID_ARGUMENT", sentence)
     columns = {name: _value(name, array) for name, array in outputs.items()}
-    rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if len(columns) == 1:
         rows = next(iter(columns.values()))
     return {"predictions": rows}

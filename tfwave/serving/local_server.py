@@ -59,9 +59,10 @@ class LocalServer:
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(self._guarded(method))
             for name, method in (
-                ("Predict", self._predict), ("GetModelMetadata", self._get_model_metadata)
+                ("Predict", self._predict),
+                ("GetModelMetadata", self._get_model_metadata),
             )
-        }  # fmt: skip
+        }
         handler = grpc.method_handlers_generic_handler(
             "tensorflow.serving.PredictionService", handlers
         )

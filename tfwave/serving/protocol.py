@@ -13,26 +13,57 @@ import numpy as np
 
 # Number and name of every status of gRPC; TensorFlow's own errors have the same numbers.
 CODES = (
-    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
-    "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-)  # fmt: skip
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
 # The status of HTTP in which TensorFlow Serving's REST API puts each; 500 for all others.
 HTTP_STATUS = {
-    "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404, "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400,
-    "ABORTED": 409, "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
     "UNAUTHENTICATED": 401,
-}  # fmt: skip
+}
 DEFAULT_SIGNATURE = "serving_default"
 MEBIBYTE = 2**20
 
 _DTYPES = {
-    "DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_INT8": "int8",
-    "DT_INT16": "int16", "DT_INT32": "int32", "DT_INT64": "int64", "DT_UINT8": "uint8",
-    "DT_UINT16": "uint16", "DT_UINT32": "uint32", "DT_UINT64": "uint64", "DT_BOOL": "bool",
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    "DT_HALF": "float16",
+    "DT_INT8": "int8",
+    "DT_INT16": "int16",
+    "DT_INT32": "int32",
+    "DT_INT64": "int64",
+    "DT_UINT8": "uint8",
+    "DT_UINT16": "uint16",
+    "DT_UINT32": "uint32",
+    "DT_UINT64": "uint64",
+    "DT_BOOL": "bool",
     "DT_STRING": "string",
-}  # fmt: skip
+}
 _LONGEST_TEXT = 600
 # What TensorFlow puts in front of the words of an error in a graph.
 _TRACEBACK = (
@@ -106,7 +137,7 @@ class Tensor:
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            wanted is None or size == wanted for size, wanted in zip(shape, self.shape)
+            wanted is None or size == wanted for size, wanted in zip(shape, self.shape, strict=True)
         )
 
 
@@ -132,8 +163,7 @@ def shape_text(shape):
 
 
 def signatures_from_messages(definitions):
-    """{name: Signature} of a map {name: SignatureDef}; what TensorFlow adds for itself is left out.
-    """
+    """Return {name: Signature} of a map {name: SignatureDef}, without what TensorFlow adds."""
     from tensorflow.core.framework import types_pb2
 
     def tensor(info):
@@ -142,11 +172,15 @@ def signatures_from_messages(definitions):
         return _tensor(dtype, sizes)
 
     return {
-        name: Signature(*({k: tensor(v) for k, v in part.items()}
-                          for part in (definition.inputs, definition.outputs)))
+        name: Signature(
+            *(
+                {k: tensor(v) for k, v in part.items()}
+                for part in (definition.inputs, definition.outputs)
+            )
+        )
         for name, definition in sorted(definitions.items())
         if not name.startswith("__")
-    }  # fmt: skip
+    }
 
 
 def signatures_from_json(definitions):
@@ -162,11 +196,15 @@ def signatures_from_json(definitions):
         return _tensor(info["dtype"], None if shape.get("unknown_rank") else sizes)
 
     return {
-        name: Signature(*({k: tensor(v) for k, v in definition.get(part, {}).items()}
-                          for part in ("inputs", "outputs")))
+        name: Signature(
+            *(
+                {k: tensor(v) for k, v in definition.get(part, {}).items()}
+                for part in ("inputs", "outputs")
+            )
+        )
         for name, definition in sorted(definitions.items())
         if not name.startswith("__")
-    }  # fmt: skip
+    }
 
 
 def _tensor(dtype, sizes):

@@ -30,8 +30,15 @@ class RestClient:
       ValueError: an argument is not as above.
     """
 
-    def __init__(self, address, model, version=None, timeout=client.TIMEOUT, wait=client.WAIT,
-                 max_message_bytes=client.MAX_MESSAGE_BYTES):  # fmt: skip
+    def __init__(
+        self,
+        address,
+        model,
+        version=None,
+        timeout=client.TIMEOUT,
+        wait=client.WAIT,
+        max_message_bytes=client.MAX_MESSAGE_BYTES,
+    ):
         client.check_limits(timeout, wait, max_message_bytes)
         self.address, self.model, self.version = address.rstrip("/"), model, version
         self.timeout, self.wait, self.max_message_bytes = timeout, wait, max_message_bytes
@@ -95,8 +102,10 @@ class RestClient:
 
     def _nonsense(self):
         return client.ServingError(
-            "INTERNAL", f"{self.address} answered what no server of TensorFlow Serving's REST API "
-            "would; is it one?")  # fmt: skip
+            "INTERNAL",
+            f"{self.address} answered what no server of TensorFlow Serving's REST API "
+            "would; is it one?",
+        )
 
     def _ask(self, method, url, body=None):
         """The JSON of a reply with the status 200."""
@@ -125,9 +134,14 @@ class RestClient:
         content = bytearray()
         try:
             with self._session.request(
-                method, url, data=body, headers={"Content-Type": "application/json"},
-                timeout=self.timeout, stream=True, allow_redirects=False,
-            ) as reply:  # fmt: skip
+                method,
+                url,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=self.timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as reply:
                 for chunk in reply.iter_content(_CHUNK):
                     content += chunk
                     if len(content) > self.max_message_bytes:

@@ -210,9 +210,10 @@ def newest_version(folder):
       ValueError: there is no version in it.
     """
     versions = [
-        path for path in pathlib.Path(folder).iterdir()
+        path
+        for path in pathlib.Path(folder).iterdir()
         if path.name.isascii() and path.name.isdigit() and (path / "saved_model.pb").is_file()
-    ]  # fmt: skip
+    ]
     if not versions:
         raise ValueError(f"{folder}: there is no version in it (NUMBER/saved_model.pb)")
     return max(versions, key=lambda path: int(path.name))

@@ -12,17 +12,21 @@ from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.training.checkpoints import restore
 from tfwave.training.directory import read_description
 
 _SYSTEMS = (
-    (WaveGANConfig, WaveGAN), (SpecGANConfig, SpecGAN), (WaveNetConfig, WaveNet),
-    (MelGANConfig, MelGAN), (WaveRNNConfig, WaveRNN), (FatchordConfig, FatchordWaveRNN),
+    (WaveGANConfig, WaveGAN),
+    (SpecGANConfig, SpecGAN),
+    (WaveNetConfig, WaveNet),
+    (MelGANConfig, MelGAN),
+    (WaveRNNConfig, WaveRNN),
+    (FatchordConfig, FatchordWaveRNN),
     (WaveGlowConfig, WaveGlow),
-)  # fmt: skip
+)
 
 
 def find_training(directory):

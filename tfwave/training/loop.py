@@ -195,9 +195,7 @@ class _Run:
     def result(self):
         """Summarise the run."""
         best = self._best or {"step": None, "score": None}
-        return TrainingResult(
-            self._model, self._step, best["step"], best["score"], self._seconds
-        )
+        return TrainingResult(self._model, self._step, best["step"], best["score"], self._seconds)
 
     def close(self):
         """Close the logs."""
@@ -247,8 +245,12 @@ class _Run:
 
     def _is_due_at(self, step):
         config = self._config
-        rhythms = (config.log_every, config.media_every, config.score_every,
-                   config.checkpoint_every)
+        rhythms = (
+            config.log_every,
+            config.media_every,
+            config.score_every,
+            config.checkpoint_every,
+        )
         return step in (1, config.steps) or any(n and step % n == 0 for n in rhythms)
 
     def _after_step(self, clips, save):

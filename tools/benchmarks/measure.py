@@ -57,8 +57,11 @@ def find_torch(python: str | None) -> str | None:
         return python or sys.executable
     if python:
         raise ValueError(f"--torch_python: {python} cannot import torch")
-    print("PyTorch is not installed here: no figures of it (--torch_python names a Python that has "
-          "it)", file=sys.stderr)  # fmt: skip
+    print(
+        "PyTorch is not installed here: no figures of it (--torch_python names a Python that has "
+        "it)",
+        file=sys.stderr,
+    )
     return None
 
 

@@ -13,6 +13,7 @@ def generator(model):
     Returns:
       Function of float32 [batch, frames, n_mels] that returns [batch, 256 * frames, 1].
     """
+
     def copied(layer, transposed=False):
         if transposed:
             copy = keras.layers.Conv1DTranspose(
@@ -34,10 +35,15 @@ def generator(model):
     ours = model.generator
     first, last = copied(ours.first), copied(ours.last)
     stages = [
-        (copied(upsampling, True),
-         [[copied(part) for part in (block.dilated, block.out, block.shortcut)] for block in stack])
+        (
+            copied(upsampling, True),
+            [
+                [copied(part) for part in (block.dilated, block.out, block.shortcut)]
+                for block in stack
+            ],
+        )
         for upsampling, stack in zip(ours.upsampling, ours.stacks, strict=True)
-    ]  # fmt: skip
+    ]
 
     def run(x):
         x = first(x)

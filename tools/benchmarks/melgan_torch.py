@@ -18,10 +18,12 @@ class Residual(nn.Module):
     def __init__(self, channels, dilation, norm):
         super().__init__()
         self.body = nn.Sequential(
-            nn.LeakyReLU(_SLOPE), nn.ReflectionPad1d(dilation),
+            nn.LeakyReLU(_SLOPE),
+            nn.ReflectionPad1d(dilation),
             norm(nn.Conv1d(channels, channels, 3, dilation=dilation)),
-            nn.LeakyReLU(_SLOPE), norm(nn.Conv1d(channels, channels, 1)),
-        )  # fmt: skip
+            nn.LeakyReLU(_SLOPE),
+            norm(nn.Conv1d(channels, channels, 1)),
+        )
         self.shortcut = norm(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x):
@@ -99,15 +101,18 @@ def training(channels, batch_size):
     def run():
         fake = network(mel)
         of_real, of_fake = critics(real), critics(fake.detach())
-        loss = sum((1 - r[-1]).relu().mean() + (1 + f[-1]).relu().mean()
-                   for r, f in zip(of_real, of_fake, strict=True))  # fmt: skip
+        loss = sum(
+            (1 - r[-1]).relu().mean() + (1 + f[-1]).relu().mean()
+            for r, f in zip(of_real, of_fake, strict=True)
+        )
         optimizers[1].zero_grad()
         loss.backward()
         optimizers[1].step()
         matching, of_fake = 0.0, critics(fake)
         for r, f in zip(of_real, of_fake, strict=True):
-            matching += sum((a - b.detach()).abs().mean()
-                            for a, b in zip(f[:-1], r[:-1], strict=True))  # fmt: skip
+            matching += sum(
+                (a - b.detach()).abs().mean() for a, b in zip(f[:-1], r[:-1], strict=True)
+            )
         loss = 10.0 * 4 / 5 / 3 * matching - sum(maps[-1].mean() for maps in of_fake)
         optimizers[0].zero_grad()
         loss.backward()

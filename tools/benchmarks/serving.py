@@ -50,16 +50,17 @@ def _export(runs, model, model_dim):
     side.close()
     files = [path for path in (model / "1").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 2**20
-    return {"export": measure.summary(seconds, "s"),
-            "SavedModel": measure.summary([size], "MiB")}  # fmt: skip
+    return {"export": measure.summary(seconds, "s"), "SavedModel": measure.summary([size], "MiB")}
 
 
 def _signature(runs, model, model_dim):
     """The SavedModel's signature against the model that it was made from."""
     found = {}
     for clips in (1, 16):
-        sides = {PYTHON: measure.Side(prepare_python, model_dim, clips),
-                 "SavedModel": measure.Side(prepare_signature, str(model), clips)}  # fmt: skip
+        sides = {
+            PYTHON: measure.Side(prepare_python, model_dim, clips),
+            "SavedModel": measure.Side(prepare_signature, str(model), clips),
+        }
         name = f"generation, batch {clips}"
         found |= measure.compare(name, sides, (PYTHON,), runs, ("clips/s", CLIPS))
     return found

@@ -31,9 +31,14 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
         name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
     )
     return found | training.figures(
-        f"{model_dim} channels, ", prepare_training, prepare_torch_training, model_dim,
-        batch_sizes, runs, torch_python,
-    )  # fmt: skip
+        f"{model_dim} channels, ",
+        prepare_training,
+        prepare_torch_training,
+        model_dim,
+        batch_sizes,
+        runs,
+        torch_python,
+    )
 
 
 def prepare_generation(model_dim, precision):

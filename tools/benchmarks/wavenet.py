@@ -45,9 +45,11 @@ def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limi
         return WaveNetConfig()
     dilations = [min(STACK[i % len(STACK)], dilation_limit) for i in range(layers)]
     return WaveNetConfig(
-        dilations=tuple(dilations), residual_channels=model_dim, gate_channels=2 * model_dim,
+        dilations=tuple(dilations),
+        residual_channels=model_dim,
+        gate_channels=2 * model_dim,
         skip_channels=4 * model_dim,
-    )  # fmt: skip
+    )
 
 
 def _generation(runs, variant, clips, model_dim):
@@ -122,8 +124,8 @@ def _training(runs, model_dim):
 
 def prepare_generation(config, clips, precision):
     """One block of samples, as a stream makes them."""
-    from tfwave.models.wavenet.wavenet import WaveNet
     from tfwave.models.wavenet.generation import stream
+    from tfwave.models.wavenet.wavenet import WaveNet
 
     network = WaveNet(config).averaged
     pieces = stream(network, 10**9, clips=clips, precision=precision)

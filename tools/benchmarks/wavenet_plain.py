@@ -22,11 +22,15 @@ def training_step(config):
     )(one_hot)
     skips = []
     for dilation in config.dilations:
+
         def gate(activation, x=x, dilation=dilation):
             return keras.layers.Conv1D(
-                config.gate_channels // 2, config.kernel_size, dilation_rate=dilation,
-                padding="causal", activation=activation,
-            )(x)  # fmt: skip
+                config.gate_channels // 2,
+                config.kernel_size,
+                dilation_rate=dilation,
+                padding="causal",
+                activation=activation,
+            )(x)
 
         z = keras.layers.Multiply()([gate("tanh"), gate("sigmoid")])
         x = keras.layers.Add()([x, keras.layers.Conv1D(config.residual_channels, 1)(z)])

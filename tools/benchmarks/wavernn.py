@@ -32,21 +32,32 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
                 label = f"tfwave, 95 % pruned in {block}" + ", outputs too" * outputs
                 sides[label] = measure.Side(prepare_dual_softmax, model_dim, clips, block, outputs)
         sides[PLAIN] = measure.Side(prepare_plain_dual_softmax, model_dim, clips)
-        found.update(_generation(
-            "dual softmax", "dual_softmax", model_dim, sides, clips, 24000, runs, torch_python
-        ))  # fmt: skip
+        found.update(
+            _generation(
+                "dual softmax", "dual_softmax", model_dim, sides, clips, 24000, runs, torch_python
+            )
+        )
     for clips in batch_sizes:
         units = _of(512, model_dim)
-        sides = {"tfwave": measure.Side(prepare_mel_conditioned, units, clips),
-                 PLAIN: measure.Side(prepare_plain_mel_conditioned, units, clips)}  # fmt: skip
-        found.update(_generation(
-            "mel-conditioned", "mel_conditioned", units, sides, clips, 22050, runs, torch_python
-        ))  # fmt: skip
-    found.update(measure.compare(
-        f"subscale, {SUBSCALE_SAMPLES} samples",
-        {"tfwave": measure.Side(prepare_subscale, model_dim)},
-        (), min(runs, SUBSCALE_RUNS), ("samples/s", SUBSCALE_SAMPLES), SUBSCALE_SAMPLES / 24000,
-    ))  # fmt: skip
+        sides = {
+            "tfwave": measure.Side(prepare_mel_conditioned, units, clips),
+            PLAIN: measure.Side(prepare_plain_mel_conditioned, units, clips),
+        }
+        found.update(
+            _generation(
+                "mel-conditioned", "mel_conditioned", units, sides, clips, 22050, runs, torch_python
+            )
+        )
+    found.update(
+        measure.compare(
+            f"subscale, {SUBSCALE_SAMPLES} samples",
+            {"tfwave": measure.Side(prepare_subscale, model_dim)},
+            (),
+            min(runs, SUBSCALE_RUNS),
+            ("samples/s", SUBSCALE_SAMPLES),
+            SUBSCALE_SAMPLES / 24000,
+        )
+    )
     for kind in ("dual softmax", "mel-conditioned"):
         name = f"{kind}, step, batch {TRAINING_CLIPS}"
         sides = {"tfwave": measure.Side(prepare_training, kind, model_dim)}
@@ -59,9 +70,13 @@ def _generation(kind, of_torch, units, sides, clips, sample_rate, runs, torch_py
         sides[TORCH] = measure.Side(prepare_torch, of_torch, units, clips, python=torch_python)
     made = clips * SAMPLES
     return measure.compare(
-        f"{kind}, clips: {clips}", sides, (PLAIN, TORCH), runs, ("samples/s", made),
+        f"{kind}, clips: {clips}",
+        sides,
+        (PLAIN, TORCH),
+        runs,
+        ("samples/s", made),
         made / sample_rate,
-    )  # fmt: skip
+    )
 
 
 def _of(published, model_dim):
@@ -146,9 +161,10 @@ def prepare_subscale(model_dim):
     from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
 
     config = SubscaleConfig(
-        units=_of(1024, model_dim) // 2 * 2, conv_channels=_of(384, model_dim),
+        units=_of(1024, model_dim) // 2 * 2,
+        conv_channels=_of(384, model_dim),
         residual_channels=_of(768, model_dim),
-    )  # fmt: skip
+    )
     model = SubscaleWaveRNN(config)
     return lambda: model.generate(SUBSCALE_SAMPLES).numpy()
 

@@ -1,6 +1,7 @@
 """WaveRNN and the public model of that name in PyTorch, sample by sample: baselines.
 
-Written from arXiv:1802.08435 section 2 and from the formulas in `tfwave.models.fatchord_wavernn.fatchord_wavernn`.
+Written from arXiv:1802.08435 section 2 and from the formulas in the docstring of
+`tfwave.models.fatchord_wavernn.fatchord_wavernn`.
 """
 
 import torch
@@ -14,8 +15,9 @@ def dual_softmax(units, clips, samples):
     half = units // 2
     recurrent = nn.Linear(units, 3 * units, bias=False)
     inputs = [nn.Linear(count, 3 * half) for count in (2, 3)]
-    heads = [nn.Sequential(nn.Linear(half, half), nn.ReLU(), nn.Linear(half, _BINS))
-             for _ in range(2)]  # fmt: skip
+    heads = [
+        nn.Sequential(nn.Linear(half, half), nn.ReLU(), nn.Linear(half, _BINS)) for _ in range(2)
+    ]
 
     def update(h, products, terms):
         (p_u, p_r, p_e), (a_u, a_r, a_e) = products.chunk(3, 1), terms.chunk(3, 1)

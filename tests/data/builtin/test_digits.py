@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin.digits import VARIANTS, Utterance, klatt_digits, plan, render, spoken_digits
+from tfwave.data.builtin.digits import (
+    VARIANTS,
+    Utterance,
+    klatt_digits,
+    plan,
+    render,
+    spoken_digits,
+)
 
 SIZES = {"train": 60, "valid": 20, "test": 20}
 
@@ -86,8 +93,15 @@ def test_second_call_speaks_nothing(corpus, cache, monkeypatch):
 def test_parameters_are_heard():
     base = Utterance("seven", "en-us", "m1")
     changes = [
-        {}, {"text": "two"}, {"accent": "en-gb-scotland"}, {"variant": "f1"}, {"pitch": 80},
-        {"pitch_range": 5}, {"rate": 250}, {"gain": 0.5}, {"pause": 0.2},
+        {},
+        {"text": "two"},
+        {"accent": "en-gb-scotland"},
+        {"variant": "f1"},
+        {"pitch": 80},
+        {"pitch_range": 5},
+        {"rate": 250},
+        {"gain": 0.5},
+        {"pause": 0.2},
     ]
     plans = [Utterance(**{**base.__dict__, **change}) for change in changes]
     clips = list(render(plans))
@@ -115,12 +129,15 @@ def test_klatt_voices_are_others(cache):
     assert all(name.split("_")[-1] in VARIANTS["klatt"] for name in store.names)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda cache: spoken_digits(cache, seed=-1), "seed"),
-    (lambda cache: spoken_digits(cache, sizes={"train": 0}), "sizes"),
-    (lambda cache: spoken_digits(cache, sizes={"dev": 3}), "sizes"),
-    (lambda cache: klatt_digits(cache, 0), "count"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda cache: spoken_digits(cache, seed=-1), "seed"),
+        (lambda cache: spoken_digits(cache, sizes={"train": 0}), "sizes"),
+        (lambda cache: spoken_digits(cache, sizes={"dev": 3}), "sizes"),
+        (lambda cache: klatt_digits(cache, 0), "count"),
+    ],
+)
 def test_illegal_values_are_named(cache, call, message):
     with pytest.raises(ValueError, match=message):
         call(cache)
@@ -136,8 +153,11 @@ def test_workers_need_neither_tensorflow_nor_a_home(tmp_path, root):
         "print(len(store), 'tensorflow' in sys.modules, 'keras' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "cache"], capture_output=True, text=True,
-        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(root)}, cwd=tmp_path,
+        [sys.executable, "-c", code, tmp_path / "cache"],
+        capture_output=True,
+        text=True,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(root)},
+        cwd=tmp_path,
     )
     assert done.stdout == "4 False False\n", done.stderr
     assert not os.listdir(home)

@@ -7,9 +7,16 @@ import sys
 import numpy as np
 import pytest
 
-from tfwave.data.builtin import sentences
 from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin.sentences import PHONEMES, TRAIN_VOICES, VOICES, plan, read_sentences, split_of
+from tfwave.data.builtin import sentences
+from tfwave.data.builtin.sentences import (
+    PHONEMES,
+    TRAIN_VOICES,
+    VOICES,
+    plan,
+    read_sentences,
+    split_of,
+)
 
 SIZES = {"train": 24, "valid": 6, "test": 6}
 
@@ -116,10 +123,16 @@ def test_another_rate_scales_the_labels(corpus, cache):
     assert np.abs(2 * eight.segments[0][:, :2] - sixteen.segments[0][:, :2]).max() <= 2
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"seed": -1}, "seed"), ({"sizes": {"train": 1}}, "sizes"), ({"speakers": 0}, "speakers"),
-    ({"speakers": 21}, "speakers"), ({"sample_rate": 100}, "sample_rate"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"seed": -1}, "seed"),
+        ({"sizes": {"train": 1}}, "sizes"),
+        ({"speakers": 0}, "speakers"),
+        ({"speakers": 21}, "speakers"),
+        ({"sample_rate": 100}, "sample_rate"),
+    ],
+)
 def test_illegal_values_are_named(cache, options, message):
     with pytest.raises(ValueError, match=message):
         read_sentences(cache, **options)
@@ -132,7 +145,10 @@ def test_workers_do_not_import_tensorflow(tmp_path, root):
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, cwd=tmp_path,
+        [sys.executable, "-c", code, tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert done.stdout == "False False\n", done.stderr

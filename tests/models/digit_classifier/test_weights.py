@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import (
     TF1CheckpointError,
     load_authors_classifier,
     read_tf1_checkpoint,
 )
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 
 PREFIX = "best_acc-103005"
 

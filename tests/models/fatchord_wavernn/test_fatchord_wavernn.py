@@ -14,12 +14,25 @@ from tfwave.audio.mel import FATCHORD, MelConfig
 from tfwave.layers.tracking import trained_variables
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models.fatchord_wavernn import generation
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN, labels_of
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import (
+    FatchordConfig,
+    FatchordWaveRNN,
+    labels_of,
+)
 from tfwave.models.fatchord_wavernn.networks import FatchordNetwork, TorchBatchNorm
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
-TINY = dict(mel=MEL, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=2,
-            aux_channels=8, mixtures=3, bits=4)  # fmt: skip
+TINY = dict(
+    mel=MEL,
+    upsampling=(2, 3),
+    units=8,
+    dense_units=6,
+    resnet_channels=4,
+    resnet_blocks=2,
+    aux_channels=8,
+    mixtures=3,
+    bits=4,
+)
 OUTPUTS = ("logistic_mixture", "categorical")
 
 

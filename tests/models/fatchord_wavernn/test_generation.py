@@ -9,12 +9,25 @@ from hypothesis import given, settings
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
 from tfwave.models.fatchord_wavernn import generation
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import (
+    FatchordConfig,
+    FatchordWaveRNN,
+    labels_of,
+)
 from tfwave.models.wavenet import outputs as wavenet_outputs
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN, labels_of
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
-TINY = dict(mel=MEL, upsampling=(2, 3), units=8, dense_units=6, resnet_channels=4, resnet_blocks=1,
-            aux_channels=8, mixtures=3, bits=4)  # fmt: skip
+TINY = dict(
+    mel=MEL,
+    upsampling=(2, 3),
+    units=8,
+    dense_units=6,
+    resnet_channels=4,
+    resnet_blocks=1,
+    aux_channels=8,
+    mixtures=3,
+    bits=4,
+)
 OUTPUTS = ("logistic_mixture", "categorical")
 BLOCK = 40
 FOLDS = {"batched": True, "target": 30, "overlap": 10}
@@ -49,8 +62,9 @@ def test_samples_are_drawn_from_what_teacher_forcing_says(model):
     assert made.shape == (2, 21 * 6) and np.abs(made).max() <= 1.0
     inputs = tf.pad(made[:, :-1], [[0, 0], [1, 0]])  # from 0, not from the level of silence
     params = network.outputs_of(inputs, rows[..., :5], rows[..., 5:])
-    blocks = [wavenet_outputs.draws(config, tf.constant(4), tf.constant(n), 2, BLOCK)
-              for n in range(4)]  # fmt: skip
+    blocks = [
+        wavenet_outputs.draws(config, tf.constant(4), tf.constant(n), 2, BLOCK) for n in range(4)
+    ]
     draws = [tf.concat(arrays, axis=0) for arrays in zip(*blocks, strict=True)]
     found = [
         generation.draw(config, params[:, t], [each[t] for each in draws])

@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from tfwave.models.fatchord_wavernn.goldens import check_fatchord
 from tfwave.goldens import read_golden
+from tfwave.models.fatchord_wavernn.goldens import check_fatchord
 
 
 @pytest.fixture(scope="module", params=["fatchord_raw", "fatchord_mol"])

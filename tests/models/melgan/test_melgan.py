@@ -14,9 +14,16 @@ from tfwave.models.melgan.networks import Generator, MultiScaleDiscriminator, av
 
 MEL = dataclasses.replace(MELGAN, n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SMALL = MelGANConfig(
-    mel=MEL, ratios=(4, 4), channels=2, discriminator_channels=4, discriminator_layers=2,
-    discriminator_max_channels=64, segment_len=512, batch_size=2, learning_rate=1e-3,
-)  # fmt: skip
+    mel=MEL,
+    ratios=(4, 4),
+    channels=2,
+    discriminator_channels=4,
+    discriminator_layers=2,
+    discriminator_max_channels=64,
+    segment_len=512,
+    batch_size=2,
+    learning_rate=1e-3,
+)
 
 
 def _clips(samples=512, batch=2, seed=0):
@@ -170,9 +177,7 @@ def test_folding_changes_nothing_but_the_norms():
     model.train_step({"waveform": _clips()})
     plain = folded(model)
     features = model.features(_clips(seed=5))
-    np.testing.assert_allclose(
-        plain.generate(features), model.generate(features), atol=2e-6
-    )
+    np.testing.assert_allclose(plain.generate(features), model.generate(features), atol=2e-6)
     assert plain.count_params() < model.count_params()
 
 
@@ -220,17 +225,22 @@ def test_wrong_features_are_refused(features, sentence):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"ratios": (8, 8)}, "ratios"), ({"ratios": (3, 2)}, "ratios"),
-        ({"segment_len": 100}, "segment_len"), ({"adversarial_from": 3}, "adversarial_from"),
+        ({"ratios": (8, 8)}, "ratios"),
+        ({"ratios": (3, 2)}, "ratios"),
+        ({"segment_len": 100}, "segment_len"),
+        ({"adversarial_from": 3}, "adversarial_from"),
         ({"stft_loss": 1.0, "segment_len": 1024}, "segment_len"),
-        ({"stft_least_power": 0.0}, "stft_least_power"), ({"stft_resolutions": ()}, "resolutions"),
+        ({"stft_least_power": 0.0}, "stft_least_power"),
+        ({"stft_resolutions": ()}, "resolutions"),
         ({"stft_resolutions": [[64, 16, 65]]}, "stft_resolutions"),
         ({"stft_resolutions": [[64, 16]]}, "stft_resolutions"),
         ({"normalization": "batch"}, "normalization"),
-        ({"channels": 0}, "channels"), ({"learning_rate": 0}, "learning_rate"),
-        ({"mel": MelConfig()}, "ratios"), ({"sample_l1": -1}, "sample_l1"),
+        ({"channels": 0}, "channels"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"mel": MelConfig()}, "ratios"),
+        ({"sample_l1": -1}, "sample_l1"),
     ],
-)  # fmt: skip
+)
 def test_illegal_configurations_name_the_field(changes, field):
     with pytest.raises(ValueError, match=field):
         dataclasses.replace(SMALL, **changes)

@@ -81,8 +81,13 @@ def test_a_step_moves_every_trained_array_and_stays_finite(config):
     before = _weights(model)
     metrics = tf.function(model.train_step, autograph=False)(_reals(config))
     assert set(metrics) - {"gradient_penalty"} == {
-        "D_loss", "G_loss", "D_grad_norm", "G_grad_norm", "x_rms", "G_z_rms",
-    }  # fmt: skip
+        "D_loss",
+        "G_loss",
+        "D_grad_norm",
+        "G_grad_norm",
+        "x_rms",
+        "G_z_rms",
+    }
     assert ("gradient_penalty" in metrics) == (config.loss == "wgan-gp")
     assert all(np.isfinite(float(v)) for v in metrics.values())
     after = _weights(model)
@@ -275,8 +280,11 @@ def test_exported_model_answers_in_a_process_without_tfwave(config, tmp_path):
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True, cwd=tmp_path, text=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        cwd=tmp_path,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_allclose(
         np.load(tmp_path / "waveform.npy"), model.generate(latents), atol=1e-5

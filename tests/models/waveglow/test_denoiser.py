@@ -49,10 +49,12 @@ def test_the_bias_is_the_first_frame_of_what_silence_makes():
 
 @pytest.mark.parametrize(
     ("waveform", "strength", "sentence"),
-    [(np.zeros([1, 32, 1]), 0.1, "more than 32 samples, not 32"),
-     (np.zeros([1, 99, 1]), -0.1, "strength must be a number from 0, not -0.1"),
-     (np.zeros([1, 99, 1]), np.nan, "strength must be a number from 0, not nan")],
-)  # fmt: skip
+    [
+        (np.zeros([1, 32, 1]), 0.1, "more than 32 samples, not 32"),
+        (np.zeros([1, 99, 1]), -0.1, "strength must be a number from 0, not -0.1"),
+        (np.zeros([1, 99, 1]), np.nan, "strength must be a number from 0, not nan"),
+    ],
+)
 def test_wrong_arguments_of_the_denoiser(waveform, strength, sentence):
     with pytest.raises(ValueError, match=sentence):
         denoiser.denoise(tf.constant(waveform, tf.float32), tf.ones([33]), strength)

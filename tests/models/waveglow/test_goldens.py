@@ -26,10 +26,16 @@ def test_both_directions_pass_and_a_change_of_any_kind_fails(goldens):
     assert not _failed(results)
     assert [name.removeprefix("out/") for name, _, _ in results] == list(golden.outputs)
     changes = {
-        "upsampled_mel": 1e-3, "z": 1e-3, "log_s/flow07": 1e-3, "log_det_W/flow03": 1e-3,
-        "loss/sigma1": 1e-4, "grad_loss/upsample/bias": 1e-4, "W_inverse/flow11": 1e-4,
-        "infer_audio": 1e-3, "infer_audio_sigma0": 1e-3,
-    }  # fmt: skip
+        "upsampled_mel": 1e-3,
+        "z": 1e-3,
+        "log_s/flow07": 1e-3,
+        "log_det_W/flow03": 1e-3,
+        "loss/sigma1": 1e-4,
+        "grad_loss/upsample/bias": 1e-4,
+        "W_inverse/flow11": 1e-4,
+        "infer_audio": 1e-3,
+        "infer_audio_sigma0": 1e-3,
+    }
     failed = _failed(compare_waveglow(_changed(golden, changes), found))
     assert set(failed) == {f"out/{name}" for name in changes}
     unknown = dataclasses.replace(golden, outputs=golden.outputs | {"unknown": np.zeros(3)})

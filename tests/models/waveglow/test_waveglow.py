@@ -13,15 +13,22 @@ from tfwave.audio.mel import TACOTRON2
 from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers, trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss, folded
 from tfwave.models.waveglow.coupling import CouplingNetwork, InvertibleMix
 from tfwave.models.waveglow.networks import WaveGlowNetwork
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss, folded
 
 MEL = dataclasses.replace(TACOTRON2, n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SMALL = WaveGlowConfig(
-    mel=MEL, flows=3, early_every=2, channels=8, layers=2, upsampling_kernel=64, segment_len=256,
-    batch_size=2, learning_rate=1e-3,
-)  # fmt: skip
+    mel=MEL,
+    flows=3,
+    early_every=2,
+    channels=8,
+    layers=2,
+    upsampling_kernel=64,
+    segment_len=256,
+    batch_size=2,
+    learning_rate=1e-3,
+)
 TINY = dataclasses.replace(SMALL, group=4, flows=2, early_every=1, channels=4)
 
 
@@ -58,8 +65,7 @@ def stirred():
 
 
 @pytest.mark.parametrize(
-    ("channels", "whole", "plain"),
-    [(256, 87_879_272, 87_731_816), (512, 268_294_760, 267_999_848)],
+    ("channels", "whole", "plain"), [(256, 87_879_272, 87_731_816), (512, 268_294_760, 267_999_848)]
 )
 def test_published_sizes(channels, whole, plain):
     config = WaveGlowConfig(channels=channels)
@@ -110,8 +116,9 @@ def _plainly(network, x, conditioning):
         span = (kernel.shape[0] - 1) * layer.dilation
         padded = np.pad(x, [(0, 0), (span // 2, span // 2), (0, 0)])
         time = x.shape[1]
-        taps = [padded[:, i * layer.dilation : i * layer.dilation + time] for i in
-                range(len(kernel))]  # fmt: skip
+        taps = [
+            padded[:, i * layer.dilation : i * layer.dilation + time] for i in range(len(kernel))
+        ]
         return sum(tap @ k for tap, k in zip(taps, kernel, strict=True)) + np.asarray(layer.bias)
 
     n = network.channels
@@ -146,9 +153,13 @@ def test_regrouped_arithmetic_is_that_of_the_layers(kernel_size, time):
 
 @settings(max_examples=6)
 @given(
-    flows=st.integers(1, 3), early_every=st.integers(1, 3), groups=st.integers(8, 40),
-    rest=st.integers(0, 7), kernel_size=st.sampled_from([1, 3]), seed=st.integers(0, 99),
-)  # fmt: skip
+    flows=st.integers(1, 3),
+    early_every=st.integers(1, 3),
+    groups=st.integers(8, 40),
+    rest=st.integers(0, 7),
+    kernel_size=st.sampled_from([1, 3]),
+    seed=st.integers(0, 99),
+)
 def test_the_inverse_brings_waveforms_back(flows, early_every, groups, rest, kernel_size, seed):
     config = dataclasses.replace(
         SMALL, flows=flows, early_every=early_every, kernel_size=kernel_size
@@ -375,14 +386,21 @@ def test_wrong_arguments_are_refused(how, sentence):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"flows": 0}, "flows"), ({"group": 7}, "group"), ({"early_size": 1}, "early_size"),
-        ({"early_size": 4, "early_every": 1}, "early_size"), ({"kernel_size": 2}, "kernel_size"),
-        ({"channels": 0}, "channels"), ({"normalization": "spectral"}, "normalization"),
-        ({"upsampling_kernel": 40}, "upsampling_kernel"), ({"segment_len": 4}, "segment_len"),
-        ({"sigma": 0.0}, "sigma"), ({"learning_rate": 0}, "learning_rate"),
-        ({"upsampling_kernel": 0}, "upsampling_kernel"), ({"layers": 0}, "layers"),
+        ({"flows": 0}, "flows"),
+        ({"group": 7}, "group"),
+        ({"early_size": 1}, "early_size"),
+        ({"early_size": 4, "early_every": 1}, "early_size"),
+        ({"kernel_size": 2}, "kernel_size"),
+        ({"channels": 0}, "channels"),
+        ({"normalization": "spectral"}, "normalization"),
+        ({"upsampling_kernel": 40}, "upsampling_kernel"),
+        ({"segment_len": 4}, "segment_len"),
+        ({"sigma": 0.0}, "sigma"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"upsampling_kernel": 0}, "upsampling_kernel"),
+        ({"layers": 0}, "layers"),
     ],
-)  # fmt: skip
+)
 def test_illegal_configurations_name_the_field(changes, field):
     with pytest.raises(ValueError, match=f"WaveGlowConfig.{field} is"):
         dataclasses.replace(SMALL, **changes)

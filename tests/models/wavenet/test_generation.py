@@ -5,37 +5,49 @@ import pytest
 import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.wavenet import generation
-from tfwave.models.wavenet import outputs
-from tfwave.models.wavenet import queues
-from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet import generation, outputs, queues
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.context import ContextConfig
+from tfwave.models.wavenet.wavenet import WaveNet
 
 TINY = dict(
     dilations=(1, 2, 4, 1, 2, 4), residual_channels=8, gate_channels=16, skip_channels=8, levels=32
-)  # fmt: skip
+)
 SCALAR = dict(TINY, one_hot_input=False, mixtures=3)
 FEATURES = LocalConditioningConfig(3, (4, 2), frame_padding=1)
 CONFIGS = {
     "one_hot": WaveNetConfig(**TINY),
     "one_hot_causal_width_3": WaveNetConfig(
-        **TINY, kernel_size=3, padding="causal", skip_scaling="total", residual_scale=0.7,
-        weight_normalization=True, initial_bias=True,
+        **TINY,
+        kernel_size=3,
+        padding="causal",
+        skip_scaling="total",
+        residual_scale=0.7,
+        weight_normalization=True,
+        initial_bias=True,
     ),
     "categorical_of_waveform": WaveNetConfig(**{**SCALAR, "initial_kernel_size": 5}),
     "logistic": WaveNetConfig(**SCALAR, output="logistic_mixture", padding="causal"),
     "gaussian": WaveNetConfig(**SCALAR, output="gaussian", skip_scaling="running"),
     "gaussian_mixture_conditioned": WaveNetConfig(
-        **SCALAR, output="gaussian_mixture", padding="causal", initial_kernel_size=1, speakers=3,
-        speaker_channels=4, conditioning=FEATURES, conditioning_bias=True,
+        **SCALAR,
+        output="gaussian_mixture",
+        padding="causal",
+        initial_kernel_size=1,
+        speakers=3,
+        speaker_channels=4,
+        conditioning=FEATURES,
+        conditioning_bias=True,
     ),
     "context": WaveNetConfig(**TINY, context=ContextConfig(8, (1, 2), 4)),
     "context_and_features": WaveNetConfig(
-        **SCALAR, output="gaussian", padding="causal", context=ContextConfig(8, (1, 2), 4),
+        **SCALAR,
+        output="gaussian",
+        padding="causal",
+        context=ContextConfig(8, (1, 2), 4),
         conditioning=FEATURES,
     ),
-}  # fmt: skip
+}
 BLOCK = 40
 
 
@@ -155,11 +167,15 @@ def test_fast_equals_naive(models, name):
 @pytest.mark.parametrize(
     "name, known",
     [
-        ("one_hot", 7), ("one_hot_causal_width_3", 37), ("gaussian", 21),
-        ("gaussian_mixture_conditioned", 5), ("gaussian_mixture_conditioned", 29),
-        ("context", 53), ("context_and_features", 45),
+        ("one_hot", 7),
+        ("one_hot_causal_width_3", 37),
+        ("gaussian", 21),
+        ("gaussian_mixture_conditioned", 5),
+        ("gaussian_mixture_conditioned", 29),
+        ("context", 53),
+        ("context_and_features", 45),
     ],
-)  # fmt: skip
+)
 def test_priming_continues(models, name, known):
     model = models(name)
     request = _request(model.config, 2, 30, known)
@@ -262,11 +278,13 @@ def test_bfloat16_stays_close(models):
         ("gaussian_mixture_conditioned", {"speaker": [0, -1]}, "speaker -1 is unknown"),
         ("gaussian_mixture_conditioned", {"features": None}, "features: this network needs"),
         (
-            "gaussian_mixture_conditioned", {"features": np.zeros([1, 9, 4], np.float32)},
+            "gaussian_mixture_conditioned",
+            {"features": np.zeros([1, 9, 4], np.float32)},
             "features have 4 channels; the network takes 3",
         ),
         (
-            "gaussian_mixture_conditioned", {"features": np.zeros([1, 4, 3], np.float32)},
+            "gaussian_mixture_conditioned",
+            {"features": np.zeros([1, 4, 3], np.float32)},
             "features cover 16 samples; 20 are needed for 20 samples$",
         ),
         (
@@ -275,11 +293,12 @@ def test_bfloat16_stays_close(models):
             "features cover 24 samples; 25 are needed for 20 samples after 6 primed ones",
         ),
         (
-            "gaussian_mixture_conditioned", {"speaker": [0, 1], "clips": 3},
+            "gaussian_mixture_conditioned",
+            {"speaker": [0, 1], "clips": 3},
             r"clips: the arguments are for \[2, 3\] clips",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_request_is_one_sentence(models, name, request_, message):
     model = models(name)
     fitting = {"samples": 20, "xla": False}

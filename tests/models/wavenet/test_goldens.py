@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pytest
 
+from tfwave.goldens import read_golden
 from tfwave.models.wavenet import goldens_ibab as ibab
 from tfwave.models.wavenet import goldens_parts as parts
 from tfwave.models.wavenet import goldens_r9y9 as r9y9
-from tfwave.goldens import read_golden
 
 CASES = [
     ("ibab_scalar_gc", ibab.check_ibab_network, "dilated_stack/layer2/gate", "grad/causal_layer"),

@@ -11,8 +11,15 @@ from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer
 STACK = WaveNetConfig(
     dilations=(1, 2, 4, 8), residual_channels=8, gate_channels=16, skip_channels=16, levels=32
 )
-TINY = {"wavenet": STACK, "frame_length": 20, "channels": 16, "kernel_size": 3, "layers": 1,
-        "classes": 2, "learning_rate": 1e-2}  # fmt: skip
+TINY = {
+    "wavenet": STACK,
+    "frame_length": 20,
+    "channels": 16,
+    "kernel_size": 3,
+    "layers": 1,
+    "classes": 2,
+    "learning_rate": 1e-2,
+}
 
 
 def tones(seed=0, batch=4, frames=12):
@@ -66,8 +73,11 @@ def test_what_lies_beyond_the_length_does_not_matter():
     batch["length"] = tf.constant([240, 120, 100, 60])
     batch["label_length"] = tf.minimum(batch["label_length"], 2)
     beyond = tf.range(240) >= batch["length"][:, tf.newaxis]
-    other = {**batch, "waveform": tf.where(beyond, 0.9, batch["waveform"]),
-             "phonemes": tf.where(beyond[:, ::20], 1, batch["phonemes"])}  # fmt: skip
+    other = {
+        **batch,
+        "waveform": tf.where(beyond, 0.9, batch["waveform"]),
+        "phonemes": tf.where(beyond[:, ::20], 1, batch["phonemes"]),
+    }
     one, two = model.losses_of(batch), model.losses_of(other)
     for name, value in one.items():
         np.testing.assert_allclose(float(value), float(two[name]), rtol=1e-5, err_msg=name)
@@ -112,9 +122,13 @@ def test_a_checkpoint_holds_every_weight(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("classes", 0), ("frame_weight", -1.0), ("learning_rate", 0.0),
-     ("wavenet", WaveNetConfig(dropout=0.5))],
-)  # fmt: skip
+    [
+        ("classes", 0),
+        ("frame_weight", -1.0),
+        ("learning_rate", 0.0),
+        ("wavenet", WaveNetConfig(dropout=0.5)),
+    ],
+)
 def test_illegal_values_name_the_field(field, value):
     with pytest.raises(ValueError, match=f"RecognizerConfig.{field}"):
         RecognizerConfig(**{**TINY, field: value})

@@ -8,20 +8,27 @@ import pytest
 import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import WaveNetConfig, r9y9_config
 from tfwave.models.wavenet.context import ContextConfig
+from tfwave.models.wavenet.wavenet import WaveNet
 
 TINY = dict(
     dilations=(1, 2, 4, 1, 2, 4), residual_channels=8, gate_channels=16, skip_channels=8, levels=32
-)  # fmt: skip
+)
 SCALAR = dict(TINY, one_hot_input=False, initial_kernel_size=4)
 FEATURES = LocalConditioningConfig(3, (2, 2), frame_padding=1)
 CONTEXT = ContextConfig(4, (1, 2, 4), 4)
 FULL = dict(
-    TINY, kernel_size=3, output="logistic_mixture", mixtures=2, one_hot_input=False, speakers=3,
-    speaker_channels=4, conditioning=FEATURES, average_decay=0.5,
-)  # fmt: skip
+    TINY,
+    kernel_size=3,
+    output="logistic_mixture",
+    mixtures=2,
+    one_hot_input=False,
+    speakers=3,
+    speaker_channels=4,
+    conditioning=FEATURES,
+    average_decay=0.5,
+)
 CAUSAL = dict(TINY, padding="causal")
 
 
@@ -89,11 +96,13 @@ def test_a_prediction_depends_on_its_receptive_field_and_no_more():
 @pytest.mark.parametrize(
     "config",
     [
-        WaveNetConfig(**TINY), WaveNetConfig(**CAUSAL), WaveNetConfig(**SCALAR, context=CONTEXT),
+        WaveNetConfig(**TINY),
+        WaveNetConfig(**CAUSAL),
+        WaveNetConfig(**SCALAR, context=CONTEXT),
         WaveNetConfig(**CAUSAL, context=CONTEXT),
     ],
     ids=["valid", "causal", "valid-context", "causal-context"],
-)  # fmt: skip
+)
 def test_the_future_changes_nothing(config):
     model = WaveNet(config)
     _randomise(model.network, 0)
@@ -297,13 +306,28 @@ def test_a_configuration_comes_back_from_its_dict():
 @pytest.mark.parametrize(
     "field, value",
     [
-        ("dilations", ()), ("dilations", (1, 0)), ("kernel_size", 1), ("residual_channels", 0),
-        ("gate_channels", 7), ("gate_channels", 0), ("skip_channels", 0), ("output", "laplace"),
-        ("levels", 1), ("mixtures", 0), ("initial_kernel_size", 0), ("mulaw_convention", "floor"),
-        ("skip_scaling", "half"), ("padding", "same"), ("dropout", 1.0), ("speakers", 2),
-        ("speakers", -1), ("speaker_channels", -1), ("halve_every", -1), ("average_decay", 1.0),
+        ("dilations", ()),
+        ("dilations", (1, 0)),
+        ("kernel_size", 1),
+        ("residual_channels", 0),
+        ("gate_channels", 7),
+        ("gate_channels", 0),
+        ("skip_channels", 0),
+        ("output", "laplace"),
+        ("levels", 1),
+        ("mixtures", 0),
+        ("initial_kernel_size", 0),
+        ("mulaw_convention", "floor"),
+        ("skip_scaling", "half"),
+        ("padding", "same"),
+        ("dropout", 1.0),
+        ("speakers", 2),
+        ("speakers", -1),
+        ("speaker_channels", -1),
+        ("halve_every", -1),
+        ("average_decay", 1.0),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_value_names_its_field(field, value):
     with pytest.raises(ValueError, match=rf"\b{field}\b"):
         WaveNetConfig(**{field: value})

@@ -8,8 +8,8 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import Blocks, PruningConfig, is_worth_blocks
 from tfwave.layers.tracking import trained_variables
 from tfwave.models.wavernn import generation
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.models.wavernn.cell import halves_of
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=12, win_length=40, n_mels=5)
 TINY = dict(units=32, bins=16, mel=MEL)
@@ -156,7 +156,10 @@ def test_folding_a_sparse_network_keeps_only_what_is_left(models):
 def test_by_default_matrices_are_sparse_where_that_is_faster(models):
     cell = models("pruned").network.cell
     weights, dense = generation.fold(cell, sparse=None), generation.fold(cell)
-    pairs = [(weights.recurrent, dense.recurrent), *zip(weights.outputs, dense.outputs)]
+    pairs = [
+        (weights.recurrent, dense.recurrent),
+        *zip(weights.outputs, dense.outputs, strict=True),
+    ]
     chosen = [isinstance(matrix, Blocks) for matrix, _ in pairs]
     assert chosen == [is_worth_blocks(whole) for _, whole in pairs]
     alone = models("alone").network.cell

@@ -8,17 +8,23 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
-from tfwave.models.wavernn import generation
-from tfwave.models.wavernn import subscale_generation
+from tfwave.models.wavernn import generation, subscale_generation
 from tfwave.models.wavernn.cell import halves_of, waveform_of
 from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=8, win_length=40, n_mels=5)
 TENSORS, STEPS, FUTURE, REACH = 4, 20, 8, 6
 TINY = dict(
-    units=16, bins=16, mel=MEL, sequence=80, tensors=TENSORS, future=FUTURE, dilations=(1, 2),
-    conv_channels=6, residual_channels=8,
-)  # fmt: skip
+    units=16,
+    bins=16,
+    mel=MEL,
+    sequence=80,
+    tensors=TENSORS,
+    future=FUTURE,
+    dilations=(1, 2),
+    conv_channels=6,
+    residual_channels=8,
+)
 FEATURES = dict(TINY, conditioning="features", conditioning_channels=6)
 
 
@@ -175,9 +181,7 @@ def test_samples_are_drawn_from_what_teacher_forcing_says(model):
     logits = model.network(*halves)
     uniform = generation.draws(tf.constant(6), tf.constant(0), 2, generation.BLOCK)
     for half, values in enumerate(halves):
-        found = [
-            generation.draw_value(logits[half][:, t], uniform[t, :, half]) for t in range(80)
-        ]
+        found = [generation.draw_value(logits[half][:, t], uniform[t, :, half]) for t in range(80)]
         np.testing.assert_array_equal(np.stack(found, axis=1), values[:, 1:])
 
 

@@ -13,8 +13,8 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.wavernn import cell as wavernn_cell
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.models.wavernn.cell import DualSoftmaxCell
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=10, win_length=40, n_mels=5)
 TINY = dict(units=32, bins=16, mel=MEL, sequence=40)
@@ -289,10 +289,20 @@ def test_equal_seeds_start_equal():
 
 @pytest.mark.parametrize(
     "field, value",
-    [("units", 7), ("units", 0), ("bins", 7), ("bins", 512), ("out_hidden", -1),
-     ("conditioning", "mel"), ("feature_channels", -1), ("conditioning_layers", -1),
-     ("conditioning_channels", 0), ("sequence", 0), ("learning_rate", 0.0)],
-)  # fmt: skip
+    [
+        ("units", 7),
+        ("units", 0),
+        ("bins", 7),
+        ("bins", 512),
+        ("out_hidden", -1),
+        ("conditioning", "mel"),
+        ("feature_channels", -1),
+        ("conditioning_layers", -1),
+        ("conditioning_channels", 0),
+        ("sequence", 0),
+        ("learning_rate", 0.0),
+    ],
+)
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(ValueError, match=rf"WaveRNNConfig\.{field} is {value!r}; it must be"):
         WaveRNNConfig(**{field: value})

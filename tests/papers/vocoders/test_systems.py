@@ -15,14 +15,14 @@ from tfwave.data.store import store_of
 from tfwave.data.utterances import training_slices
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig
 from tfwave.models.wavernn.wavernn import WaveRNNConfig
-from tfwave.repro import provenance
-from tfwave.repro import results as runner
-from tfwave.papers.waveglow import table1 as waveglow_table1
-from tfwave.repro.rows import make_row
-from tfwave.repro.table import Options, reproduce
+from tfwave.papers.vocoders.experiment import Workbench
 from tfwave.papers.vocoders.presets import presets_of
 from tfwave.papers.vocoders.systems import TRAINED, vocode
-from tfwave.papers.vocoders.experiment import Workbench
+from tfwave.papers.waveglow import table1 as waveglow_table1
+from tfwave.repro import provenance
+from tfwave.repro import results as runner
+from tfwave.repro.rows import make_row
+from tfwave.repro.table import Options, reproduce
 
 SMOKE = presets_of("melgan", "waveglow", "wavenet")["smoke"]
 CONFIGS = {
@@ -31,10 +31,15 @@ CONFIGS = {
         units=16, bins=16, mel=SMOKE.mel, conditioning="features", conditioning_channels=4
     ),
     "fatchord": FatchordConfig(
-        mel=SMOKE.mel, upsampling=(4, 8, 8), units=8, dense_units=8, resnet_channels=4,
-        resnet_blocks=1, aux_channels=8,
+        mel=SMOKE.mel,
+        upsampling=(4, 8, 8),
+        units=8,
+        dense_units=8,
+        resnet_channels=4,
+        resnet_blocks=1,
+        aux_channels=8,
     ),
-}  # fmt: skip
+}
 _SAMPLES = 24 * SMOKE.mel.hop_length
 
 
@@ -56,10 +61,13 @@ def bench(tmp_path_factory):
     return Workbench(corpus, preset, Options(cache, cache), tf.distribute.get_strategy())
 
 
-@pytest.mark.parametrize("system", [
-    pytest.param(system, marks=pytest.mark.slow if system == "fatchord" else [])
-    for system in TRAINED
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "system",
+    [
+        pytest.param(system, marks=pytest.mark.slow if system == "fatchord" else [])
+        for system in TRAINED
+    ],
+)
 def test_slices_score_and_copy_synthesis(bench, system):
     row = make_row(system, system, system)
     model = TRAINED[system].make(bench.config(row), 0)
@@ -120,8 +128,10 @@ def test_what_missed_a_package_is_made_when_it_has_come(bench, tmp_path, monkeyp
     assert made["world"]["values"]["log_spectral_distance"]["reproduced"]["mean"] == 0
     assert [line for line in said if "done in" in line] == [said[1], said[3]]
     run()
-    assert said == [f"[row {n} of 2] {row.label}: already done, nothing to compute"
-                    for n, row in enumerate(rows, 1)]  # fmt: skip
+    assert said == [
+        f"[row {n} of 2] {row.label}: already done, nothing to compute"
+        for n, row in enumerate(rows, 1)
+    ]
 
 
 def test_a_finished_row_without_its_weights_is_not_trained_again(bench, tmp_path, monkeypatch):

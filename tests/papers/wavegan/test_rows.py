@@ -63,8 +63,11 @@ def test_presets_are_consistent(preset):
 
 def test_reference_rows_are_always_selected_in_the_papers_order():
     assert [r.slug for r in select_rows(["specgan", "wavegan"])] == [
-        "real_train", "real_test", "wavegan", "specgan",
-    ]  # fmt: skip
+        "real_train",
+        "real_test",
+        "wavegan",
+        "specgan",
+    ]
     assert select_rows([]) == ROWS
 
 

@@ -112,11 +112,20 @@ def test_envelope_peaks_at_multiples_of_250_hz(tmp_path):
 def test_kept_clips_are_wav_files_with_captions(tmp_path):
     import soundfile
 
-    details = {"clips": [np.arange(-50, 50, dtype=np.int16)], "predicted": [7],
-               "probability": [0.934]}  # fmt: skip
+    details = {
+        "clips": [np.arange(-50, 50, dtype=np.int16)],
+        "predicted": [7],
+        "probability": [0.934],
+    }
     described = wavegan_clips.save_clips(tmp_path, details, (), 16000)
-    assert described == [{"file": "samples/clip_00.wav", "number": 0, "label": 7,
-                          "caption": "heard as “seven”, 93\u00a0%"}]  # fmt: skip
+    assert described == [
+        {
+            "file": "samples/clip_00.wav",
+            "number": 0,
+            "label": 7,
+            "caption": "heard as “seven”, 93\u00a0%",
+        }
+    ]
     samples, rate = soundfile.read(tmp_path / "samples/clip_00.wav", dtype="int16")
     assert rate == 16000 and list(samples) == list(range(-50, 50))
 

@@ -34,33 +34,38 @@ SAMPLE_RATE = 16000
 MAX_SAMPLES = 16384
 SIZES = {"train": 18000, "valid": 2000, "test": 2000}
 
-ACCENTS = ("en", "en-us", "en-us-nyc", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan",
-           "en-gb-x-gbcwmd")
+ACCENTS = (
+    "en",
+    "en-us",
+    "en-us-nyc",
+    "en-029",
+    "en-gb-scotland",
+    "en-gb-x-rp",
+    "en-gb-x-gbclan",
+    "en-gb-x-gbcwmd",
+)
 # eSpeak's Klatt synthesiser, another engine than its default: the `Parametric` row's voices.
-KLATT_VARIANTS = (
-    "Reed", "UniRobot", "adam", "announcer", "benjamin", "caleb", "david", "edward", "edward2",
-    "klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6", "mike2", "robosoft", "robosoft2",
-    "robosoft3",
+KLATT_VARIANTS = tuple(
+    (
+        "Reed UniRobot adam announcer benjamin caleb david edward edward2 klatt klatt2 klatt3 "
+        "klatt4 klatt5 klatt6 mike2 robosoft robosoft2 robosoft3"
+    ).split()
 )
 # Not used at all: Alicia, Demonic, f2, f3, f5, sandro, victor, whisper and whisperf. Their breath
 # noise differs from one run to the next.
 VARIANTS = {
-    "train": (
-        "Alex", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Gene2", "Henrique", "Hugo",
-        "Jacky", "Marco", "Mario", "Mike", "Mr serious", "RicishayMax", "RicishayMax2",
-        "RicishayMax3", "Storm", "Tweaky", "anika", "anikaRobot", "aunty", "belinda", "boris",
-        "croak", "ed", "f1", "fast", "gustave", "ian", "iven", "iven2", "iven3", "iven4",
-        "kaukovalta", "m1", "m2", "m3", "m5", "m6", "m7", "m8", "marcelo", "max", "michel",
-        "miguel", "pablo", "pedro", "quincy", "rob", "robert", "robosoft4",
-        "robosoft5", "robosoft6", "robosoft7", "robosoft8",
+    "train": tuple(
+        (
+            "Alex, Annie, AnxiousAndy, Denis, Diogo, Gene, Gene2, Henrique, Hugo, Jacky, Marco, "
+            "Mario, Mike, Mr serious, RicishayMax, RicishayMax2, RicishayMax3, Storm, Tweaky, "
+            "anika, anikaRobot, aunty, belinda, boris, croak, ed, f1, fast, gustave, ian, iven, "
+            "iven2, iven3, iven4, kaukovalta, m1, m2, m3, m5, m6, m7, m8, marcelo, max, michel, "
+            "miguel, pablo, pedro, quincy, rob, robert, robosoft4, robosoft5, robosoft6, "
+            "robosoft7, robosoft8"
+        ).split(", ")
     ),
-    "valid": (
-        "Andrea", "Lee", "Nguyen", "antonio", "grandpa", "m4", "shelby", "steph", "steph2",
-        "steph3",
-    ),
-    "test": (
-        "Andy", "Michael", "f4", "grandma", "john", "linda", "norbert", "paul", "travis", "zac",
-    ),
+    "valid": tuple(("Andrea Lee Nguyen antonio grandpa m4 shelby steph steph2 steph3").split()),
+    "test": tuple(("Andy Michael f4 grandma john linda norbert paul travis zac").split()),
     "klatt": KLATT_VARIANTS,
 }
 _ENGINE_RATE = 22050
@@ -187,8 +192,7 @@ def _data_folder(folder):
         if name != "lang":
             os.symlink(os.path.join(original, name), os.path.join(target, name))
     for name in os.listdir(os.path.join(original, "lang", "gmw")):
-        os.symlink(os.path.join(original, "lang", "gmw", name),
-                   os.path.join(accents, name.lower()))
+        os.symlink(os.path.join(original, "lang", "gmw", name), os.path.join(accents, name.lower()))
     return target
 
 
@@ -209,9 +213,14 @@ def plan(seed, split, number):
         return choices[int(bits[index] % np.uint64(len(choices)))]
 
     return Utterance(
-        text=DIGITS[number % 10], accent=pick(0, ACCENTS), variant=pick(1, VARIANTS[split]),
-        pitch=int(uniform(2, 20, 80)), pitch_range=int(uniform(3, 20, 80)),
-        rate=int(uniform(4, 130, 220)), gain=uniform(5, 0.4, 1.0), pause=uniform(6, 0.0, 0.25),
+        text=DIGITS[number % 10],
+        accent=pick(0, ACCENTS),
+        variant=pick(1, VARIANTS[split]),
+        pitch=int(uniform(2, 20, 80)),
+        pitch_range=int(uniform(3, 20, 80)),
+        rate=int(uniform(4, 130, 220)),
+        gain=uniform(5, 0.4, 1.0),
+        pause=uniform(6, 0.0, 0.25),
     )
 
 
@@ -243,7 +252,10 @@ def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
             f"synthetic: the digits zero to nine spoken by eSpeak NG, {counts} clips; "
             f"voice variants {voices}, each in {len(ACCENTS)} English accents; no recordings"
         ),
-        synthetic=True, classes=DIGITS, splits=splits, slices=DIGIT_SLICES,
+        synthetic=True,
+        classes=DIGITS,
+        splits=splits,
+        slices=DIGIT_SLICES,
         sample_rate=SAMPLE_RATE,
     )
 
@@ -328,8 +340,10 @@ def run_workers(module, plans, workers=None):
             request.seek(0)
             errors = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
-                [sys.executable, "-m", module], stdin=request,
-                stdout=subprocess.PIPE, stderr=errors,
+                [sys.executable, "-m", module],
+                stdin=request,
+                stdout=subprocess.PIPE,
+                stderr=errors,
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
             )
             stack.callback(_stop, process)

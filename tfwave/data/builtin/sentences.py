@@ -18,10 +18,10 @@ import numpy as np
 
 from tfwave.audio.files import resample
 from tfwave.data.builtin import digits as speech
+from tfwave.data.builtin.digits import Synthesiser
 from tfwave.data.corpora import SPLITS
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.slices import random_bits
-from tfwave.data.builtin.digits import Synthesiser
 from tfwave.data.store import store_of
 from tfwave.files import read_json, write_json
 
@@ -29,10 +29,12 @@ SIZES = {"train": 400, "valid": 40, "test": 40}
 ACCENT = "en-us"  # One accent, so that a word has the same phonemes with every voice.
 SILENCE = "sil"
 # Voices of both kinds and many timbres come first, so that a few of them are already varied.
-TRAIN_VOICES = (
-    "m1", "f1", "m3", "Annie", "m7", "belinda", "Alex", "anika", "Mike", "aunty", "m2", "max",
-    "Gene", "Hugo", "marcelo", "pablo", "quincy", "robert", "ed", "Denis",
-)  # fmt: skip
+TRAIN_VOICES = tuple(
+    (
+        "m1 f1 m3 Annie m7 belinda Alex anika Mike aunty m2 max Gene Hugo marcelo pablo quincy "
+        "robert ed Denis"
+    ).split()
+)
 VOICES = {
     "train": TRAIN_VOICES,
     "valid": ("Andrea", "m4", "steph", "Lee", "antonio", "grandpa"),
@@ -44,29 +46,70 @@ PHONEMES = tuple(
     "o@ oU p r s t tS u: v w z".split()
 )
 _ALLOPHONES = {
-    "I2": "I", "I#": "I", "@2": "@", "a#": "@", "3": "3:", "i": "i:", "aa": "a", "O2": "O:",
-    "O@": "o@", "t#": "t", "r-": "r",
+    "I2": "I",
+    "I#": "I",
+    "@2": "@",
+    "a#": "@",
+    "3": "3:",
+    "i": "i:",
+    "aa": "a",
+    "O2": "O:",
+    "O@": "o@",
+    "t#": "t",
+    "r-": "r",
     # Sounds of other texts than the built-in ones, by what is nearest.
-    "@-": "@", "A~": "A:", "aI3": "aI@", "e": "eI", "e@": "E", "i@": "i@3", "n-": "n", "t2": "t",
-    "u": "u:", "x": "k", "?": "t",
-}  # fmt: skip
+    "@-": "@",
+    "A~": "A:",
+    "aI3": "aI@",
+    "e": "eI",
+    "e@": "E",
+    "i@": "i@3",
+    "n-": "n",
+    "t2": "t",
+    "u": "u:",
+    "x": "k",
+    "?": "t",
+}
 _GRAMMAR = (
     ("the", "a", "this", "that", "one", "my", "your", "his", "her", "our", "every", "another"),
-    ("small", "old", "quiet", "yellow", "thirsty", "cheerful", "young", "huge", "clever", "rough",
-     "purple", "frozen", "gentle", "proud", "shiny", "hungry", "unusual", "royal"),
-    ("fox", "teacher", "pilot", "baker", "child", "doctor", "judge", "sailor", "singer", "king",
-     "goat", "mother", "robot", "farmer", "mouse", "visitor", "giraffe", "neighbour"),
-    ("carries", "paints", "watches", "throws", "finds", "measures", "enjoys", "borrows", "hides",
-     "pushes", "washes", "touches", "follows", "sells", "breaks", "brings", "gathers", "loves"),
-    ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many", "few",
-     "thousands of"),
-    ("apples", "books", "clouds", "stones", "bridges", "toys", "feathers", "watches", "jackets",
-     "bells", "candles", "pictures", "fish", "treasures", "oranges", "boots", "houses", "gifts"),
-    ("near the river", "behind the school", "under the moon", "in the garden", "on the beach",
-     "by the church", "above the town", "outside the market", "at the station", "in a warm room",
-     "along the road", "without a noise", "before breakfast", "during the storm", "with pleasure",
-     "after work", "for the whole village", "between two trees"),
-)  # fmt: skip
+    tuple(
+        (
+            "small old quiet yellow thirsty cheerful young huge clever rough purple frozen gentle "
+            "proud shiny hungry unusual royal"
+        ).split()
+    ),
+    tuple(
+        (
+            "fox teacher pilot baker child doctor judge sailor singer king goat mother robot "
+            "farmer mouse visitor giraffe neighbour"
+        ).split()
+    ),
+    tuple(
+        (
+            "carries paints watches throws finds measures enjoys borrows hides pushes washes "
+            "touches follows sells breaks brings gathers loves"
+        ).split()
+    ),
+    tuple(
+        ("two, three, four, five, six, seven, eight, nine, ten, many, few, thousands of").split(
+            ", "
+        )
+    ),
+    tuple(
+        (
+            "apples books clouds stones bridges toys feathers watches jackets bells candles "
+            "pictures fish treasures oranges boots houses gifts"
+        ).split()
+    ),
+    tuple(
+        (
+            "near the river, behind the school, under the moon, in the garden, on the beach, by "
+            "the church, above the town, outside the market, at the station, in a warm room, "
+            "along the road, without a noise, before breakfast, during the storm, with pleasure, "
+            "after work, for the whole village, between two trees"
+        ).split(", ")
+    ),
+)
 _RECIPE = 1  # Raise when the same seed is to give other sentences.
 _SPLIT_OF_TENTH = ("valid", "test") + ("train",) * 8
 _PHONEME_EVENT = 7
@@ -77,10 +120,15 @@ class _Event(ctypes.Structure):
     """espeak_EVENT of eSpeak NG's speak_lib.h."""
 
     _fields_ = [
-        ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p), ("name", ctypes.c_char * 8),
-    ]  # fmt: skip
+        ("type", ctypes.c_int),
+        ("identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +163,11 @@ class SentenceReader(Synthesiser):
           OSError: the library can not be loaded or refuses the voice.
         """
         self._events = []
-        samples = self.speak(speech.Utterance(
-            sentence.text, ACCENT, sentence.voice, sentence.pitch, 50, sentence.rate
-        ))
+        samples = self.speak(
+            speech.Utterance(
+                sentence.text, ACCENT, sentence.voice, sentence.pitch, 50, sentence.rate
+            )
+        )
         return samples, _labelled(self._events, len(samples))
 
     def _collect(self, samples, count, events):
@@ -178,8 +228,15 @@ def split_of(text):
     return _SPLIT_OF_TENTH[hashlib.sha256(text.encode()).digest()[0] % 10]
 
 
-def read_sentences(cache_dir, seed=0, sizes=None, speakers=4, held_out_voices=False,
-                   sample_rate=16000, progress=True):
+def read_sentences(
+    cache_dir,
+    seed=0,
+    sizes=None,
+    speakers=4,
+    held_out_voices=False,
+    sample_rate=16000,
+    progress=True,
+):
     """Open the built-in corpus of read sentences, synthesising it the first time.
 
     Args:
@@ -201,7 +258,7 @@ def read_sentences(cache_dir, seed=0, sizes=None, speakers=4, held_out_voices=Fa
     """
     sizes = dict(SIZES if sizes is None else sizes)
     _check(seed, sizes, speakers, sample_rate)
-    voices = {split: TRAIN_VOICES[:speakers] for split in SPLITS}
+    voices = dict.fromkeys(SPLITS, TRAIN_VOICES[:speakers])
     if held_out_voices:
         voices.update({split: VOICES[split] for split in ("valid", "test")})
     wanted = [(split, number) for split in SPLITS for number in range(sizes[split])]
@@ -211,8 +268,13 @@ def read_sentences(cache_dir, seed=0, sizes=None, speakers=4, held_out_voices=Fa
         for (split, number), item in zip(wanted, plans, strict=True)
     ]
     known = tuple(dict.fromkeys(voice for split in SPLITS for voice in voices[split]))
-    key = ["espeak sentences", importlib.metadata.version("espeakng-loader"), _RECIPE, sample_rate,
-           [dataclasses.astuple(item) for item in plans]]  # fmt: skip
+    key = [
+        "espeak sentences",
+        importlib.metadata.version("espeakng-loader"),
+        _RECIPE,
+        sample_rate,
+        [dataclasses.astuple(item) for item in plans],
+    ]
     store, segments = _spoken(plans, names, known, cache_dir, key, sample_rate, progress)
     marks = np.array([split for split, _ in wanted])
     splits = {}
@@ -227,7 +289,11 @@ def read_sentences(cache_dir, seed=0, sizes=None, speakers=4, held_out_voices=Fa
             f"synthetic: sentences of a word grammar read by eSpeak NG, {counts}; "
             f"{len(known)} voice{'s' * (len(known) > 1)}{own}; no recordings"
         ),
-        synthetic=True, splits=splits, speakers=known, phonemes=PHONEMES, sample_rate=sample_rate,
+        synthetic=True,
+        splits=splits,
+        speakers=known,
+        phonemes=PHONEMES,
+        sample_rate=sample_rate,
     )
 
 

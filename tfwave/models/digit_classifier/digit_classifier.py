@@ -256,18 +256,26 @@ class DigitClassifier(keras.Model):
             return scores, tf.nn.softmax(scores)
 
         clips = signatures.waveform_input(
-            "waveform", f"Recordings of {config.sample_rate} Hz, whose channels are averaged and "
+            "waveform",
+            f"Recordings of {config.sample_rate} Hz, whose channels are averaged and "
             f"which are cut or filled with zeros to {config.slice_len} samples",
-            np.zeros([1, config.slice_len, 1], np.float32), channels=None,
-        )  # fmt: skip
+            np.zeros([1, config.slice_len, 1], np.float32),
+            channels=None,
+        )
         shape = (None, config.classes)
         return {
             "classify": signatures.signature(
-                classify, "Say what a recording is.", [clips],
-                [signatures.Output("scores", "float32", shape, "Scores, not normalised (logits)."),
-                 signatures.Output("probabilities", "float32", shape, "In [0, 1], sum 1.")],
+                classify,
+                "Say what a recording is.",
+                [clips],
+                [
+                    signatures.Output(
+                        "scores", "float32", shape, "Scores, not normalised (logits)."
+                    ),
+                    signatures.Output("probabilities", "float32", shape, "In [0, 1], sum 1."),
+                ],
             )
-        }  # fmt: skip
+        }
 
     def compile(self, optimizer=None, **kwargs):
         """Set the optimiser; without one, the optimiser and learning rate of the config."""

@@ -95,11 +95,7 @@ def _config_of(tensors):
     while f"classifier/conv2d_{blocks}/kernel" in tensors:
         blocks += 1
     return DigitClassifierConfig(
-        filters=first[3],
-        kernel_size=first[0],
-        n_mels=bands[0],
-        classes=dense[1],
-        blocks=blocks,
+        filters=first[3], kernel_size=first[0], n_mels=bands[0], classes=dense[1], blocks=blocks
     )
 
 

@@ -22,9 +22,9 @@ from tfwave.audio.mel import FATCHORD, MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
+from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn import generation
 from tfwave.models.fatchord_wavernn import signatures as fatchord_signatures
-from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn.networks import FatchordNetwork
 from tfwave.models.network_model import NetworkModel
 
@@ -63,16 +63,26 @@ class FatchordConfig(WithMel):
         object.__setattr__(self, "upsampling", tuple(self.upsampling))
         check(self, "output", self.output in _OUTPUTS, f"one of {', '.join(_OUTPUTS)}")
         check(self, "bits", 2 <= self.bits <= 16, "2 to 16")
-        for field in ("mixtures", "units", "dense_units", "resnet_channels", "segment_frames",
-                      "batch_size"):  # fmt: skip
+        for field in (
+            "mixtures",
+            "units",
+            "dense_units",
+            "resnet_channels",
+            "segment_frames",
+            "batch_size",
+        ):
             check(self, field, getattr(self, field) >= 1, "1 or more")
         for field in ("frame_padding", "resnet_blocks"):
             check(self, field, getattr(self, field) >= 0, "0 or more")
         hop = self.mel.hop_length
         fits = all(f >= 1 for f in self.upsampling) and math.prod(self.upsampling) == hop
         check(self, "upsampling", fits, f"factors of mel.hop_length, {hop}")
-        check(self, "aux_channels", self.aux_channels >= 4 and self.aux_channels % 4 == 0,
-              "a multiple of 4: four layers get a part each")  # fmt: skip
+        check(
+            self,
+            "aux_channels",
+            self.aux_channels >= 4 and self.aux_channels % 4 == 0,
+            "a multiple of 4: four layers get a part each",
+        )
         for field in ("learning_rate", "clip_norm"):
             check(self, field, getattr(self, field) > 0, "above 0")
 

@@ -18,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
-from tfwave.models.wavenet import outputs
 from tfwave.models.row_groups import row_groups
+from tfwave.models.wavenet import outputs
 from tfwave.models.wavernn.cell import gates
 
 BLOCK = 512  # samples that one call of the compiled loop makes
@@ -80,21 +80,30 @@ def fold_weights(network) -> Weights:
     through = tf.concat([in_1, in_2[:units], dense_1[:units]], axis=-1)
     hidden = bias_2.shape[0]
     folded = tf.pad(tf.matmul(kernel, through), [[0, 0], [0, hidden]])
-    direct = tf.concat([
-        tf.pad(rows, [[0, 0], [before, 6 * units + 2 * hidden - before - rows.shape[1]]])
-        for rows, before in ((in_2[units:], 3 * units), (dense_1[units:], 6 * units),
-                             (dense_2[hidden:], 6 * units + hidden))
-    ], axis=0)  # fmt: skip
+    direct = tf.concat(
+        [
+            tf.pad(rows, [[0, 0], [before, 6 * units + 2 * hidden - before - rows.shape[1]]])
+            for rows, before in (
+                (in_2[units:], 3 * units),
+                (dense_1[units:], 6 * units),
+                (dense_2[hidden:], 6 * units + hidden),
+            )
+        ],
+        axis=0,
+    )
     assert folded.shape[0] == 1 + bands + part and direct.shape[0] == 3 * part
     own = [biases_1[0], biases_2[0], bias_1, bias_2]
     passed = tf.pad(tf.linalg.matvec(through, bias, transpose_a=True), [[0, hidden]])
     return Weights(
-        tf.concat([folded[1:], direct], axis=0), tf.concat(own, axis=0) + passed,
+        tf.concat([folded[1:], direct], axis=0),
+        tf.concat(own, axis=0) + passed,
         folded[0, : 6 * units + hidden],
         (*_by_gate(in_2[:units]), *_by_gate(network.rnn1.cell.recurrent_kernel)),
-        _by_gate(network.rnn2.cell.recurrent_kernel), (biases_1[1], biases_2[1]),
-        (dense_1[:units], dense_2[:hidden], dense_3), bias_3,
-    )  # fmt: skip
+        _by_gate(network.rnn2.cell.recurrent_kernel),
+        (biases_1[1], biases_2[1]),
+        (dense_1[:units], dense_2[:hidden], dense_3),
+        bias_3,
+    )
 
 
 def _by_gate(kernel):
@@ -216,9 +225,11 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
     temperature, blocks = tf.constant(temperature, tf.float32), []
     for first in range(0, samples, BLOCK):
         number = tf.constant(first // BLOCK)
-        drawn = _of_block(draws, first) if draws is not None else outputs.draws(
-            config, tf.constant(seed), number, batch, BLOCK
-        )  # fmt: skip
+        drawn = (
+            _of_block(draws, first)
+            if draws is not None
+            else outputs.draws(config, tf.constant(seed), number, batch, BLOCK)
+        )
         block = _of_block((tf.transpose(rows[:, first : first + BLOCK], [1, 0, 2]),), 0)[0]
         parts = [
             (state, block[:, group], tuple(each[:, group] for each in drawn))
@@ -293,9 +304,17 @@ def faded(waveform, hop_length):
 
 
 def generate(
-    network, features, seed=0, batched=False, target=11000, overlap=550, draws=None,
-    temperature=1.0, greedy=False, xla=True,
-):  # fmt: skip
+    network,
+    features,
+    seed=0,
+    batched=False,
+    target=11000,
+    overlap=550,
+    draws=None,
+    temperature=1.0,
+    greedy=False,
+    xla=True,
+):
     """Make audio of features.
 
     Args:

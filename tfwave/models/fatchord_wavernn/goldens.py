@@ -51,14 +51,25 @@ def _variables(network):
         found[f"upsample/up_layers/{2 * i + 1}/kernel"] = layer.kernel
     layers = {"conv_in": aux.conv_in, "batch_norm": aux.norm, "conv_out": aux.conv_out}
     for i, block in enumerate(aux.blocks):
-        parts = {"conv1": block.conv1, "batch_norm1": block.norm1, "conv2": block.conv2,
-                 "batch_norm2": block.norm2}  # fmt: skip
+        parts = {
+            "conv1": block.conv1,
+            "batch_norm1": block.norm1,
+            "conv2": block.conv2,
+            "batch_norm2": block.norm2,
+        }
         layers |= {f"layers/{i}/{name}": layer for name, layer in parts.items()}
     layers = {f"upsample/resnet/{name}": layer for name, layer in layers.items()}
     layers |= {"I": network.inputs_layer, "rnn1": network.rnn1.cell, "rnn2": network.rnn2.cell}
     layers |= {name: getattr(network, name) for name in ("fc1", "fc2", "fc3")}
-    parts = ("kernel", "recurrent_kernel", "bias", "gamma", "beta", "moving_mean",
-             "moving_variance")  # fmt: skip
+    parts = (
+        "kernel",
+        "recurrent_kernel",
+        "bias",
+        "gamma",
+        "beta",
+        "moving_mean",
+        "moving_variance",
+    )
     for place, layer in layers.items():
         for part in parts:
             if getattr(layer, part, None) is not None:
@@ -142,8 +153,12 @@ def _network(model, inputs, mode):
         found["grad_norm_all"] = tf.linalg.global_norm(gradients)
         by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
         places = _variables(network)
-        for place in ("I/kernel", "upsample/up_layers/1/kernel", "rnn1/recurrent_kernel",
-                      "rnn1/bias"):  # fmt: skip
+        for place in (
+            "I/kernel",
+            "upsample/up_layers/1/kernel",
+            "rnn1/recurrent_kernel",
+            "rnn1/bias",
+        ):
             gradient = by_variable[inner_variable(places[place]).ref()]
             found[f"grad/{place}"] = gradient[:, 0] if "up_layers" in place else gradient
         norm = network.auxiliary.norm
@@ -159,21 +174,27 @@ def _network(model, inputs, mode):
 def _whole(model, inputs):
     """The arrays of a whole clip: sample by sample, and the audio by the compiled loop."""
     if model.config.output == "logistic_mixture":
-        draws = (inputs["gen_uniform_mixture"][:, np.newaxis],
-                 inputs["gen_uniform_logistic"][:, np.newaxis])  # fmt: skip
+        draws = (
+            inputs["gen_uniform_mixture"][:, np.newaxis],
+            inputs["gen_uniform_logistic"][:, np.newaxis],
+        )
         params, values = _steps(model, inputs, draws)
         count = model.config.mixtures
         return {
-            "gen/logits": params, "gen/samples": values,
+            "gen/logits": params,
+            "gen/samples": values,
             "gen/mixture": likelihood.pick_component(params[:, :count], draws[0][:, 0]),
             "gen/audio": _audio(model, inputs, draws=draws),
-        }  # fmt: skip
+        }
     found = {}
     for name, draws in (("argmax", None), ("uniform", (inputs["gen_uniform"][:, np.newaxis],))):
         params, values = _steps(model, inputs, draws)
         classes = np.round((values + 1.0) * ((model.config.levels - 1) / 2)).astype(np.int32)
-        found |= {f"gen_{name}/logits": params, f"gen_{name}/samples": values,
-                  f"gen_{name}/class": classes}  # fmt: skip
+        found |= {
+            f"gen_{name}/logits": params,
+            f"gen_{name}/samples": values,
+            f"gen_{name}/class": classes,
+        }
     found["gen_argmax/audio"] = _audio(model, inputs)
     return found
 

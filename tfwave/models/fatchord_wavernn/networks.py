@@ -33,11 +33,13 @@ class TorchBatchNorm(keras.layers.Layer):
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
         self.moving_mean, self.moving_variance = (
             tf.Variable(
-                tf.fill(shape, value), trainable=False, name=name,
+                tf.fill(shape, value),
+                trainable=False,
+                name=name,
                 aggregation=tf.VariableAggregation.MEAN,
             )
             for name, value in (("moving_mean", 0.0), ("moving_variance", 1.0))
-        )  # fmt: skip
+        )
         self.built = True
 
     def call(self, x, training=False):
@@ -113,17 +115,24 @@ def _plain(filters, width, inputs, seed):
 
 def _dense(units, inputs, seed, name):
     return keras.layers.Dense(
-        units, name=name, kernel_initializer=torch_uniform(inputs, seed),
+        units,
+        name=name,
+        kernel_initializer=torch_uniform(inputs, seed),
         bias_initializer=torch_uniform(inputs, seed + 1),
-    )  # fmt: skip
+    )
 
 
 def _gru(units, seed, name):
     starts = [torch_uniform(units, seed + i) for i in range(3)]
     return keras.layers.GRU(
-        units, return_sequences=True, reset_after=True, name=name, kernel_initializer=starts[0],
-        recurrent_initializer=starts[1], bias_initializer=starts[2],
-    )  # fmt: skip
+        units,
+        return_sequences=True,
+        reset_after=True,
+        name=name,
+        kernel_initializer=starts[0],
+        recurrent_initializer=starts[1],
+        bias_initializer=starts[2],
+    )
 
 
 class FatchordNetwork(keras.Model):
@@ -144,8 +153,14 @@ class FatchordNetwork(keras.Model):
         self.stretch = LocalConditioner(stretching, weight_norm=False, name="stretch")
         self.auxiliary = AuxiliaryNetwork(config, first + 100)
         part = config.aux_channels // 4
-        self._widths = (1 + config.mel.n_mels + part, units, units + part, units + part,
-                        hidden + part, hidden)  # fmt: skip
+        self._widths = (
+            1 + config.mel.n_mels + part,
+            units,
+            units + part,
+            units + part,
+            hidden + part,
+            hidden,
+        )
         self.inputs_layer = _dense(units, self._widths[0], first, "inputs")
         self.rnn1 = _gru(units, first + 10, "rnn1")
         self.rnn2 = _gru(units, first + 20, "rnn2")

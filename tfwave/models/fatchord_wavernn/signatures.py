@@ -20,17 +20,21 @@ def of_fatchord(network, xla=False):
 
     def vocode(mel, temperature, seed):
         samples = (tf.shape(mel)[1] - 1) * config.hop_length
-        made = run_fatchord(network, fatchord.conditioning(network, mel), samples, temperature,
-                            seed, xla)  # fmt: skip
+        made = run_fatchord(
+            network, fatchord.conditioning(network, mel), samples, temperature, seed, xla
+        )
         made = fatchord.decoded(config, made)
         faded = made[:, -ramp.shape[0] :] * ramp
         made = tf.concat([made[:, : -ramp.shape[0]], faded], axis=1)
         return tf.clip_by_value(made, -1.0, 1.0)[:, :, tf.newaxis]
 
     return signatures.vocoder_signatures(
-        vocode, config.mel, [signatures.temperature_input(), signatures.seed_input()],
-        fatchord.FADED + 1, signatures.MOST_CLIPS,
-    )  # fmt: skip
+        vocode,
+        config.mel,
+        [signatures.temperature_input(), signatures.seed_input()],
+        fatchord.FADED + 1,
+        signatures.MOST_CLIPS,
+    )
 
 
 def run_fatchord(network, rows, samples, temperature, seed, xla=False):

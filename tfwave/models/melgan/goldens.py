@@ -92,11 +92,16 @@ def melgan_of(golden):
 
 def _mel(settings, bands):
     return MelConfig(
-        sample_rate=settings["sampling_rate"], n_fft=settings["n_fft"],
-        hop_length=settings["hop_length"], win_length=settings["win_length"], n_mels=bands,
-        f_min=settings.get("mel_fmin") or 0.0, f_max=settings.get("mel_fmax") or 0.0,
-        framing="half_hop", scale="log10",
-    )  # fmt: skip
+        sample_rate=settings["sampling_rate"],
+        n_fft=settings["n_fft"],
+        hop_length=settings["hop_length"],
+        win_length=settings["win_length"],
+        n_mels=bands,
+        f_min=settings.get("mel_fmin") or 0.0,
+        f_max=settings.get("mel_fmax") or 0.0,
+        framing="half_hop",
+        scale="log10",
+    )
 
 
 def _layers(model):

@@ -82,10 +82,15 @@ class MelGANConfig(WithMel):
         object.__setattr__(self, "ratios", tuple(self.ratios))
         object.__setattr__(self, "stft_resolutions", tuple(map(tuple, self.stft_resolutions)))
         for field in (
-            "channels", "discriminators", "discriminator_channels",
-            "discriminator_layers", "discriminator_stride", "discriminator_max_channels",
-            "batch_size", "segment_len",
-        ):  # fmt: skip
+            "channels",
+            "discriminators",
+            "discriminator_channels",
+            "discriminator_layers",
+            "discriminator_stride",
+            "discriminator_max_channels",
+            "batch_size",
+            "segment_len",
+        ):
             check(self, field, getattr(self, field) >= 1, "1 or more")
         for field, names in (
             ("residual_block", ("code", "paper")),
@@ -96,18 +101,35 @@ class MelGANConfig(WithMel):
             check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
         check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
-        for field in ("residual_blocks", "feature_matching", "sample_l1", "stft_loss",
-                      "adversarial_from"):  # fmt: skip
+        for field in (
+            "residual_blocks",
+            "feature_matching",
+            "sample_l1",
+            "stft_loss",
+            "adversarial_from",
+        ):
             check(self, field, getattr(self, field) >= 0, "0 or more")
         check(self, "stft_least_power", self.stft_least_power > 0, "above 0")
-        check(self, "adversarial_from", self.stft_loss > 0 or not self.adversarial_from,
-              "0 without stft_loss, for the generator would learn nothing before")  # fmt: skip
+        check(
+            self,
+            "adversarial_from",
+            self.stft_loss > 0 or not self.adversarial_from,
+            "0 without stft_loss, for the generator would learn nothing before",
+        )
         resolutions = self.stft_resolutions
-        check(self, "stft_resolutions", resolutions and all(map(_is_resolution, resolutions)),
-              "(transform, hop, window) each, windows even and in the transform")  # fmt: skip
+        check(
+            self,
+            "stft_resolutions",
+            resolutions and all(map(_is_resolution, resolutions)),
+            "(transform, hop, window) each, windows even and in the transform",
+        )
         longest = max(resolutions)[0] // 2
-        check(self, "segment_len", not self.stft_loss or self.segment_len > longest,
-              f"more than {longest} with stft_loss")  # fmt: skip
+        check(
+            self,
+            "segment_len",
+            not self.stft_loss or self.segment_len > longest,
+            f"more than {longest} with stft_loss",
+        )
         check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
         hop = self.mel.hop_length
         check(self, "ratios", math.prod(self.ratios) == hop, f"factors of mel.hop_length, {hop}")
@@ -180,11 +202,13 @@ class MelGAN(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             real_maps, fake_maps = self.discriminator(real), self.discriminator(fake)
-            loss = tf.add_n([
-                tf.reduce_mean(tf.nn.relu(1.0 - self._scores(of_real)))
-                + tf.reduce_mean(tf.nn.relu(1.0 + self._scores(of_fake)))
-                for of_real, of_fake in zip(real_maps, fake_maps, strict=True)
-            ])  # fmt: skip
+            loss = tf.add_n(
+                [
+                    tf.reduce_mean(tf.nn.relu(1.0 - self._scores(of_real)))
+                    + tf.reduce_mean(tf.nn.relu(1.0 + self._scores(of_fake)))
+                    for of_real, of_fake in zip(real_maps, fake_maps, strict=True)
+                ]
+            )
             scaled = loss / tf.distribute.get_strategy().num_replicas_in_sync
         return loss, real_maps, tape.gradient(scaled, variables)
 
@@ -244,9 +268,11 @@ class MelGAN(keras.Model):
             losses = self._once_adversarial(self.generator_losses, fake, real_maps, real)
             if self.config.stft_loss:
                 parts = multi_resolution_stft_loss(
-                    fake[:, :, 0], waveform, self.config.stft_resolutions,
+                    fake[:, :, 0],
+                    waveform,
+                    self.config.stft_resolutions,
                     self.config.stft_least_power,
-                )  # fmt: skip
+                )
                 losses["stft_loss"] = tf.add_n(parts)
                 losses["total"] += self.config.stft_loss * losses["stft_loss"]
             scaled = losses["total"] / tf.distribute.get_strategy().num_replicas_in_sync
@@ -356,8 +382,9 @@ def folded(model):
     )
     plain = MelGAN(config, model.seed)
     for network, twin in (
-        (model.generator, plain.generator), (model.discriminator, plain.discriminator)
-    ):  # fmt: skip
+        (model.generator, plain.generator),
+        (model.discriminator, plain.discriminator),
+    ):
         layers = (find_layers(each, NormalizedKernel) for each in (network, twin))
         for layer, copy in zip(*layers, strict=True):
             copy.kernel.assign(layer.effective_kernel())

@@ -31,10 +31,15 @@ class ResidualBlock(keras.layers.Layer):
 
         def convolution(part, size=1, dilation=1):
             return NormalizedConv1D(
-                channels, size, dilation=dilation, padding=(size - 1) // 2 * dilation,
-                reflect=True, normalization=normalization, seed=seed + len(part),
+                channels,
+                size,
+                dilation=dilation,
+                padding=(size - 1) // 2 * dilation,
+                reflect=True,
+                normalization=normalization,
+                seed=seed + len(part),
                 name=f"{name}_{part}",
-            )  # fmt: skip
+            )
 
         self.dilated = convolution("dilated", 3, dilation)
         self.out = convolution("out", 1 if kind == "code" else 3)
@@ -74,13 +79,19 @@ class Generator(keras.Model):
             self.upsampling.append(
                 NormalizedConv1DTranspose(width, ratio, norm, next(seeds), f"upsample_{stage}")
             )
-            self.stacks.append([
-                ResidualBlock(
-                    width, 3**block if config.dilated else 1, config.residual_block, norm,
-                    next(seeds), f"stage_{stage}_block_{block}",
-                )
-                for block in range(config.residual_blocks)
-            ])  # fmt: skip
+            self.stacks.append(
+                [
+                    ResidualBlock(
+                        width,
+                        3**block if config.dilated else 1,
+                        config.residual_block,
+                        norm,
+                        next(seeds),
+                        f"stage_{stage}_block_{block}",
+                    )
+                    for block in range(config.residual_blocks)
+                ]
+            )
         self.last = NormalizedConv1D(
             1, 7, padding=3, reflect=True, normalization=norm, seed=next(seeds), name="last"
         )
@@ -141,18 +152,26 @@ class Discriminator(keras.Model):
             self._inputs.append(inputs)
             self.convolutions.append(
                 NormalizedConv1D(
-                    filters, size, normalization=config.discriminator_normalization,
-                    seed=100 * seed + number, name=f"layer_{number}", **how,
+                    filters,
+                    size,
+                    normalization=config.discriminator_normalization,
+                    seed=100 * seed + number,
+                    name=f"layer_{number}",
+                    **how,
                 )
-            )  # fmt: skip
+            )
             return filters
 
         width = add(1, config.discriminator_channels, 15, padding=7, reflect=True)
         for _ in range(config.discriminator_layers):
             width = add(
-                width, min(width * stride, most), 10 * stride + 1, stride=stride,
-                groups=max(width // 4, 1), padding=5 * stride,
-            )  # fmt: skip
+                width,
+                min(width * stride, most),
+                10 * stride + 1,
+                stride=stride,
+                groups=max(width // 4, 1),
+                padding=5 * stride,
+            )
         width = add(width, min(width * 2, most), 5, padding=2)
         add(width, 1, 3, padding=1)
         track_layers(self, self.convolutions)

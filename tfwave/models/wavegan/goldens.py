@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from tfwave.audio.files import to_int16
 from tfwave.goldens import compare
-from tfwave.models.wavegan.weights import assign_tf1_variables, tf1_variables
 from tfwave.layers.phase_shuffle import phase_shuffle
 from tfwave.models.wavegan import specgan
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.weights import assign_tf1_variables, tf1_variables
 
 _METHODS = {"zeros": "zeros", "nn": "nearest", "linear": "linear", "cubic": "cubic"}
 

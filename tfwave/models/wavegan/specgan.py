@@ -25,9 +25,9 @@ from tfwave.audio.spectral import stft
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.upsampling import METHODS, upsample2d
-from tfwave.models.wavegan.update import AdversarialModel
 from tfwave.models.config import check, check_common_fields
 from tfwave.models.wavegan.critic import Critic
+from tfwave.models.wavegan.update import AdversarialModel
 
 SLICE_LEN = 16384
 FRAME_LENGTH = 256

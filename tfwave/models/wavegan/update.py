@@ -334,15 +334,20 @@ class AdversarialModel(keras.Model):
             shape = [count, config.latent_dim]
             return waveform(tf.random.stateless_uniform(shape, tf.stack([seed, 0]), -1.0, 1.0))
 
-        return signatures.with_wav({
-            "generate": signatures.signature(
-                waveform, "Make a clip of each latent.", [latents], made
-            ),
-            "sample": signatures.signature(
-                sample, "Draw latents and make clips of them.",
-                [signatures.count_input(most), signatures.seed_input("latents")], made,
-            ),
-        }, config.sample_rate)  # fmt: skip
+        return signatures.with_wav(
+            {
+                "generate": signatures.signature(
+                    waveform, "Make a clip of each latent.", [latents], made
+                ),
+                "sample": signatures.signature(
+                    sample,
+                    "Draw latents and make clips of them.",
+                    [signatures.count_input(most), signatures.seed_input("latents")],
+                    made,
+                ),
+            },
+            config.sample_rate,
+        )
 
 
 def _function(fn):

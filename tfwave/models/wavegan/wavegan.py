@@ -24,9 +24,9 @@ from tfwave.layers.convolution import Conv1D, Conv1DTranspose
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.upsampling import METHODS, upsample1d
-from tfwave.models.wavegan.update import AdversarialModel
 from tfwave.models.config import check, check_common_fields
 from tfwave.models.wavegan.critic import Critic
+from tfwave.models.wavegan.update import AdversarialModel
 
 # First layer to last, the same in both networks: the longer models append one at the end.
 _STRIDES = {16384: (4, 4, 4, 4, 4), 32768: (4, 4, 4, 4, 4, 2), 65536: (4, 4, 4, 4, 4, 4)}

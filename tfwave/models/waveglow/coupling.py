@@ -92,9 +92,14 @@ class CouplingNetwork(keras.layers.Layer):
 
         def convolution(part, filters, number, size=1, dilation=1):
             return NormalizedConv1D(
-                filters, size, dilation=dilation, padding=(size - 1) // 2 * dilation,
-                normalization=normalization, seed=seed + number, name=f"{name}_{part}",
-            )  # fmt: skip
+                filters,
+                size,
+                dilation=dilation,
+                padding=(size - 1) // 2 * dilation,
+                normalization=normalization,
+                seed=seed + number,
+                name=f"{name}_{part}",
+            )
 
         self.start = convolution("start", channels, 0)
         self.conditioner = convolution("conditioner", 2 * channels * layers, 1)
@@ -145,9 +150,14 @@ class CouplingNetwork(keras.layers.Layer):
                 convolve = paired_convolution
             bias = biases[i] + inner.bias
             z = convolve(
-                hidden if i else x, conditioning, kernel, of_conditioning[i], inner.dilation,
-                lambda y, bias=bias: _gate(y + bias), precision,
-            )  # fmt: skip
+                hidden if i else x,
+                conditioning,
+                kernel,
+                of_conditioning[i],
+                inner.dilation,
+                lambda y, bias=bias: _gate(y + bias),
+                precision,
+            )
             kernel, bias = outer.effective_kernel()[0], tf.convert_to_tensor(outer.bias)
             if i < len(self.outer) - 1:
                 residual, kernel = tf.split(kernel, 2, axis=-1)
@@ -237,10 +247,12 @@ def paired_convolution(x, extra, kernel, extra_kernel, dilation, activation, pre
     outer, inner = 0.5 * (first + last), 0.5 * middle
     total = product(one + two, outer + inner, precision)
     difference = product(two - one, outer - inner, precision)
-    early = product(tf.concat([before - two, others[0]], -1),
-                    tf.concat([first, extra_kernel], 0), precision)  # fmt: skip
-    late = product(tf.concat([after - one, others[1]], -1),
-                   tf.concat([last, extra_kernel], 0), precision)  # fmt: skip
+    early = product(
+        tf.concat([before - two, others[0]], -1), tf.concat([first, extra_kernel], 0), precision
+    )
+    late = product(
+        tf.concat([after - one, others[1]], -1), tf.concat([last, extra_kernel], 0), precision
+    )
     y = [activation(early + (total + difference)), activation(late + (total - difference))]
     y = tf.stack(y, axis=2)
     return cut(tf.reshape(y, [-1, 2 * dilation * blocks, y.shape[-1]]), 0, time)

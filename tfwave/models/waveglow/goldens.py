@@ -6,8 +6,8 @@ import tensorflow as tf
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
 from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss
 from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft
+from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss
 
 # Several times what float32 leaves of the agreement: signals 8e-6, gradients 3e-6, a determinant
 # 3e-7 before it is multiplied by the number of groups.
@@ -29,10 +29,14 @@ def check_tacotron_mel(golden):
     """
     cfg, outputs = golden.cfg, golden.outputs
     config = MelConfig(
-        sample_rate=cfg["sampling_rate"], n_fft=cfg["filter_length"],
-        hop_length=cfg["hop_length"], win_length=cfg["win_length"],
-        n_mels=cfg["n_mel_channels"], f_min=cfg["mel_fmin"], f_max=cfg["mel_fmax"],
-    )  # fmt: skip
+        sample_rate=cfg["sampling_rate"],
+        n_fft=cfg["filter_length"],
+        hop_length=cfg["hop_length"],
+        win_length=cfg["win_length"],
+        n_mels=cfg["n_mel_channels"],
+        f_min=cfg["mel_fmin"],
+        f_max=cfg["mel_fmax"],
+    )
     audio = tf.constant(golden.inputs["audio"])[tf.newaxis]
     spectrum = centred_stft(audio, config.n_fft)
     back = inverse_centred_stft(spectrum, config.n_fft)

@@ -78,10 +78,16 @@ class WaveGlowNetwork(keras.Model):
             self.mixes.append(InvertibleMix(width, first + 100 * k + 1, f"mix_{k}"))
             self.couplings.append(
                 CouplingNetwork(
-                    width // 2, bands * config.group, config.channels, config.layers,
-                    config.kernel_size, config.normalization, first + 100 * k + 2, f"coupling_{k}",
+                    width // 2,
+                    bands * config.group,
+                    config.channels,
+                    config.layers,
+                    config.kernel_size,
+                    config.normalization,
+                    first + 100 * k + 2,
+                    f"coupling_{k}",
                 )
-            )  # fmt: skip
+            )
         track_layers(self, [*self.mixes, *self.couplings])
 
     def build(self, input_shape=None):

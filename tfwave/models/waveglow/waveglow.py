@@ -66,8 +66,12 @@ class WaveGlowConfig(WithMel):
         check(self, "kernel_size", self.kernel_size >= 1 and self.kernel_size % 2 == 1, "odd")
         check(self, "normalization", self.normalization in ("weight", "none"), "weight or none")
         hop = self.mel.hop_length
-        check(self, "upsampling_kernel", self.upsampling_kernel >= hop
-              and self.upsampling_kernel % hop == 0, f"a multiple of the hop, {hop}")  # fmt: skip
+        check(
+            self,
+            "upsampling_kernel",
+            self.upsampling_kernel >= hop and self.upsampling_kernel % hop == 0,
+            f"a multiple of the hop, {hop}",
+        )
         check(self, "segment_len", self.segment_len >= self.group, f"{self.group} or more, a group")
         for field in ("sigma", "learning_rate"):
             check(self, field, getattr(self, field) > 0, "above 0")
@@ -110,9 +114,7 @@ class WaveGlow(NetworkModel):
     def batch_loss(self, data):
         """The authors' loss of a batch, a dict; see `flow_loss`."""
         waveform = data["waveform"]
-        return flow_loss(
-            *self.network(waveform, self.features(waveform)), sigma=self.config.sigma
-        )
+        return flow_loss(*self.network(waveform, self.features(waveform)), sigma=self.config.sigma)
 
     def nats_per_sample(self, loss):
         """Turn a loss into the negative log density of a sample in [-1, 1], in nats."""
@@ -136,15 +138,21 @@ class WaveGlow(NetworkModel):
         """
         loss, gradients = self.loss_and_gradients(data)
         self.update(gradients)
-        return {"loss": loss, "bits_per_sample": self.bits_per_sample(loss),
-                "grad_norm": tf.linalg.global_norm(gradients)}  # fmt: skip
+        return {
+            "loss": loss,
+            "bits_per_sample": self.bits_per_sample(loss),
+            "grad_norm": tf.linalg.global_norm(gradients),
+        }
 
     def test_step(self, data):
         """Loss, nats and bits per sample of a batch, and the samples that they are the mean of."""
         loss, shape, group = self.batch_loss(data), tf.shape(data["waveform"]), self.config.group
-        return {"loss": loss, "nats_per_sample": self.nats_per_sample(loss),
-                "bits_per_sample": self.bits_per_sample(loss),
-                "samples": tf.cast(shape[0] * (shape[1] // group * group), tf.float32)}  # fmt: skip
+        return {
+            "loss": loss,
+            "nats_per_sample": self.nats_per_sample(loss),
+            "bits_per_sample": self.bits_per_sample(loss),
+            "samples": tf.cast(shape[0] * (shape[1] // group * group), tf.float32),
+        }
 
     def invert(self, z, features, precision="float32"):
         """Turn noise into waveforms as the flow does, not limited to [-1, 1].
@@ -220,9 +228,13 @@ class WaveGlow(NetworkModel):
             return tf.clip_by_value(made, -1.0, 1.0)
 
         sigma = signatures.Input(
-            "sigma", "float32", (), "Standard deviation of the noise, 0 or more; 0.6 is usual.",
-            0.6, ((lambda sigma: sigma >= 0, "must be 0 or more"),),
-        )  # fmt: skip
+            "sigma",
+            "float32",
+            (),
+            "Standard deviation of the noise, 0 or more; 0.6 is usual.",
+            0.6,
+            ((lambda sigma: sigma >= 0, "must be 0 or more"),),
+        )
         how = [sigma, signatures.seed_input("noise")]
         return signatures.vocoder_signatures(vocode, config.mel, how)
 

@@ -54,18 +54,30 @@ class WaveNetConfig:
     def __post_init__(self):
         object.__setattr__(self, "dilations", tuple(self.dilations))
         read_nested(self, conditioning=LocalConditioningConfig, context=ContextConfig)
-        check(self, "dilations", bool(self.dilations) and min(self.dilations) >= 1,
-              "one or more whole numbers of 1 or more")  # fmt: skip
+        check(
+            self,
+            "dilations",
+            bool(self.dilations) and min(self.dilations) >= 1,
+            "one or more whole numbers of 1 or more",
+        )
         check(self, "kernel_size", self.kernel_size >= 2, "2 or more")
         for field in ("residual_channels", "skip_channels", "mixtures", "initial_kernel_size"):
             check(self, field, getattr(self, field) >= 1, "1 or more")
-        check(self, "gate_channels", self.gate_channels >= 2 and self.gate_channels % 2 == 0,
-              "an even number of channels: half filter, half gate")  # fmt: skip
+        check(
+            self,
+            "gate_channels",
+            self.gate_channels >= 2 and self.gate_channels % 2 == 0,
+            "an even number of channels: half filter, half gate",
+        )
         check(self, "levels", self.levels >= 2, "2 or more")
         for field in ("speakers", "speaker_channels", "halve_every"):
             check(self, field, getattr(self, field) >= 0, "0 or more")
-        check(self, "speakers", not self.speakers or self.speaker_channels > 0,
-              "0 while speaker_channels is 0")  # fmt: skip
+        check(
+            self,
+            "speakers",
+            not self.speakers or self.speaker_channels > 0,
+            "0 while speaker_channels is 0",
+        )
         check(self, "dropout", 0.0 <= self.dropout < 1.0, "0 or more and below 1")
         check(self, "average_decay", 0.0 <= self.average_decay < 1.0, "0 or more and below 1")
         for field, names in (
@@ -76,8 +88,12 @@ class WaveNetConfig:
             ("padding", ("valid", "causal")),
         ):
             check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
-        check(self, "one_hot_input", not self.one_hot_input or self.output == "categorical",
-              "false where the output is not categorical")  # fmt: skip
+        check(
+            self,
+            "one_hot_input",
+            not self.one_hot_input or self.output == "categorical",
+            "false where the output is not categorical",
+        )
 
     @property
     def stack_receptive_field(self):
@@ -123,10 +139,21 @@ def r9y9_config(**changes):
       **changes: fields of WaveNetConfig.
     """
     recipe = dict(
-        dilations=STACK * 3, kernel_size=3, residual_channels=128, gate_channels=256,
-        skip_channels=128, mulaw_convention="truncate", initial_kernel_size=1, initial_bias=True,
-        residual_scale=math.sqrt(0.5), skip_scaling="total", padding="causal",
-        weight_normalization=True, adam_epsilon=1e-8, halve_every=200_000, average_decay=0.9999,
+        dilations=STACK * 3,
+        kernel_size=3,
+        residual_channels=128,
+        gate_channels=256,
+        skip_channels=128,
+        mulaw_convention="truncate",
+        initial_kernel_size=1,
+        initial_bias=True,
+        residual_scale=math.sqrt(0.5),
+        skip_scaling="total",
+        padding="causal",
+        weight_normalization=True,
+        adam_epsilon=1e-8,
+        halve_every=200_000,
+        average_decay=0.9999,
         sample_rate=22050,
-    )  # fmt: skip
+    )
     return WaveNetConfig(**{**recipe, **changes})

@@ -31,8 +31,12 @@ class ContextConfig:
         object.__setattr__(self, "dilations", tuple(self.dilations))
         check(self, "stride", self.stride >= 4 and self.stride % 4 == 0, "4, 8, 12 or more samples")
         check(self, "channels", self.channels >= 1, "1 or more")
-        check(self, "dilations", bool(self.dilations) and min(self.dilations) >= 1,
-              "one or more whole numbers of 1 or more")  # fmt: skip
+        check(
+            self,
+            "dilations",
+            bool(self.dilations) and min(self.dilations) >= 1,
+            "one or more whole numbers of 1 or more",
+        )
 
     @property
     def receptive_field(self):
@@ -59,11 +63,16 @@ class ContextStack(keras.layers.Layer):
         self.frame = convolution("context_frame", config.channels, 1, True, seed)
         self.blocks = [
             GatedBlock(
-                dilation, 2, config.channels, 2 * config.channels, config.channels,
-                seed=seed + 1 + 5 * i, name=f"context_block_{i}",
+                dilation,
+                2,
+                config.channels,
+                2 * config.channels,
+                config.channels,
+                seed=seed + 1 + 5 * i,
+                name=f"context_block_{i}",
             )
             for i, dilation in enumerate(config.dilations)
-        ]  # fmt: skip
+        ]
         track_layers(self, self.blocks)
 
     def build(self, input_shape=None):

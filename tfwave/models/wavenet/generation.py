@@ -8,9 +8,8 @@ import functools
 
 import tensorflow as tf
 
-from tfwave.models.wavenet import outputs
-from tfwave.models.wavenet import queues
 from tfwave.models.row_groups import row_groups
+from tfwave.models.wavenet import outputs, queues
 
 BLOCK = 512  # samples that one call of the compiled loop makes, without a context stack
 _CLIPS_PER_SHARD = 4  # fewer are not worth a core of their own
@@ -33,9 +32,20 @@ def compiled(config, greedy, xla):
 
 
 def stream(
-    network, samples, clips=None, first_clip=0, seed=0, prime_with=None, features=None,
-    speaker=None, temperature=1.0, greedy=False, shards=None, precision="float32", xla=True,
-):  # fmt: skip
+    network,
+    samples,
+    clips=None,
+    first_clip=0,
+    seed=0,
+    prime_with=None,
+    features=None,
+    speaker=None,
+    temperature=1.0,
+    greedy=False,
+    shards=None,
+    precision="float32",
+    xla=True,
+):
     """Generate audio and yield it as it is made.
 
     Args:
@@ -86,10 +96,14 @@ def stream(
         # Row t of the conditioning belongs to the sample after input t.
         local = local_rows(network, waveform, upsampled, known - 1 + number * block, block)
         parts = [
-            (constant[:, group], None if local is None else local[:, group], state,
-             tuple(draw[:, first_clip:][:, group] for draw in draws))
+            (
+                constant[:, group],
+                None if local is None else local[:, group],
+                state,
+                tuple(draw[:, first_clip:][:, group] for draw in draws),
+            )
             for group, state in zip(groups, states, strict=True)
-        ]  # fmt: skip
+        ]
         made, states = zip(*run(weights, matrix, temperature, parts), strict=True)
         made = outputs.value_as_waveform(config, tf.transpose(tf.concat(made, axis=1)))
         if config.context is not None:

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.goldens import compare, relative
-from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs
 from tfwave.models.wavenet import queues as wavenet_queues
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.queue_steps import forced, open_queues
+from tfwave.models.wavenet.wavenet import WaveNet
 
 
 def ibab_model(golden):
@@ -72,9 +72,7 @@ def check_ibab_network(golden):
     codes = wavenet_outputs.mulaw.encode(audio, config.levels)
     results = [
         compare("codes", codes, expected["codes"], 0.0),
-        compare(
-            "target_codes", codes[:, config.receptive_field :], expected["target_codes"], 0.0
-        ),
+        compare("target_codes", codes[:, config.receptive_field :], expected["target_codes"], 0.0),
         relative("logits", model.predictions(batch, network)[0], expected["logits"]),
     ]
     past = wavenet_outputs.as_inputs(config, batch["waveform"][:, :-1])
@@ -92,8 +90,9 @@ def check_ibab_network(golden):
     results.append(relative("loss", loss, expected["loss"]))
     results += _ibab_gradients(network, gradients, expected)
     squares = [tf.nn.l2_loss(variable) for variable in network.trainable_variables]
-    results.append(relative("loss_l2_0.01", loss + 0.01 * tf.add_n(squares),
-                            expected["loss_l2_0.01"]))  # fmt: skip
+    results.append(
+        relative("loss_l2_0.01", loss + 0.01 * tf.add_n(squares), expected["loss_l2_0.01"])
+    )
     return results
 
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tfwave.audio import mulaw
 from tfwave.goldens import compare, relative
-from tfwave.models.wavenet.goldens_r9y9 import assign_conditioner, conditioning_config
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.losses import likelihood
+from tfwave.models.wavenet.goldens_r9y9 import assign_conditioner, conditioning_config
 
 # Nearer than this to a step of the quantiser, float32 may fall on either side.
 _SURE = 1e-4
@@ -32,9 +32,12 @@ def check_mulaw(golden):
         ):
             place = f"{code}/q{levels}"
             results.append(
-                relative(f"{place}/{decoded}", mulaw.decode(codes, levels, convention),
-                         expected[f"{place}/{decoded}"])
-            )  # fmt: skip
+                relative(
+                    f"{place}/{decoded}",
+                    mulaw.decode(codes, levels, convention),
+                    expected[f"{place}/{decoded}"],
+                )
+            )
             for signal in ("x", "edge", "over"):
                 name = f"{place}/{encoded}_{signal}"
                 if name in expected:
@@ -71,8 +74,13 @@ def check_logistic_mixture(golden):
     for levels, limit in golden.cfg["settings"]:
         place = f"classes{levels}_min{limit}"
         tolerances = _MIXTURE_TOLERANCES[levels <= 256]
-        results += _loss(golden, place, params, *tolerances, lambda p, n=levels, s=limit: (
-            likelihood.logistic_mixture_nll(p, y, n, float(s))))  # fmt: skip
+        results += _loss(
+            golden,
+            place,
+            params,
+            *tolerances,
+            lambda p, n=levels, s=limit: likelihood.logistic_mixture_nll(p, y, n, float(s)),
+        )
     return results
 
 
@@ -86,8 +94,14 @@ def check_gaussian(golden):
         kind, limit = place.split("/min")
         params = _channels_last(golden.inputs[f"{kind}/y_hat"])
         y = tf.constant(golden.inputs[f"{kind}/y"][..., 0])
-        results += _loss(golden, place, params, 2e-5, 2e-5, lambda p, y=y, s=limit: (
-            likelihood.gaussian_mixture_nll(p, y, float(s))))  # fmt: skip
+        results += _loss(
+            golden,
+            place,
+            params,
+            2e-5,
+            2e-5,
+            lambda p, y=y, s=limit: likelihood.gaussian_mixture_nll(p, y, float(s)),
+        )
     return results
 
 
@@ -98,11 +112,19 @@ def _loss(golden, place, params, tolerance, gradient_tolerance, nll):
     gradient = np.transpose(tape.gradient(nats, params), [0, 2, 1])
     expected = golden.outputs
     return [
-        relative(f"{place}/loss_per_step", nats[..., tf.newaxis],
-                 expected[f"{place}/loss_per_step"], tolerance),
-        relative(f"{place}/grad_of_sum_wrt_y_hat", gradient,
-                 expected[f"{place}/grad_of_sum_wrt_y_hat"], gradient_tolerance),
-    ]  # fmt: skip
+        relative(
+            f"{place}/loss_per_step",
+            nats[..., tf.newaxis],
+            expected[f"{place}/loss_per_step"],
+            tolerance,
+        ),
+        relative(
+            f"{place}/grad_of_sum_wrt_y_hat",
+            gradient,
+            expected[f"{place}/grad_of_sum_wrt_y_hat"],
+            gradient_tolerance,
+        ),
+    ]
 
 
 def check_sampling(golden):
@@ -111,16 +133,23 @@ def check_sampling(golden):
     params = _channels_last(given["mol/y_hat"])
     draws = given["mol/uniform_mixture"], given["mol/uniform_logistic"]
     results = [
-        relative("mol/sample_clamp0", likelihood.sample_logistic_mixture(params, *draws),
-                 expected["mol/sample_clamp0"]),
-        relative("mol/sample_clamp1", likelihood.sample_logistic_mixture(
-            params, *draws, golden.cfg["clamp_log_scale_min"]), expected["mol/sample_clamp1"]),
-    ]  # fmt: skip
+        relative(
+            "mol/sample_clamp0",
+            likelihood.sample_logistic_mixture(params, *draws),
+            expected["mol/sample_clamp0"],
+        ),
+        relative(
+            "mol/sample_clamp1",
+            likelihood.sample_logistic_mixture(params, *draws, golden.cfg["clamp_log_scale_min"]),
+            expected["mol/sample_clamp1"],
+        ),
+    ]
     for kind in ("gauss_single", "gauss_k1", "gauss_mix"):
         made = likelihood.sample_gaussian_mixture(
-            _channels_last(given[f"{kind}/y_hat"]), given.get(f"{kind}/uniform_mixture"),
+            _channels_last(given[f"{kind}/y_hat"]),
+            given.get(f"{kind}/uniform_mixture"),
             given[f"{kind}/normal"],
-        )  # fmt: skip
+        )
         results.append(relative(f"{kind}/sample", made, expected[f"{kind}/sample"]))
     return results
 
@@ -134,8 +163,11 @@ def check_upsampling(golden):
         features = _channels_last(golden.inputs[f"{tag}/c"])
         transposed = case["cls"] == "ConvTranspose2d"
         if transposed:
-            case = {"cin_channels": features.shape[-1], "upsample_scales": [case["scale"]],
-                    "freq_axis_kernel_size": case["fk"]}  # fmt: skip
+            case = {
+                "cin_channels": features.shape[-1],
+                "upsample_scales": [case["scale"]],
+                "freq_axis_kernel_size": case["fk"],
+            }
         config = conditioning_config(case, transposed, activated=not transposed)
         layer = LocalConditioner(config)
         layer.build()

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.goldens import compare, relative
-from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import r9y9_config
+from tfwave.models.wavenet.queue_steps import forced, open_queues
+from tfwave.models.wavenet.wavenet import WaveNet
 
 _ACTIVATIONS = {"LeakyReLU": "leaky_relu", "ReLU": "relu", None: "none"}
 _OUTPUTS = {None: "categorical", "Logistic": "logistic_mixture", "Normal": "gaussian_mixture"}
@@ -116,10 +116,13 @@ def assign_conditioner(conditioner, weights, name):
         )
         name += "/upsample"
     places = sorted(
-        {key.rsplit("/", 1)[0] for key in weights
-         if key.startswith(name) and key.endswith("weight_v")},
+        {
+            key.rsplit("/", 1)[0]
+            for key in weights
+            if key.startswith(name) and key.endswith("weight_v")
+        },
         key=lambda place: [int(part) for part in place.split("/") if part.isdigit()],
-    )  # fmt: skip
+    )
     for layer, place in zip(conditioner.upsamplings, places, strict=True):
         # PyTorch: [1, 1, frequency, time].
         layer.kernel.assign(weights[f"{place}/weight_v"][0, 0].T)
@@ -136,10 +139,13 @@ def check_r9y9_network(golden):
     found = network.activations(inputs, local, vector)
     results = [
         relative("y_hat", _channels_first(found[-1]), expected["y_hat"]),
-        relative("y_hat_incremental", _channels_first(forced(network, inputs, local, vector)),
-                 expected["y_hat_incremental"]),
+        relative(
+            "y_hat_incremental",
+            _channels_first(forced(network, inputs, local, vector)),
+            expected["y_hat_incremental"],
+        ),
         relative("loss", _loss(model, golden, found[-1]), expected["loss"]),
-    ]  # fmt: skip
+    ]
     if "softmax" in expected:
         results.append(
             relative("softmax", _channels_first(tf.nn.softmax(found[-1])), expected["softmax"])
@@ -198,9 +204,11 @@ def _loss(model, golden, params):
 def _free_run(network, golden):
     """Audio drawn sample by sample from given random numbers."""
     config, given, expected = network.config, golden.inputs, golden.outputs
-    draws = [given[name] for name in (
-        "gen_uniform", "gen_uniform_mixture", "gen_uniform_logistic", "gen_normal"
-    ) if name in given]  # fmt: skip
+    draws = [
+        given[name]
+        for name in ("gen_uniform", "gen_uniform_mixture", "gen_uniform_logistic", "gen_normal")
+        if name in given
+    ]
     if config.output == "gaussian":
         draws = [given["gen_normal"]]
     clips = draws[0].shape[1]

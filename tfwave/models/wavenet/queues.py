@@ -79,9 +79,15 @@ def fold(network, precision="float32") -> Weights:
         for matrices in (gates, mixes, head)
     )
     return Weights(
-        initial, _bias(network.initial), gates, tf.stack(gates_bias), mixes, tuple(mixes_bias),
-        head, tuple(_bias(layer) for layer in network.head),
-    )  # fmt: skip
+        initial,
+        _bias(network.initial),
+        gates,
+        tf.stack(gates_bias),
+        mixes,
+        tuple(mixes_bias),
+        head,
+        tuple(_bias(layer) for layer in network.head),
+    )
 
 
 def _bias(layer):
@@ -154,9 +160,7 @@ def prime(network, inputs, local=None, speaker=None) -> State:
     before = tf.cast(tf.broadcast_to(before, [batch, width]), inputs.dtype)
     recent = tf.concat([before, inputs[:, :-1]], axis=1)[:, time:]
     recent = tf.ensure_shape(tf.transpose(recent), [width, None])
-    return State(
-        tf.convert_to_tensor(time), inputs[:, -1], recent, tuple(queues), tuple(taps)
-    )
+    return State(tf.convert_to_tensor(time), inputs[:, -1], recent, tuple(queues), tuple(taps))
 
 
 def length_of(x):
@@ -286,7 +290,9 @@ def take(state, group):
       group: slice of the clips.
     """
     return State(
-        state.time, state.value[group], state.recent[:, group],
+        state.time,
+        state.value[group],
+        state.recent[:, group],
         tuple(queue[:, group] for queue in state.queues),
         tuple(taps[group] for taps in state.taps),
-    )  # fmt: skip
+    )

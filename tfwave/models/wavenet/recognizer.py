@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from tfwave.layers.gated import convolution
 from tfwave.layers.tracking import track_layers
-from tfwave.models.wavenet import outputs
 from tfwave.models.config import check, read_nested
 from tfwave.models.network_model import NetworkModel
-from tfwave.models.wavenet.wavenet import WaveNetNetwork
+from tfwave.models.wavenet import outputs
 from tfwave.models.wavenet.config import WaveNetConfig
+from tfwave.models.wavenet.wavenet import WaveNetNetwork
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +45,9 @@ class RecognizerConfig:
     def __post_init__(self):
         read_nested(self, wavenet=WaveNetConfig)
         stack = self.wavenet
-        plain = not (stack.local_channels or stack.speaker_channels or stack.dropout
-                     or stack.average_decay)  # fmt: skip
+        plain = not (
+            stack.local_channels or stack.speaker_channels or stack.dropout or stack.average_decay
+        )
         check(self, "wavenet", plain, "without conditioning, speakers, dropout and averaging")
         for field in ("frame_length", "channels", "kernel_size", "layers", "classes"):
             check(self, field, getattr(self, field) >= 1, "1 or more")
@@ -79,11 +80,15 @@ class WaveNetRecognizer(NetworkModel):
         inputs = [config.wavenet.skip_channels, *sizes[:-1]]
         self.frame_layers = [
             convolution(
-                f"frame_{i}", size, config.kernel_size if i < config.layers else 1, True,
-                10_000 * seed + 5_000 + i, padding="same",
+                f"frame_{i}",
+                size,
+                config.kernel_size if i < config.layers else 1,
+                True,
+                10_000 * seed + 5_000 + i,
+                padding="same",
             )
             for i, size in enumerate(sizes)
-        ]  # fmt: skip
+        ]
         track_layers(self, self.frame_layers)
         for layer, channels in zip(self.frame_layers, inputs, strict=True):
             layer.build((None, None, channels))
@@ -110,9 +115,7 @@ class WaveNetRecognizer(NetworkModel):
         codes = outputs.as_inputs(self.config.wavenet, waveform)
         *_, skips, params = self.network.activations(codes, padding="causal")
         frames = tf.shape(waveform)[1] // size
-        x = tf.reshape(
-            tf.nn.relu(skips)[:, : frames * size], [-1, frames, size, skips.shape[-1]]
-        )
+        x = tf.reshape(tf.nn.relu(skips)[:, : frames * size], [-1, frames, size, skips.shape[-1]])
         x = tf.reduce_mean(x, axis=2)
         mask = 1.0
         if length is not None:
@@ -140,16 +143,21 @@ class WaveNetRecognizer(NetworkModel):
         cross = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), classes)
         hits = tf.cast(tf.equal(tf.argmax(classes, -1, tf.int32), wanted), tf.float32)
         parts = {
-            "sample_nats": _mean(nats, heard), "frame_nats": _mean(cross, labelled),
+            "sample_nats": _mean(nats, heard),
+            "frame_nats": _mean(cross, labelled),
             "frame_accuracy": _mean(hits, labelled),
-        }  # fmt: skip
+        }
         loss = config.sample_weight * parts["sample_nats"]
         loss += config.frame_weight * parts["frame_nats"]
         if config.ctc:
             ctc = tf.nn.ctc_loss(
-                data["labels"], logits, data["label_length"], counts, logits_time_major=False,
+                data["labels"],
+                logits,
+                data["label_length"],
+                counts,
+                logits_time_major=False,
                 blank_index=config.classes,
-            )  # fmt: skip
+            )
             lengths = tf.cast(tf.reduce_sum(data["label_length"]), tf.float32)
             parts["ctc_nats"] = tf.reduce_sum(ctc) / tf.maximum(lengths, 1.0)
             loss += config.ctc_weight * parts["ctc_nats"]

@@ -5,15 +5,8 @@ import tensorflow as tf
 
 from tfwave.audio import mel as mels
 from tfwave.models import signatures
-from tfwave.models.wavenet import outputs
-from tfwave.models.wavenet import queues
-from tfwave.models.wavenet.generation import (  # fmt: skip
-    block_length,
-    compiled,
-    fitted,
-    local_rows,
-    primed,
-)
+from tfwave.models.wavenet import outputs, queues
+from tfwave.models.wavenet.generation import block_length, compiled, fitted, local_rows, primed
 
 
 def make_signatures(network, mel=None, xla=False):
@@ -58,7 +51,7 @@ def make_signatures(network, mel=None, xla=False):
         "continuation": signatures.signature(
             generator(after), "Continue waveforms; gives only what is new.", after, made
         ),
-    }  # fmt: skip
+    }
     if mel is None:
         return signatures.with_wav(free, config.sample_rate)
     how = [*(i for i in given if i.name == "speaker"), *how]
@@ -87,15 +80,20 @@ def _vocoder(config, clips, mel, how):
         known = dict(zip([i.name for i in how], values, strict=True))
         return clips(samples=frames * mel.hop_length, features=features, **known)
 
-    return signatures.vocoder_signatures(
-        vocode, mel, how, most_clips=signatures.MOST_CLIPS
-    )
+    return signatures.vocoder_signatures(vocode, mel, how, most_clips=signatures.MOST_CLIPS)
 
 
 def generate(
-    network, samples, temperature, seed, count=None, prime=None, features=None, speaker=None,
+    network,
+    samples,
+    temperature,
+    seed,
+    count=None,
+    prime=None,
+    features=None,
+    speaker=None,
     xla=False,
-):  # fmt: skip
+):
     """What `wavenet_generation.stream` yields, as one tensor, inside a graph.
 
     Args:
@@ -180,28 +178,42 @@ def _features(config, known):
     frames = -(-(known + block_length(config)) // hop) + 2 * padding
     around = f", {padding} of them at both ends only for context" if padding else ""
     return signatures.features_input(
-        "features", conditioning.channels, hop,
+        "features",
+        conditioning.channels,
+        hop,
         f"Features that condition the clips, {conditioning.channels} channels, a frame for every "
-        f"{hop} samples{around}", np.zeros([1, frames, conditioning.channels], np.float32),
-        2 * padding + 1, signatures.MOST_CLIPS,
-    )  # fmt: skip
+        f"{hop} samples{around}",
+        np.zeros([1, frames, conditioning.channels], np.float32),
+        2 * padding + 1,
+        signatures.MOST_CLIPS,
+    )
 
 
 def _speaker(config):
     if not config.speaker_channels:
         return None
-    few = (lambda x: tf.shape(x)[0] <= signatures.MOST_CLIPS,
-           f"must be of at most {signatures.MOST_CLIPS} clips")  # fmt: skip
+    few = (
+        lambda x: tf.shape(x)[0] <= signatures.MOST_CLIPS,
+        f"must be of at most {signatures.MOST_CLIPS} clips",
+    )
     if not config.speakers:
         return signatures.Input(
-            "speaker", "float32", (None, config.speaker_channels), "A vector for each clip.",
-            np.zeros([1, config.speaker_channels], np.float32), (few,),
-        )  # fmt: skip
+            "speaker",
+            "float32",
+            (None, config.speaker_channels),
+            "A vector for each clip.",
+            np.zeros([1, config.speaker_channels], np.float32),
+            (few,),
+        )
     last = config.speakers - 1
     return signatures.Input(
-        "speaker", "int32", (None,), f"Number of the speaker of each clip, 0 to {last}.", [0],
+        "speaker",
+        "int32",
+        (None,),
+        f"Number of the speaker of each clip, 0 to {last}.",
+        [0],
         (few, (lambda x: tf.reduce_all((x >= 0) & (x <= last)), f"must be 0 to {last}")),
-    )  # fmt: skip
+    )
 
 
 _PRIMED = 2  # samples of the example
@@ -209,9 +221,12 @@ _PRIMED = 2  # samples of the example
 
 def _prime():
     return signatures.waveform_input(
-        "prime", "Waveforms that the clips continue", np.zeros([1, _PRIMED, 1], np.float32),
-        _PRIMED, most_clips=signatures.MOST_CLIPS,
-    )  # fmt: skip
+        "prime",
+        "Waveforms that the clips continue",
+        np.zeros([1, _PRIMED, 1], np.float32),
+        _PRIMED,
+        most_clips=signatures.MOST_CLIPS,
+    )
 
 
 def _after_prime(config, given):

@@ -23,10 +23,10 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
+from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet import generation as wavenet_generation
 from tfwave.models.wavenet import outputs
 from tfwave.models.wavenet import signatures as wavenet_signatures
-from tfwave.models.network_model import NetworkModel
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.context import ContextStack
 
@@ -45,18 +45,33 @@ class WaveNetNetwork(keras.Model):
         first = 10_000 * seed
         norm = config.weight_normalization
         self.initial = convolution(
-            "initial", config.residual_channels, config.initial_kernel_size, config.initial_bias,
-            first, norm,
-        )  # fmt: skip
+            "initial",
+            config.residual_channels,
+            config.initial_kernel_size,
+            config.initial_bias,
+            first,
+            norm,
+        )
         self.blocks = [
             GatedBlock(
-                dilation, config.kernel_size, config.residual_channels, config.gate_channels,
-                config.skip_channels, config.local_channels, config.speaker_channels, config.bias,
-                config.conditioning_bias, config.residual_scale, config.dropout, config.padding,
-                norm, seed=first + 100 + 5 * i, name=f"block_{i}",
+                dilation,
+                config.kernel_size,
+                config.residual_channels,
+                config.gate_channels,
+                config.skip_channels,
+                config.local_channels,
+                config.speaker_channels,
+                config.bias,
+                config.conditioning_bias,
+                config.residual_scale,
+                config.dropout,
+                config.padding,
+                norm,
+                seed=first + 100 + 5 * i,
+                name=f"block_{i}",
             )
             for i, dilation in enumerate(config.dilations)
-        ]  # fmt: skip
+        ]
         self.head = [
             convolution(f"head_{i}", filters, 1, config.bias, first + 10 + i, norm)
             for i, filters in enumerate((config.skip_channels, config.output_channels))
@@ -65,9 +80,11 @@ class WaveNetNetwork(keras.Model):
         self.embedding = None
         if config.speakers:
             self.embedding = keras.layers.Embedding(
-                config.speakers, config.speaker_channels, name="speaker_embedding",
+                config.speakers,
+                config.speaker_channels,
+                name="speaker_embedding",
                 embeddings_initializer=_embedding_initializer(config, first + 20),
-            )  # fmt: skip
+            )
         self.conditioner = None
         if config.conditioning is not None:
             self.conditioner = LocalConditioner(config.conditioning, norm, first + 90)
@@ -130,9 +147,7 @@ class WaveNetNetwork(keras.Model):
             seed = dropout_seed
             if seed is not None:
                 seed = tf.random.experimental.stateless_fold_in(seed, i)
-            x, skip = block(
-                x, local, speaker, seed, padding=padding, skip_frames=frames
-            )
+            x, skip = block(x, local, speaker, seed, padding=padding, skip_frames=frames)
             layers.append(x)
             skips += skip
             if config.skip_scaling == "running" and i > 0:
@@ -273,9 +288,11 @@ class WaveNet(NetworkModel):
         unseen = first - config.stack_receptive_field if config.padding == "valid" else 0
         local = None if local is None else local[:, unseen:]
         params = network(
-            outputs.as_inputs(config, past[:, unseen:]), local,
-            network.speaker_vector(data.get("speaker")), dropout_seed,
-        )  # fmt: skip
+            outputs.as_inputs(config, past[:, unseen:]),
+            local,
+            network.speaker_vector(data.get("speaker")),
+            dropout_seed,
+        )
         targets = waveform[:, first:]
         weights = tf.ones_like(targets)
         if "length" in data:

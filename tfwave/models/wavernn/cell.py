@@ -63,9 +63,7 @@ class DualSoftmaxCell(keras.layers.Layer):
 
         self.recurrent = weight("recurrent", (units, 3 * units), 0)
         self.inputs_kernel = weight("inputs", (3, 3 * units), 1)
-        self.gate_bias = self.add_weight(
-            name="gate_bias", shape=(3 * units,), initializer="zeros"
-        )
+        self.gate_bias = self.add_weight(name="gate_bias", shape=(3 * units,), initializer="zeros")
         half, hidden = units // 2, self.out_hidden
         sizes = [(half, hidden), (hidden, self.bins)] * 2
         # Attributes of their own: Keras 3 hides lists from tf.train.Checkpoint.
@@ -201,8 +199,9 @@ def recurrence(gate_inputs, recurrent):
     def gradient(upstream):
         before = tf.concat([start[tf.newaxis], states[:-1]], axis=0)
         units = recurrent.shape[0]
-        products = tf.reshape(tf.matmul(tf.reshape(before, [-1, units]), recurrent),
-                              tf.shape(gate_inputs))  # fmt: skip
+        products = tf.reshape(
+            tf.matmul(tf.reshape(before, [-1, units]), recurrent), tf.shape(gate_inputs)
+        )
         u, r, e = gates(products, gate_inputs)
         # Everything but the gradient of the state itself is known before the loop.
         to_u = (before - e) * u * (1.0 - u)
@@ -223,9 +222,10 @@ def recurrence(gate_inputs, recurrent):
         d_products = factors * tf.tile(d_h, [1, 1, 3])
         d_inputs = tf.concat([d_products[..., : 2 * units], to_e * d_h], axis=-1)
         d_recurrent = tf.matmul(
-            tf.reshape(before, [-1, units]), tf.reshape(d_products, [-1, 3 * units]),
+            tf.reshape(before, [-1, units]),
+            tf.reshape(d_products, [-1, 3 * units]),
             transpose_a=True,
-        )  # fmt: skip
+        )
         return tf.reshape(d_inputs, tf.shape(gate_inputs)), d_recurrent
 
     return states, gradient

@@ -54,10 +54,13 @@ def fold(cell, sparse=False) -> Weights:
     outputs = map(kept, cell.effective_outputs(), cell.output_masks)
     kernel = by_halves(cell.masked_inputs_kernel())
     return Weights(
-        recurrent, kernel[:2], kernel[2, kernel.shape[1] // 2 :],
-        by_halves(tf.convert_to_tensor(cell.gate_bias)), tuple(outputs),
+        recurrent,
+        kernel[:2],
+        kernel[2, kernel.shape[1] // 2 :],
+        by_halves(tf.convert_to_tensor(cell.gate_bias)),
+        tuple(outputs),
         tuple(tf.convert_to_tensor(bias) for bias in cell.output_biases),
-    )  # fmt: skip
+    )
 
 
 def by_halves(columns):
@@ -163,9 +166,12 @@ def advance(bins, weights, state, local, offset, hop, uniform, temperature):
         extra = None if local is None else local[(offset + i) // hop]
         drawn = uniform[i]
         state, _, _ = step(
-            weights, bins, state, extra,
+            weights,
+            bins,
+            state,
+            extra,
             lambda logits, half: draw_value(logits, drawn[:, half], temperature),
-        )  # fmt: skip
+        )
         value = tf.stack([state.coarse, state.fine], axis=-1)
         return i + 1, state, tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
 
@@ -190,9 +196,16 @@ def compiled(bins, hop, xla):
 
 
 def stream(
-    network, samples=None, features=None, clips=None, temperature=1.0, seed=0, sparse=None,
-    padded=False, xla=True,
-):  # fmt: skip
+    network,
+    samples=None,
+    features=None,
+    clips=None,
+    temperature=1.0,
+    seed=0,
+    sparse=None,
+    padded=False,
+    xla=True,
+):
     """Generate audio and yield it as it is made.
 
     Args:

@@ -7,18 +7,20 @@ from tfwave.goldens import compare
 from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll
 from tfwave.models.wavernn import generation
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.models.wavernn.cell import gates
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 
 # The goldens are float64 rounded to float32; float32 comes within 2e-6 of logits and likelihoods,
 # and within 2e-7 of gradients.
 _TOLERANCE = 1e-5
 _GRADIENT_TOLERANCE = 2e-6
 _CELL = {
-    "R": "recurrent", "I": "inputs_kernel", "b_gates": "gate_bias",
+    "R": "recurrent",
+    "I": "inputs_kernel",
+    "b_gates": "gate_bias",
     **{f"O{i}": f"output_{i}" for i in range(1, 5)},
     **{f"b{i}": f"output_bias_{i}" for i in range(1, 5)},
-}  # fmt: skip
+}
 
 
 def paper_model(golden):
@@ -72,9 +74,18 @@ def _teacher_forced(cell, inputs):
     gradients = tape.gradient(loss, watched)
     before = tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]])
     u, r, e = gates(tf.matmul(before, cell.effective_recurrent()), terms)
-    found = {"logits_coarse": logits[0], "logits_fine": logits[1], "h": states, "u": u, "r": r,
-             "e": e, "nll_coarse": nats[0], "nll_fine": nats[1], "loss": loss,
-             **{f"grad/{name}": gradients[name] for name in names}}  # fmt: skip
+    found = {
+        "logits_coarse": logits[0],
+        "logits_fine": logits[1],
+        "h": states,
+        "u": u,
+        "r": r,
+        "e": e,
+        "nll_coarse": nats[0],
+        "nll_fine": nats[1],
+        "loss": loss,
+        **{f"grad/{name}": gradients[name] for name in names},
+    }
     return {f"teacher/{name}": np.asarray(array) for name, array in found.items()}
 
 
@@ -88,9 +99,12 @@ def _free_run(cell, inputs):
     found = {name: [] for name in ("coarse", "fine", "logits_coarse", "logits_fine", "h")}
     for t in range(uniform.shape[1]):
         state, *logits = generation.step(
-            weights, cell.bins, state, None,
+            weights,
+            cell.bins,
+            state,
+            None,
             lambda logits, half, t=t: generation.draw_value(logits, uniform[:, t, half]),
-        )  # fmt: skip
+        )
         for name, array in zip(found, (state.coarse, state.fine, *logits, state.h), strict=True):
             found[name].append(array)
     found = {f"generated/{name}": np.stack(arrays, axis=1) for name, arrays in found.items()}

@@ -55,11 +55,14 @@ def _signatures(network, generate, xla):
 
 def _features(config, most):
     return signatures.features_input(
-        "features", config.channels, config.hop_length,
+        "features",
+        config.channels,
+        config.hop_length,
         f"Features that condition the clips, {config.channels} channels, a frame for every "
-        f"{config.hop_length} samples", np.zeros([1, 1, config.channels], np.float32),
+        f"{config.hop_length} samples",
+        np.zeros([1, 1, config.channels], np.float32),
         most_clips=most,
-    )  # fmt: skip
+    )
 
 
 def generate(network, samples, temperature, seed, count=None, features=None, xla=False):
@@ -83,9 +86,7 @@ def generate(network, samples, temperature, seed, count=None, features=None, xla
     run = generation.compiled(config.bins, config.hop_length, xla)
 
     def make(number, state):
-        rows, offset = generation.frames_of(
-            local, number * generation.BLOCK, config.hop_length
-        )
+        rows, offset = generation.frames_of(local, number * generation.BLOCK, config.hop_length)
         uniform = generation.draws(seed, number, clips, generation.BLOCK)
         ((made, state),) = run(weights, offset, temperature, [(state, rows, uniform)])
         return waveform_of(made[..., 0], made[..., 1], config.bins), state
@@ -94,9 +95,7 @@ def generate(network, samples, temperature, seed, count=None, features=None, xla
     return signatures.by_blocks(samples, generation.BLOCK, state, make)[:, :, tf.newaxis]
 
 
-def generate_subscale(
-    network, samples, temperature, seed, count=None, features=None, xla=False
-):
+def generate_subscale(network, samples, temperature, seed, count=None, features=None, xla=False):
     """What `SubscaleWaveRNN.generate` gives, inside a graph; see `generate`."""
     samples, clips, local = _request(network, samples, count, features)
     made = subscale.generate(network, samples, clips, seed, temperature, local, xla)

@@ -25,12 +25,12 @@ import tensorflow as tf
 from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
+from tfwave.models.config import check
 from tfwave.models.wavernn import generation
 from tfwave.models.wavernn import signatures as wavernn_signatures
-from tfwave.models.config import check
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig, WaveRNNNetwork
 from tfwave.models.wavernn.cell import scaled, waveform_of
 from tfwave.models.wavernn.subscale_generation import compiled, flat, folded, unfolded
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig, WaveRNNNetwork
 
 _WIDTH = 3  # taps of a convolution
 
@@ -55,12 +55,24 @@ class SubscaleConfig(WaveRNNConfig):
         super().__post_init__()
         for field in ("tensors", "future", "conv_channels", "residual_channels"):
             check(self, field, getattr(self, field) >= 1, "1 or more")
-        check(self, "dilations", bool(self.dilations) and min(self.dilations) >= 1,
-              "one or more whole numbers of 1 or more")  # fmt: skip
-        check(self, "future", self.future > self.reach,
-              f"above {self.reach}, the steps that the convolutions look ahead")  # fmt: skip
-        check(self, "sequence", self.sequence % self.tensors == 0,
-              f"a multiple of the {self.tensors} sub-tensors")  # fmt: skip
+        check(
+            self,
+            "dilations",
+            bool(self.dilations) and min(self.dilations) >= 1,
+            "one or more whole numbers of 1 or more",
+        )
+        check(
+            self,
+            "future",
+            self.future > self.reach,
+            f"above {self.reach}, the steps that the convolutions look ahead",
+        )
+        check(
+            self,
+            "sequence",
+            self.sequence % self.tensors == 0,
+            f"a multiple of the {self.tensors} sub-tensors",
+        )
 
     @property
     def reach(self):
@@ -81,9 +93,12 @@ class _Block(keras.layers.Layer):
         super().__init__(name=name)
         self.span = (_WIDTH - 1) * dilation
         self.convolution = WeightNormConv1D(
-            channels, _WIDTH, dilation, name=f"{name}_convolution",
+            channels,
+            _WIDTH,
+            dilation,
+            name=f"{name}_convolution",
             kernel_initializer=torch_uniform(_WIDTH * residual, seed),
-        )  # fmt: skip
+        )
         self.out = WeightNormConv1D(
             residual, name=f"{name}_out", kernel_initializer=torch_uniform(channels, seed + 1)
         )
@@ -120,9 +135,11 @@ class AheadNetwork(keras.layers.Layer):
             for i, dilation in enumerate(config.dilations)
         ]
         self.to_gates = WeightNormConv1D(
-            3 * config.units, use_bias=False, name=f"{name}_gates",
+            3 * config.units,
+            use_bias=False,
+            name=f"{name}_gates",
             kernel_initializer=torch_uniform(residual, seed + 1),
-        )  # fmt: skip
+        )
         track_layers(self, self.blocks)
 
     def build(self, input_shape=None):
@@ -259,9 +276,15 @@ class SubscaleWaveRNN(WaveRNN):
         return wavernn_signatures.of_subscale(self.network, xla)
 
     def generate(
-        self, samples=None, features=None, clips=None, temperature=1.0, seed=0, padded=False,
+        self,
+        samples=None,
+        features=None,
+        clips=None,
+        temperature=1.0,
+        seed=0,
+        padded=False,
         xla=True,
-    ):  # fmt: skip
+    ):
         """Make audio, all sub-tensors side by side, each `future` steps after the one before it.
 
         Args:
@@ -279,7 +302,10 @@ class SubscaleWaveRNN(WaveRNN):
         )
         local = generation.frame_terms(network, features, clips)
         made = compiled(network, xla)(
-            tf.constant(samples), tf.constant(clips), tf.constant(seed),
-            tf.constant(temperature, tf.float32), local,
-        )  # fmt: skip
+            tf.constant(samples),
+            tf.constant(clips),
+            tf.constant(seed),
+            tf.constant(temperature, tf.float32),
+            local,
+        )
         return waveform_of(made[..., 0], made[..., 1], config.bins)[:, :, tf.newaxis]

@@ -48,8 +48,9 @@ def generate(network, samples, clips, seed, temperature, local=None, xla=False):
     uniform = _draws(seed, clips, count * steps)
     make_round = tf.function(
         functools.partial(_round, network, generation.fold(network.cell)),
-        jit_compile=xla, autograph=False,
-    )  # fmt: skip
+        jit_compile=xla,
+        autograph=False,
+    )
 
     def body(t, state, caches, recent, made):
         first = t * chunk - lag
@@ -68,11 +69,17 @@ def generate(network, samples, clips, seed, temperature, local=None, xla=False):
     recent = tf.zeros([clips, count, _kept(config), 2], tf.int32)
     made = tf.TensorArray(tf.int32, rounds, element_shape=[chunk, None, 2])
     *_, made = tf.while_loop(
-        lambda t, *_: t < rounds, body,
-        (tf.constant(0), generation.start(config.units, config.bins, batch),
-         network.ahead.empty(batch), recent, made),
+        lambda t, *_: t < rounds,
+        body,
+        (
+            tf.constant(0),
+            generation.start(config.units, config.bins, batch),
+            network.ahead.empty(batch),
+            recent,
+            made,
+        ),
         parallel_iterations=1,
-    )  # fmt: skip
+    )
     made = tf.reshape(made.concat(), [rounds * chunk, clips, count, 2])
     made = tf.stack([made[late : late + steps, :, s] for s, late in enumerate(lag)], axis=1)
     made = tf.reshape(made, [steps * count, clips, 2])[:samples]
@@ -100,8 +107,10 @@ def _round(network, weights, first, steps, state, caches, recent, uniform, local
     config, chunk = network.config, network.config.chunk
     count, clips = config.tensors, tf.shape(recent)[0]
     ahead = first[:, tf.newaxis] + config.reach + tf.range(chunk)  # [s, rows]
-    told = network.told(tf.gather(tf.reshape(recent, [clips, -1, 2]), _places(config), axis=1),
-                        (ahead >= 0) & (ahead < steps))  # fmt: skip
+    told = network.told(
+        tf.gather(tf.reshape(recent, [clips, -1, 2]), _places(config), axis=1),
+        (ahead >= 0) & (ahead < steps),
+    )
     terms, caches = network.ahead.further(flat(told), caches)
     terms = tf.transpose(generation.by_halves(terms), [1, 0, 2])
     terms = terms if local is None else terms + local
@@ -112,9 +121,7 @@ def _round(network, weights, first, steps, state, caches, recent, uniform, local
         tf.where(begins, fresh.coarse, state.coarse),
         tf.where(begins, fresh.fine, state.fine),
     )
-    made, state = generation.advance(
-        config.bins, weights, state, terms, 0, 1, uniform, temperature
-    )
+    made, state = generation.advance(config.bins, weights, state, terms, 0, 1, uniform, temperature)
     new = tf.transpose(tf.reshape(made, [chunk, clips, count, 2]), [1, 2, 0, 3])
     return made, state, caches, tf.concat([recent, new], axis=2)[:, :, chunk:]
 

@@ -25,10 +25,10 @@ from tfwave.layers.torch_initial import torch_uniform
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.losses.likelihood import categorical_nll
-from tfwave.models.wavernn import generation as wavernn_generation
-from tfwave.models.wavernn import signatures as wavernn_signatures
 from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.network_model import NetworkModel
+from tfwave.models.wavernn import generation as wavernn_generation
+from tfwave.models.wavernn import signatures as wavernn_signatures
 from tfwave.models.wavernn.cell import DualSoftmaxCell, halves_of
 
 _WIDTH = 3  # frames under a convolution of the conditioning
@@ -58,19 +58,31 @@ class WaveRNNConfig(WithMel):
 
     def __post_init__(self):
         read_nested(self, mel=MelConfig, pruning=PruningConfig, output_pruning=PruningConfig)
-        check(self, "units", self.units >= 2 and self.units % 2 == 0,
-              "an even number of units: half coarse, half fine")  # fmt: skip
+        check(
+            self,
+            "units",
+            self.units >= 2 and self.units % 2 == 0,
+            "an even number of units: half coarse, half fine",
+        )
         check(self, "bins", 2 <= self.bins <= 256 and self.bins % 2 == 0, "even and 2 to 256")
-        for field, least in (("out_hidden", 0), ("feature_channels", 0), ("sequence", 1),
-                             ("conditioning_channels", 1), ("conditioning_layers", 0)):  # fmt: skip
+        for field, least in (
+            ("out_hidden", 0),
+            ("feature_channels", 0),
+            ("sequence", 1),
+            ("conditioning_channels", 1),
+            ("conditioning_layers", 0),
+        ):
             check(self, field, getattr(self, field) >= least, f"{least} or more")
         check(self, "conditioning", self.conditioning in ("none", "features"), "none or features")
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
         if self.pruning is not None:
             _check_blocks(self, "units", self.pruning.block, self.units // 2)
         if self.output_pruning is not None:
-            for field, size in (("units", self.units // 2), ("out_hidden", self.hidden),
-                                ("bins", self.bins)):  # fmt: skip
+            for field, size in (
+                ("units", self.units // 2),
+                ("out_hidden", self.hidden),
+                ("bins", self.bins),
+            ):
                 _check_blocks(self, field, self.output_pruning.block, size)
 
     @property
@@ -115,15 +127,19 @@ class FrameConditioner(keras.layers.Layer):
         sizes = [config.channels, *[config.conditioning_channels] * config.conditioning_layers]
         self.convolutions = [
             WeightNormConv1D(
-                config.conditioning_channels, _WIDTH, name=f"{name}_{i}",
+                config.conditioning_channels,
+                _WIDTH,
+                name=f"{name}_{i}",
                 kernel_initializer=torch_uniform(_WIDTH * size, seed + i),
             )
             for i, size in enumerate(sizes[:-1])
-        ]  # fmt: skip
+        ]
         self.to_gates = WeightNormConv1D(
-            3 * config.units, use_bias=False, name=f"{name}_gates",
+            3 * config.units,
+            use_bias=False,
+            name=f"{name}_gates",
             kernel_initializer=torch_uniform(sizes[-1], seed + len(sizes)),
-        )  # fmt: skip
+        )
         self._sizes = sizes
         track_layers(self, self.convolutions)
 
@@ -152,9 +168,13 @@ class WaveRNNNetwork(keras.Model):
         super().__init__()
         self.config = config
         self.cell = DualSoftmaxCell(
-            config.units, config.bins, config.hidden, config.pruning, config.output_pruning,
+            config.units,
+            config.bins,
+            config.hidden,
+            config.pruning,
+            config.output_pruning,
             seed=10_000 * seed,
-        )  # fmt: skip
+        )
         self.conditioner = None
         if config.conditioning == "features":
             self.conditioner = FrameConditioner(config, seed=10_000 * seed + 100)
@@ -284,8 +304,12 @@ class WaveRNN(NetworkModel):
     def test_step(self, data):
         """Nats per sample of a batch, its two parts, and the samples that they are the mean of."""
         coarse, fine, count = self.nats(data)
-        return {"nats_per_sample": coarse + fine, "nll_coarse": coarse, "nll_fine": fine,
-                "samples": count}  # fmt: skip
+        return {
+            "nats_per_sample": coarse + fine,
+            "nll_coarse": coarse,
+            "nll_fine": fine,
+            "samples": count,
+        }
 
     def generate(self, samples=None, features=None, **how):
         """Make audio sample by sample; see `wavernn_generation.stream` for the arguments.

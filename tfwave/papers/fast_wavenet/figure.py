@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from tfwave import files
 from tfwave.models.wavenet import generation as wavenet_generation
 from tfwave.models.wavenet import queues as wavenet_queues
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import WaveNetConfig
-from tfwave.repro.report import figures
+from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.repro import results as runner
 from tfwave.repro.plan import Plan
+from tfwave.repro.report import figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +84,11 @@ def measure(preset, out_dir, seed=0, say=print):
 
 def _measured(preset, layers, seed):
     config = WaveNetConfig(
-        dilations=tuple(2**i for i in range(layers)), residual_channels=preset.channels,
-        gate_channels=2 * preset.channels, skip_channels=preset.channels,
-    )  # fmt: skip
+        dilations=tuple(2**i for i in range(layers)),
+        residual_channels=preset.channels,
+        gate_channels=2 * preset.channels,
+        skip_channels=preset.channels,
+    )
     network = WaveNet(config, seed).averaged
     codes = np.random.default_rng(seed).integers(0, 256, [1, config.receptive_field])
     codes = tf.constant(codes, tf.int32)
@@ -104,22 +106,23 @@ def _measured(preset, layers, seed):
             begin = time.perf_counter()
             make()
             seconds.append((time.perf_counter() - begin) / samples)
-        row[name] = {
-            "median": statistics.median(seconds), "min": min(seconds), "max": max(seconds),
-        }  # fmt: skip
+        row[name] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
     return row
 
 
 def table(rows, preset):
     """Return the numbers as Markdown."""
     lines = [
-        "# Generation cost of WaveNet: a pass over the receptive field against queues", "",
+        "# Generation cost of WaveNet: a pass over the receptive field against queues",
+        "",
         f"Preset {preset['name']}: {preset['channels']} residual channels, one clip, median of "
         f"{preset['runs']} runs (smallest to largest). \u201cFast Wavenet Generation "
-        "Algorithm\u201d (arXiv:1611.09482) draws this figure and prints no numbers.", "",
+        "Algorithm\u201d (arXiv:1611.09482) draws this figure and prints no numbers.",
+        "",
         "| layers | receptive field | naive, \u00b5s per sample | queues, \u00b5s per sample "
-        "| ratio |", "| ---: | ---: | ---: | ---: | ---: |",
-    ]  # fmt: skip
+        "| ratio |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
     for row in rows:
         ratio = row["naive"]["median"] / row["queues"]["median"]
         lines.append(
@@ -136,15 +139,15 @@ def _spread(seconds):
 
 def _report(results, rows):
     preset = results.settings["preset"]
-    files.write_json(
-        results.path / "results.json", {"settings": results.settings, "rows": rows}
-    )
+    files.write_json(results.path / "results.json", {"settings": results.settings, "rows": rows})
     files.atomic_write(results.path / "table.md", table(rows, preset).encode("utf-8"))
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for name, label in (("naive", "whole receptive field"), ("queues", "queues")):
-        points = [[row["layers"], *(1e6 * row[name][key] for key in ("median", "min", "max"))]
-                  for row in rows]  # fmt: skip
+        points = [
+            [row["layers"], *(1e6 * row[name][key] for key in ("median", "min", "max"))]
+            for row in rows
+        ]
         layers, median, low, high = np.array(points).T
         axis.plot(layers, median, marker="o", markersize=4, label=label)
         axis.fill_between(layers, low, high, alpha=0.2, linewidth=0)

@@ -10,9 +10,9 @@ from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows, evaluation_slices, training_slices
 from tfwave.metrics import vocoder as measures
+from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
 from tfwave.repro import table as speech_table
 from tfwave.repro.plan import counted
-from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
 
 _CLIP_SEED = 4_000_000
 _FEWEST_FRAMES = 24  # of a recording; the vocoders need up to 21, PESQ about as much
@@ -74,10 +74,7 @@ class Workbench:
         if row.trained:
             model, trained = self._train(row, results)
             seconds["train"] = trained.seconds
-            facts = {
-                "Parameters": model.count_params(),
-                "Best weights of step": trained.best_step,
-            }
+            facts = {"Parameters": model.count_params(), "Best weights of step": trained.best_step}
 
             def copied(waveform, seed):
                 mel = self.front_end(model.config)
@@ -99,11 +96,16 @@ class Workbench:
         scores = self._scores(clips) if not row.slug.startswith("original") else {}
         seconds["measure"] = time.monotonic() - begin
         speech_table.save_row(
-            results, row, self.row_settings(row), rate, scores,
+            results,
+            row,
+            self.row_settings(row),
+            rate,
+            scores,
             f"{counted(len(clips), 'recording')}, {spoken / rate:.0f} s" if scores else "",
-            facts, seconds,
+            facts,
+            seconds,
             [(name, name, made) for name, _, made in clips[: self.preset.clips]],
-        )  # fmt: skip
+        )
 
     def held_out(self, model, row, batches=None):
         """The score that chooses the best weights, on the validation recordings."""
@@ -128,11 +130,17 @@ class Workbench:
             "corpus": self.corpus.splits["train"].store.fingerprint,
         }
         return speech_table.train_row(
-            row, results, preset, self.options, self._strategy, make,
+            row,
+            results,
+            preset,
+            self.options,
+            self._strategy,
+            make,
             lambda *shard: training_slices(windows, preset.batch_size, seed, *shard),
             lambda model: self.held_out(model, row, preset.score_batches),
-            TRAINED[row.system].score, facts,
-        )  # fmt: skip
+            TRAINED[row.system].score,
+            facts,
+        )
 
     def _recordings(self):
         """The held-out recordings that are heard: [(number, name, waveform [time])]."""
@@ -166,6 +174,9 @@ class Workbench:
             valid = [value for value in values if math.isfinite(value)]
             if valid:
                 error = np.std(valid, ddof=1) / math.sqrt(len(valid)) if len(valid) > 1 else None
-                scores[name] = {"mean": float(np.mean(valid)), "n": len(valid),
-                                "pm": None if error is None else float(error)}  # fmt: skip
+                scores[name] = {
+                    "mean": float(np.mean(valid)),
+                    "n": len(valid),
+                    "pm": None if error is None else float(error),
+                }
         return scores

@@ -21,71 +21,138 @@ def wavenet_config(**changes):
     Args:
       **changes: fields of `WaveNetConfig` that differ.
     """
-    return r9y9_config(**{
-        "dilations": STACK[:6] * 4, "residual_channels": 512, "gate_channels": 512,
-        "skip_channels": 256, "output": "logistic_mixture", "one_hot_input": False,
-        "conditioning": LocalConditioningConfig(channels=80, scales=(4, 4, 4, 4)),
-        "sample_rate": 22050, **changes,
-    })  # fmt: skip
+    return r9y9_config(
+        **{
+            "dilations": STACK[:6] * 4,
+            "residual_channels": 512,
+            "gate_channels": 512,
+            "skip_channels": 256,
+            "output": "logistic_mixture",
+            "one_hot_input": False,
+            "conditioning": LocalConditioningConfig(channels=80, scales=(4, 4, 4, 4)),
+            "sample_rate": 22050,
+            **changes,
+        }
+    )
 
 
 _PAPER = VocoderPreset(
     name="paper",
-    configs=(("melgan", MelGANConfig()), ("waveglow", WaveGlowConfig()),
-             ("wavenet", wavenet_config())),
+    configs=(
+        ("melgan", MelGANConfig()),
+        ("waveglow", WaveGlowConfig()),
+        ("wavenet", wavenet_config()),
+    ),
     training=(("waveglow", 580_000, 24), ("wavenet", 500_000, 8)),
-    steps=2_500_000, batch_size=16, log_every=100, score_every=5_000, checkpoint_every=2_000,
-    media_every=5_000, score_batches=64,
-    sentences=(("train", 4_000), ("valid", 100), ("test", 100)), measured=100, clip_seconds=10.0,
+    steps=2_500_000,
+    batch_size=16,
+    log_every=100,
+    score_every=5_000,
+    checkpoint_every=2_000,
+    media_every=5_000,
+    score_batches=64,
+    sentences=(("train", 4_000), ("valid", 100), ("test", 100)),
+    measured=100,
+    clip_seconds=10.0,
     slice_len=10_240,
-)  # fmt: skip
+)
 _MELGAN = MelGANConfig(
-    channels=8, discriminator_channels=8, discriminator_max_channels=64, learning_rate=1e-3,
-)  # fmt: skip
+    channels=8, discriminator_channels=8, discriminator_max_channels=64, learning_rate=1e-3
+)
 # Spectra teach more than discriminators in the minutes that the preset has, and the loud parts of
 # them more than all.
 _SPECTRA_FIRST = dataclasses.replace(
-    _MELGAN, stft_loss=100.0, stft_least_power=1e-5,
+    _MELGAN,
+    stft_loss=100.0,
+    stft_least_power=1e-5,
     stft_resolutions=((512, 128, 512), (1024, 256, 1024), (2048, 512, 2048)),
-    adversarial_from=2_000, learning_rate=3e-3, beta_1=0.9, beta_2=0.99, least_gain=1.0,
-)  # fmt: skip
+    adversarial_from=2_000,
+    learning_rate=3e-3,
+    beta_1=0.9,
+    beta_2=0.99,
+    least_gain=1.0,
+)
 _QUICK = dataclasses.replace(
     _PAPER,
     name="quick",
     configs=(
         ("melgan", _SPECTRA_FIRST),
-        ("waveglow", WaveGlowConfig(flows=6, early_every=2, channels=32, layers=5,
-                                    segment_len=8192, learning_rate=1e-3)),
-        ("wavenet", wavenet_config(
-            dilations=STACK[:8], residual_channels=32, gate_channels=64, skip_channels=64,
-            average_decay=0.0, halve_every=0,
-        )),
+        (
+            "waveglow",
+            WaveGlowConfig(
+                flows=6, early_every=2, channels=32, layers=5, segment_len=8192, learning_rate=1e-3
+            ),
+        ),
+        (
+            "wavenet",
+            wavenet_config(
+                dilations=STACK[:8],
+                residual_channels=32,
+                gate_channels=64,
+                skip_channels=64,
+                average_decay=0.0,
+                halve_every=0,
+            ),
+        ),
     ),
     training=(("waveglow", 120, 4), ("wavenet", 120, 2)),
-    steps=2_200, batch_size=8, log_every=10, score_every=100, checkpoint_every=100,
-    media_every=1_100, score_batches=8, sentences=(("train", 200), ("valid", 20), ("test", 20)),
-    measured=8, clip_seconds=3.0, slice_len=8192,
-)  # fmt: skip
+    steps=2_200,
+    batch_size=8,
+    log_every=10,
+    score_every=100,
+    checkpoint_every=100,
+    media_every=1_100,
+    score_batches=8,
+    sentences=(("train", 200), ("valid", 20), ("test", 20)),
+    measured=8,
+    clip_seconds=3.0,
+    slice_len=8192,
+)
 # Of the ablation, which varies the paper's training: with discriminators from the start.
 QUICK_ABLATION = {"configs": (("melgan", _MELGAN),), "steps": 100, "media_every": 100}
 _SMOKE = dataclasses.replace(
     _QUICK,
     name="smoke",
     configs=(
-        ("melgan", dataclasses.replace(
-            _MELGAN, channels=2, residual_blocks=1, discriminators=2, discriminator_channels=4,
-            discriminator_layers=1, discriminator_max_channels=16, segment_len=2048,
-        )),
+        (
+            "melgan",
+            dataclasses.replace(
+                _MELGAN,
+                channels=2,
+                residual_blocks=1,
+                discriminators=2,
+                discriminator_channels=4,
+                discriminator_layers=1,
+                discriminator_max_channels=16,
+                segment_len=2048,
+            ),
+        ),
         ("waveglow", WaveGlowConfig(flows=2, channels=8, layers=2, segment_len=2048)),
-        ("wavenet", wavenet_config(
-            dilations=STACK[:2], residual_channels=8, gate_channels=8, skip_channels=8,
-            average_decay=0.0,
-        )),
+        (
+            "wavenet",
+            wavenet_config(
+                dilations=STACK[:2],
+                residual_channels=8,
+                gate_channels=8,
+                skip_channels=8,
+                average_decay=0.0,
+            ),
+        ),
     ),
-    training=(), slice_len=2048, steps=4, batch_size=2, log_every=1, score_every=2,
-    checkpoint_every=2, media_every=4, score_batches=2,
-    sentences=(("train", 8), ("valid", 2), ("test", 2)), measured=2, clip_seconds=0.5, clips=2,
-)  # fmt: skip
+    training=(),
+    slice_len=2048,
+    steps=4,
+    batch_size=2,
+    log_every=1,
+    score_every=2,
+    checkpoint_every=2,
+    media_every=4,
+    score_batches=2,
+    sentences=(("train", 8), ("valid", 2), ("test", 2)),
+    measured=2,
+    clip_seconds=0.5,
+    clips=2,
+)
 
 
 def presets_of(*systems, speakers=1, quick=None, **published):

@@ -5,19 +5,20 @@ learnt, so the models have their initial weights.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel_inversion import mel_to_waveform
-from tfwave.models.waveglow import waveglow
 from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+from tfwave.models.waveglow import waveglow
 from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.config import STACK
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.papers.vocoders.presets import wavenet_config
 from tfwave.repro.rows import make_row
 from tfwave.repro.speed import SpeedTable, spread, timed
-from tfwave.papers.vocoders.presets import wavenet_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +66,17 @@ def measure(speaker, columns, seconds, runs):
     Returns:
       What `speed_table.SpeedTable.measure` does.
     """
-    present = {device.name.removeprefix("/physical_device:") for device in
-               tf.config.list_physical_devices()}  # fmt: skip
+    present = {
+        device.name.removeprefix("/physical_device:")
+        for device in tf.config.list_physical_devices()
+    }
     scores, facts = {}, {}
     for device in present & set(columns):
         with tf.device(device):
             model = speaker.make()
             features = speaker.features(model, seconds)
-            made, first, taken = timed(
-                lambda: speaker.speak(model, features).numpy(), runs  # noqa: B023
-            )
+            run = functools.partial(_waveform, speaker, model, features)
+            made, first, taken = timed(run, runs)
             facts[f"First call on {device}"] = f"{first:.1f} s"
             scores[columns[device]] = spread(made.size / taken / 1000)
         count = speaker.parameters(model)
@@ -82,6 +84,10 @@ def measure(speaker, columns, seconds, runs):
             scores["params_m"] = {"mean": count / 1e6}
             facts["Parameters"] = count
     return scores, facts, f"{runs} runs of {seconds:g} s"
+
+
+def _waveform(speaker, model, features):
+    return speaker.speak(model, features).numpy()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +113,12 @@ PRESETS = {
         "quick", (("wavenet", 0.1), ("waveglow", 0.7), ("melgan", 4.6), ("griffin_lim", 4.6)), 5
     ),
     "smoke": Preset(
-        "smoke", (("wavenet", 0.05), ("waveglow", 0.1), ("melgan", 0.1), ("griffin_lim", 0.1)), 2,
+        "smoke",
+        (("wavenet", 0.05), ("waveglow", 0.1), ("melgan", 0.1), ("griffin_lim", 0.1)),
+        2,
         True,
     ),
-}  # fmt: skip
+}
 
 
 def speakers(small, waveglow_channels=256):
@@ -174,7 +182,10 @@ _QUEUES = "WaveNet runs with queues in one compiled loop, which the paper's did 
 _NOT_BUILT = "not built here"
 
 MELGAN_TABLE1 = SpeedTable(
-    name="melgan_table1", protocol=2, paper="melgan", published="table1",
+    name="melgan_table1",
+    protocol=2,
+    paper="melgan",
+    published="table1",
     title="Table 1 of \u201cMelGAN\u201d",
     rows=(
         make_row("wavenet", "WaveNet", "wavenet", "24 layers of r9y9/wavenet_vocoder."),
@@ -182,29 +193,55 @@ MELGAN_TABLE1 = SpeedTable(
         make_row("waveglow", "WaveGlow", "waveglow", "256 channels, as committed by its authors."),
         make_row("melgan", "MelGAN", "melgan", "As published, weight norm folded."),
     ),
-    presets=PRESETS, measure=_on_cpu_and_gpu,
-    notes=(_MEDIANS, "The column of GPUs is measured where TensorFlow sees one. The paper's "
-           "machine: GTX 1080 Ti; one core of an i9-7920X at 2.90 GHz.", _QUEUES),
+    presets=PRESETS,
+    measure=_on_cpu_and_gpu,
+    notes=(
+        _MEDIANS,
+        "The column of GPUs is measured where TensorFlow sees one. The paper's "
+        "machine: GTX 1080 Ti; one core of an i9-7920X at 2.90 GHz.",
+        _QUEUES,
+    ),
     status={"clarinet": _NOT_BUILT},
-)  # fmt: skip
+)
 WAVEGLOW_TEXT = SpeedTable(
-    name="waveglow_speed", protocol=2, paper="waveglow", published="speed",
+    name="waveglow_speed",
+    protocol=2,
+    paper="waveglow",
+    published="speed",
     title="Speeds in the text of \u201cWaveGlow\u201d",
     rows=(
-        make_row("griffin_lim", "Griffin-Lim, 60 iterations", "griffin_lim",
-                 "The fast variant, from a mel spectrogram."),
+        make_row(
+            "griffin_lim",
+            "Griffin-Lim, 60 iterations",
+            "griffin_lim",
+            "The fast variant, from a mel spectrogram.",
+        ),
         make_row("wavenet", "WaveNet", "wavenet", "24 layers of r9y9/wavenet_vocoder."),
-        make_row("waveglow", "WaveGlow", "waveglow", "512 channels, as in the paper.",
-                 waveglow_channels=512),
-        make_row("waveglow_256", "WaveGlow, 256 channels", "waveglow",
-                 "As later committed; not in the paper."),
+        make_row(
+            "waveglow",
+            "WaveGlow",
+            "waveglow",
+            "512 channels, as in the paper.",
+            waveglow_channels=512,
+        ),
+        make_row(
+            "waveglow_256",
+            "WaveGlow, 256 channels",
+            "waveglow",
+            "As later committed; not in the paper.",
+        ),
         make_row("waveglow_bound", "WaveGlow, estimated bound on a GV100"),
         make_row("parallel_wavenet", "Parallel WaveNet, as cited"),
         make_row("wavernn_subscale", "WaveRNN fused subscale, as cited"),
         make_row("mcnn", "MCNN, as cited"),
     ),
-    presets=PRESETS, measure=_on_cpu,
+    presets=PRESETS,
+    measure=_on_cpu,
     notes=(_MEDIANS, "The paper's speeds are of a V100 GPU; these are of this CPU.", _QUEUES),
-    status={"waveglow_bound": "an estimate of the paper", "parallel_wavenet": _NOT_BUILT,
-            "wavernn_subscale": "see wavernn_text.py", "mcnn": _NOT_BUILT},
-)  # fmt: skip
+    status={
+        "waveglow_bound": "an estimate of the paper",
+        "parallel_wavenet": _NOT_BUILT,
+        "wavernn_subscale": "see wavernn_text.py",
+        "mcnn": _NOT_BUILT,
+    },
+)

@@ -64,23 +64,35 @@ _BITS = Score("held_out_bits_per_sample", lower_is_better=True)
 _NATS = Score("held_out_nats_per_sample", lower_is_better=True)
 TRAINED = {
     "melgan": TrainedVocoder(
-        MelGAN, _segments, False, Score("held_out_mel_error", lower_is_better=True),
+        MelGAN,
+        _segments,
+        False,
+        Score("held_out_mel_error", lower_is_better=True),
         lambda model, features, mel, seed: model.generate(features),
     ),
     "waveglow": TrainedVocoder(
-        WaveGlow, _segments, False, _BITS,
+        WaveGlow,
+        _segments,
+        False,
+        _BITS,
         lambda model, features, mel, seed: model.generate(features, seed=seed),
     ),
     "wavenet": TrainedVocoder(WaveNet, _predicted, True, _BITS, _wavenet),
     "wavernn": TrainedVocoder(
-        WaveRNN, _predicted, True, _NATS,
+        WaveRNN,
+        _predicted,
+        True,
+        _NATS,
         lambda model, features, mel, seed: model.generate(features=features, seed=seed),
     ),
     "fatchord": TrainedVocoder(
-        FatchordWaveRNN, _predicted, True, _NATS,
+        FatchordWaveRNN,
+        _predicted,
+        True,
+        _NATS,
         lambda model, features, mel, seed: model.generate(features, seed=seed),
     ),
-}  # fmt: skip
+}
 
 
 def vocode(system, model, features, mel, seed):

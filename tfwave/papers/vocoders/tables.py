@@ -7,19 +7,22 @@ import dataclasses
 import functools
 
 from tfwave.audio.mel import MELGAN, MelConfig
+from tfwave.papers.vocoders.experiment import Workbench
+from tfwave.papers.vocoders.systems import TRAINED
 from tfwave.repro import provenance
 from tfwave.repro import table as speech_table
 from tfwave.repro.rows import make_row
-from tfwave.papers.vocoders.systems import TRAINED
-from tfwave.papers.vocoders.experiment import Workbench
 
 # Raise this when numbers of the same configuration change: results made before count as others.
 _PROTOCOL = 1
 
 WORLD = make_row(
-    "world", "WORLD", "", "F0, envelope and aperiodicity by the package's default settings, taken "
+    "world",
+    "WORLD",
+    "",
+    "F0, envelope and aperiodicity by the package's default settings, taken "
     "from the recording and not from its mel spectrogram; not in the paper's table.",
-)  # fmt: skip
+)
 
 _NOTES = (
     "Copy-synthesis: the mel spectrogram of a held-out recording goes in, a waveform comes out and "
@@ -29,7 +32,7 @@ _NOTES = (
     "distortion, a wrong spectral envelope. F0 error: root mean square over frames that are voiced "
     "in both, octave errors of the tracker included; Voicing: frames that are voiced in one only. "
     "PESQ and STOI are computed at 16 kHz. Dashes: the package is not installed; after pip "
-    "install \"tfwave[vocoder]\" the same command measures them, without training again.",
+    'install "tfwave[vocoder]" the same command measures them, without training again.',
     "Griffin-Lim starts from random phases; it is the fast variant (momentum 0.99) on magnitudes "
     "that fit the same mel spectrogram the other vocoders are given.",
 )

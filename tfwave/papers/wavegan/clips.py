@@ -35,9 +35,7 @@ def save_clips(folder, details, classes, sample_rate):
             caption = class_name(label, classes)
             if label != heard:
                 caption += f", heard as {name_heard}"
-        described.append(
-            {"file": name, "number": i, "label": int(label), "caption": caption}
-        )
+        described.append({"file": name, "number": i, "label": int(label), "caption": caption})
     return described
 
 

@@ -12,10 +12,10 @@ from tfwave import files
 from tfwave.data.pipeline import training_batches
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
-from tfwave.repro import results as runner
 from tfwave.papers.wavegan import clips as wavegan_clips
 from tfwave.papers.wavegan import scoring
 from tfwave.papers.wavegan.classifier import open_classifier
+from tfwave.repro import results as runner
 from tfwave.training import checkpoints
 from tfwave.training.config import PROFILED, TrainingConfig
 from tfwave.training.loop import train
@@ -77,9 +77,12 @@ class Workbench:
     def scorer(self):
         """The classifier behind the inception score."""
         scorer = open_classifier(
-            self.options.classifier, self.options.cache_dir, self.corpus, self.preset,
+            self.options.classifier,
+            self.options.cache_dir,
+            self.corpus,
+            self.preset,
             self.options.seed,
-        )  # fmt: skip
+        )
         self.options.say(f"digit classifier: {scorer.about}")
         return scorer
 
@@ -93,9 +96,12 @@ class Workbench:
         """Everything that clips are measured against."""
         clips = scoring.recorded(self.corpus.splits["train"], self.corpus.slices)
         bar = functools.partial(
-            tqdm.tqdm, desc="similarity features of the training set",
-            total=-(-clips.count // scoring.BLOCK), leave=False, disable=None,
-        )  # fmt: skip
+            tqdm.tqdm,
+            desc="similarity features of the training set",
+            total=-(-clips.count // scoring.BLOCK),
+            leave=False,
+            disable=None,
+        )
         key = runner.key_of(
             self.corpus.splits["train"].fingerprint, dataclasses.asdict(self.corpus.slices)
         )
@@ -273,9 +279,15 @@ class Workbench:
 
     def _batches(self, start_step, shard_index, shard_count):
         return training_batches(
-            self.corpus.splits["train"], self.corpus.slices, self.preset.batch_size,
-            self.preset.critic_updates, self.options.seed, start_step, shard_index, shard_count,
-        )  # fmt: skip
+            self.corpus.splits["train"],
+            self.corpus.slices,
+            self.preset.batch_size,
+            self.preset.critic_updates,
+            self.options.seed,
+            start_step,
+            shard_index,
+            shard_count,
+        )
 
     def _selection(self, model, logits):
         """Score a model in training by a fixed set of latents; 0 without a classifier."""

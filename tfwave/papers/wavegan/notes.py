@@ -1,7 +1,7 @@
 """What stands above and below Table 1 in words: preset, corpus, warnings and notes."""
 
-from tfwave.repro.report.report import Headline
 from tfwave.papers.wavegan.rows import PRESETS, ROWS
+from tfwave.repro.report.report import Headline
 
 # Training clips of SC09, the paper's corpus (the authors' README).
 _SC09_CLIPS = 18_620
@@ -113,9 +113,12 @@ def _own_notes(settings):
         f"{settings['preset']['distance_clips']:,} clips per row for |D| and noise (fewer where a "
         "set of recordings is smaller).",
         "SpecGAN's audio: 16 rounds of Griffin-Lim, "
-        + ("in the authors' form (window applied without normalisation)."
-           if settings["griffin_lim"] == "authors" else "with the correct synthesis window."),
-    ]  # fmt: skip
+        + (
+            "in the authors' form (window applied without normalisation)."
+            if settings["griffin_lim"] == "authors"
+            else "with the correct synthesis window."
+        ),
+    ]
     if not settings.get("parametric_given"):
         notes.append(
             "Parametric: the paper scores a public set of text-to-speech digits; here they are "

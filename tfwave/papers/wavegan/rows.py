@@ -17,29 +17,76 @@ ROWS = (
     _row("real_test", "Real (test)", about="Held-out recordings; the ratios are relative to them."),
     _row("parametric", "Parametric", about="Digits spoken by a formant synthesiser."),
     _row("wavegan", "WaveGAN", "wavegan", "WGAN-GP, no phase shuffle.", phase_shuffle=0),
-    _row("wavegan_ps2", "WaveGAN + phase shuffle n=2", "wavegan", _SHUFFLE.format(2),
-         phase_shuffle=2),
-    _row("wavegan_ps4", "WaveGAN + phase shuffle n=4", "wavegan", _SHUFFLE.format(4),
-         phase_shuffle=4),
-    _row("wavegan_nn", "WaveGAN + nearest neighbor", "wavegan",
-         _UPSAMPLE.format("Nearest-neighbour"), phase_shuffle=0, upsample="nearest"),
-    _row("wavegan_linear", "WaveGAN + linear interpolation", "wavegan",
-         _UPSAMPLE.format("Linear"), phase_shuffle=0, upsample="linear"),
-    _row("wavegan_cubic", "WaveGAN + cubic interpolation", "wavegan",
-         _UPSAMPLE.format("Cubic"), phase_shuffle=0, upsample="cubic"),
-    _row("wavegan_pp", "WaveGAN + post-processing", "wavegan",
-         "A learnt filter of 512 taps after the generator.", phase_shuffle=0, post_filter_len=512),
-    _row("wavegan_bn", "WaveGAN + DCGAN/BN", "wavegan",
-         "DCGAN's loss and batch normalisation in place of WGAN-GP.",
-         phase_shuffle=0, loss="dcgan", batch_norm=True),
-    _row("wavegan_dropout", "WaveGAN + dropout", "wavegan",
-         "Dropout of 50 % in the critic, with masks that are constant over time.",
-         phase_shuffle=0, dropout=0.5),
-    _row("specgan", "SpecGAN", "specgan", "A GAN on spectrograms, inverted by Griffin-Lim.",
-         phase_shuffle=0),
-    _row("specgan_ps1", "SpecGAN + phase shuffle n=1", "specgan",
-         "SpecGAN with phase shuffle on the time axis.", phase_shuffle=1),
-)  # fmt: skip
+    _row(
+        "wavegan_ps2", "WaveGAN + phase shuffle n=2", "wavegan", _SHUFFLE.format(2), phase_shuffle=2
+    ),
+    _row(
+        "wavegan_ps4", "WaveGAN + phase shuffle n=4", "wavegan", _SHUFFLE.format(4), phase_shuffle=4
+    ),
+    _row(
+        "wavegan_nn",
+        "WaveGAN + nearest neighbor",
+        "wavegan",
+        _UPSAMPLE.format("Nearest-neighbour"),
+        phase_shuffle=0,
+        upsample="nearest",
+    ),
+    _row(
+        "wavegan_linear",
+        "WaveGAN + linear interpolation",
+        "wavegan",
+        _UPSAMPLE.format("Linear"),
+        phase_shuffle=0,
+        upsample="linear",
+    ),
+    _row(
+        "wavegan_cubic",
+        "WaveGAN + cubic interpolation",
+        "wavegan",
+        _UPSAMPLE.format("Cubic"),
+        phase_shuffle=0,
+        upsample="cubic",
+    ),
+    _row(
+        "wavegan_pp",
+        "WaveGAN + post-processing",
+        "wavegan",
+        "A learnt filter of 512 taps after the generator.",
+        phase_shuffle=0,
+        post_filter_len=512,
+    ),
+    _row(
+        "wavegan_bn",
+        "WaveGAN + DCGAN/BN",
+        "wavegan",
+        "DCGAN's loss and batch normalisation in place of WGAN-GP.",
+        phase_shuffle=0,
+        loss="dcgan",
+        batch_norm=True,
+    ),
+    _row(
+        "wavegan_dropout",
+        "WaveGAN + dropout",
+        "wavegan",
+        "Dropout of 50 % in the critic, with masks that are constant over time.",
+        phase_shuffle=0,
+        dropout=0.5,
+    ),
+    _row(
+        "specgan",
+        "SpecGAN",
+        "specgan",
+        "A GAN on spectrograms, inverted by Griffin-Lim.",
+        phase_shuffle=0,
+    ),
+    _row(
+        "specgan_ps1",
+        "SpecGAN + phase shuffle n=1",
+        "specgan",
+        "SpecGAN with phase shuffle on the time axis.",
+        phase_shuffle=1,
+    ),
+)
 
 # Always computed: every score is relative to the real test set.
 REFERENCE_ROWS = ("real_train", "real_test")
@@ -121,8 +168,12 @@ PRESETS = {
         parametric_clips=1_000,
         # As DigitClassifierConfig.quick: a coarser image, narrower, Adam.
         classifier=(
-            ("batch_norm_momentum", 0.9), ("filters", 16), ("hop_length", 256),
-            ("learning_rate", 1e-3), ("n_mels", 64), ("optimizer", "adam"),
+            ("batch_norm_momentum", 0.9),
+            ("filters", 16),
+            ("hop_length", 256),
+            ("learning_rate", 1e-3),
+            ("n_mels", 64),
+            ("optimizer", "adam"),
         ),
         classifier_steps=400,
         listening_clips=16,
@@ -148,13 +199,16 @@ PRESETS = {
         test_clips=40,
         parametric_clips=40,
         classifier=(
-            ("filters", 4), ("hop_length", 512), ("learning_rate", 1e-2), ("n_mels", 32),
+            ("filters", 4),
+            ("hop_length", 512),
+            ("learning_rate", 1e-2),
+            ("n_mels", 32),
             ("optimizer", "adam"),
         ),
         classifier_steps=10,
         listening_clips=4,
     ),
-}  # fmt: skip
+}
 
 PRESET_HELP = {
     "paper": "the published configuration, days per row on one GPU",

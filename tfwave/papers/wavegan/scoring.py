@@ -103,9 +103,7 @@ def generated(model, count, seed):
 
 def classify(clips, logits):
     """Return float32 [count, classes] scores of all clips."""
-    return np.concatenate(
-        [logits(block.astype(np.float32) / 32767.0) for block in clips.blocks()]
-    )
+    return np.concatenate([logits(block.astype(np.float32) / 32767.0) for block in clips.blocks()])
 
 
 def logits_function(classifier):
@@ -193,10 +191,12 @@ def relative(measured, reference):
       A copy of `measured` whose ratios have a `mean`.
     """
     ratios = {
-        name: {**measured[name],
-               "mean": _ratio(measured[name]["absolute"], reference[name]["absolute"])}
+        name: {
+            **measured[name],
+            "mean": _ratio(measured[name]["absolute"], reference[name]["absolute"]),
+        }
         for name in RATIOS
-    }  # fmt: skip
+    }
     return {**measured, **ratios}
 
 

@@ -7,14 +7,13 @@ table without computing anything.
 
 import dataclasses
 
-from tfwave.repro import published
-from tfwave.repro import ratings
-from tfwave.repro.report import report
-from tfwave.repro import results as runner
 from tfwave.papers.wavegan import notes as wavegan_headline
-from tfwave.repro.plan import Plan
-from tfwave.papers.wavegan.rows import ROWS
 from tfwave.papers.wavegan.experiment import Workbench
+from tfwave.papers.wavegan.rows import ROWS
+from tfwave.repro import published, ratings
+from tfwave.repro import results as runner
+from tfwave.repro.plan import Plan
+from tfwave.repro.report import report
 from tfwave.training import distribution
 from tfwave.training.guard import NonFiniteError
 from tfwave.training.interrupts import Interrupted
@@ -100,8 +99,9 @@ def _compute_rows(bench, results, rows, status):
     failures = []
     # The real test set comes first, as all ratios are relative to it.
     rows = sorted(rows, key=lambda row: row.slug != "real_test")
-    plan = Plan({row.slug: (row.label, _weight(row, bench.preset)) for row in rows},
-                bench.options.say)  # fmt: skip
+    plan = Plan(
+        {row.slug: (row.label, _weight(row, bench.preset)) for row in rows}, bench.options.say
+    )
     for row in rows:
         if results.load(row.slug, bench.row_settings(row)):
             plan.cached(row.slug)
@@ -168,8 +168,14 @@ def write_report(results, status=None):
     columns = [column for table in human for column in table.columns]
     rated = ratings.read_ratings(results.path, [row.slug for row in ROWS], columns)
     made = report.build(
-        paper, wavegan_headline.headline(results), paper.tables["table1"], human, ROWS, results,
-        rated, status,
-    )  # fmt: skip
+        paper,
+        wavegan_headline.headline(results),
+        paper.tables["table1"],
+        human,
+        ROWS,
+        results,
+        rated,
+        status,
+    )
     report.write(made, results)
     return made

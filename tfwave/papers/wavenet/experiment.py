@@ -51,8 +51,10 @@ class Workbench(LikelihoodBench):
         """Return what changes the numbers of a row, beside the settings of the folder."""
         settings = {"row": row.slug, **dict(row.changes)}
         if row.trained:
-            settings |= {"model": dataclasses.asdict(self.config),
-                         "mel": dataclasses.asdict(self.preset.mel())}  # fmt: skip
+            settings |= {
+                "model": dataclasses.asdict(self.config),
+                "mel": dataclasses.asdict(self.preset.mel()),
+            }
         return settings
 
     def training_settings(self, row):
@@ -81,9 +83,11 @@ class Workbench(LikelihoodBench):
         # The frames before belong to the silence in front of the recording.
         before = config.context_len // config.conditioning.hop_length
         made = model.generate(
-            samples, features=batch["features"][:, before:], seed=seed,
+            samples,
+            features=batch["features"][:, before:],
+            seed=seed,
             speaker=batch["speaker"] if config.speakers else None,
-        )  # fmt: skip
+        )
         return made[0, :, 0].numpy()
 
     def recorded(self, row, clip):

@@ -15,22 +15,30 @@ from tfwave.repro.rows import make_row
 
 ROWS = (
     make_row("lstm", "LSTM-RNN parametric", about="A system that only the paper's authors have."),
-    make_row("concat", "HMM-driven concatenative",
-             about="A system that only the paper's authors have."),
-    make_row("wavenet_lf", "WaveNet (L+F)", "wavenet",
-             "WaveNet conditioned on the mel spectrogram, in place of linguistic features and F0."),
+    make_row(
+        "concat", "HMM-driven concatenative", about="A system that only the paper's authors have."
+    ),
+    make_row(
+        "wavenet_lf",
+        "WaveNet (L+F)",
+        "wavenet",
+        "WaveNet conditioned on the mel spectrogram, in place of linguistic features and F0.",
+    ),
     make_row("natural_8bit", "Natural (8-bit mu-law)", about="Recordings, in 256 mu-law levels."),
     make_row("natural_16bit", "Natural (16-bit linear PCM)", about="Recordings."),
-)  # fmt: skip
+)
 
 # What this machine can make: the baselines of the paper are not published.
 COMPUTED = ("wavenet_lf", "natural_8bit", "natural_16bit")
 
 # In Table 2 only. Cepstra: cosines over the mel bands that are left.
 WAVENET_L = make_row(
-    "wavenet_l", "WaveNet (L)", "wavenet",
-    "WaveNet conditioned on the envelope of the mel spectrogram, which tells no pitch.", cepstra=13,
-)  # fmt: skip
+    "wavenet_l",
+    "WaveNet (L)",
+    "wavenet",
+    "WaveNet conditioned on the envelope of the mel spectrogram, which tells no pitch.",
+    cepstra=13,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +72,12 @@ class Preset:
     def mel(self):
         """Return the mel front end of the features."""
         return MelConfig(
-            sample_rate=self.sample_rate, hop_length=math.prod(self.scales), n_mels=self.n_mels,
-            scale="log10", f_max=self.sample_rate / 2 - 400,
-        )  # fmt: skip
+            sample_rate=self.sample_rate,
+            hop_length=math.prod(self.scales),
+            n_mels=self.n_mels,
+            scale="log10",
+            f_max=self.sample_rate / 2 - 400,
+        )
 
     def model(self, speakers):
         """Return the configuration of the model.
@@ -89,18 +100,43 @@ class Preset:
 PRESETS = {
     "paper": Preset(),
     "quick": Preset(
-        name="quick", dilations=STACK[:9] * 2, gate_channels=64, skip_channels=64, n_mels=40,
-        slice_len=4_000, batch_size=4, steps=300, log_every=5, media_every=300, score_every=100,
-        checkpoint_every=100, score_batches=8,
-        sentences=(("train", 200), ("valid", 20), ("test", 20)), clips=4, clip_seconds=1.5,
+        name="quick",
+        dilations=STACK[:9] * 2,
+        gate_channels=64,
+        skip_channels=64,
+        n_mels=40,
+        slice_len=4_000,
+        batch_size=4,
+        steps=300,
+        log_every=5,
+        media_every=300,
+        score_every=100,
+        checkpoint_every=100,
+        score_batches=8,
+        sentences=(("train", 200), ("valid", 20), ("test", 20)),
+        clips=4,
+        clip_seconds=1.5,
     ),
     "smoke": Preset(
-        name="smoke", dilations=(1, 2, 4), residual_channels=4, gate_channels=8, skip_channels=8,
-        n_mels=16, slice_len=400, batch_size=2, steps=4, log_every=1, media_every=4, score_every=2,
-        checkpoint_every=2, score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)), clips=2, clip_seconds=0.1,
+        name="smoke",
+        dilations=(1, 2, 4),
+        residual_channels=4,
+        gate_channels=8,
+        skip_channels=8,
+        n_mels=16,
+        slice_len=400,
+        batch_size=2,
+        steps=4,
+        log_every=1,
+        media_every=4,
+        score_every=2,
+        checkpoint_every=2,
+        score_batches=2,
+        sentences=(("train", 8), ("valid", 2), ("test", 2)),
+        clips=2,
+        clip_seconds=0.1,
     ),
-}  # fmt: skip
+}
 
 PRESET_HELP = {
     "paper": "the sizes of ibab/tensorflow-wavenet, days on one GPU",

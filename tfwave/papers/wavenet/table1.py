@@ -1,8 +1,8 @@
 """Table 1 of WaveNet (arXiv:1609.03499): what can be measured without listeners, and the clips."""
 
-from tfwave.repro import table as speech_table
-from tfwave.papers.wavenet.rows import COMPUTED, PRESETS, ROWS, preset_warning
 from tfwave.papers.wavenet.experiment import Workbench
+from tfwave.papers.wavenet.rows import COMPUTED, PRESETS, ROWS, preset_warning
+from tfwave.repro import table as speech_table
 
 _NOTES = (
     "Bits per sample: mean negative log2 likelihood of the 8-bit mu-law codes of all held-out test "

@@ -6,12 +6,12 @@ recordings, judged by likelihood, and heard side by side.
 
 import dataclasses
 
-from tfwave.repro import table as speech_table
 from tfwave.papers.wavenet import rows as wavenet_rows
+from tfwave.papers.wavenet.experiment import Workbench
+from tfwave.papers.wavenet.rows import WAVENET_L, preset_warning
+from tfwave.repro import table as speech_table
 from tfwave.repro.pairs import PairBench
 from tfwave.repro.rows import make_row
-from tfwave.papers.wavenet.rows import WAVENET_L, preset_warning
-from tfwave.papers.wavenet.experiment import Workbench
 
 # Two models are to be ready in the minutes of one.
 _QUICK = dataclasses.replace(
@@ -26,10 +26,12 @@ _ROWS = (
     make_row("concat_vs_wavenet_l", "Concat or WaveNet (L)"),
     make_row("concat_vs_wavenet_lf", "Concat or WaveNet (L+F)"),
     make_row(
-        "wavenet_l_vs_wavenet_lf", "WaveNet (L) or WaveNet (L+F)", "",
+        "wavenet_l_vs_wavenet_lf",
+        "WaveNet (L) or WaveNet (L+F)",
+        "",
         "The clips are pairs: one of each model, after the same recording.",
     ),
-)  # fmt: skip
+)
 _PAIR = _ROWS[-1]
 _RECORDED = "natural_16bit"
 
@@ -49,8 +51,9 @@ _NOTES = (
 def _bench(*arguments):
     """The bench of the pair; its arguments are those of `wavenet_workbench.Workbench`."""
     systems = {row.slug: row for row in (*wavenet_rows.ROWS, WAVENET_L)}
-    return PairBench(Workbench(*arguments), systems, systems[_RECORDED],
-                     ("bits_first", "bits_second"))  # fmt: skip
+    return PairBench(
+        Workbench(*arguments), systems, systems[_RECORDED], ("bits_first", "bits_second")
+    )
 
 
 TABLE = speech_table.Table(

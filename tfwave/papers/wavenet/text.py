@@ -7,13 +7,12 @@ from the ratings of Table 1 where there are any.
 
 from tfwave import files
 from tfwave.models.wavenet.recognizer import RecognizerConfig
-from tfwave.repro import published
-from tfwave.repro import ratings
-from tfwave.repro.report import report
-from tfwave.repro import results as runner
-from tfwave.repro.rows import make_row
 from tfwave.papers.wavenet.rows import PRESETS
 from tfwave.papers.wavenet.rows import ROWS as TABLE1
+from tfwave.repro import published, ratings
+from tfwave.repro import results as runner
+from tfwave.repro.report import report
+from tfwave.repro.rows import make_row
 
 # Rows that count hours: the corpora of the paper, by the name of their flag.
 CORPORA = {
@@ -39,12 +38,13 @@ def model_values():
     mel, field = preset.mel(), preset.model(speakers=109).receptive_field
     return {
         "receptive_field_multi_speaker_vctk_model_ms": 1000 * field / preset.sample_rate,
-        "receptive_field_tts_models_ms":
-            1000 * preset.model(speakers=1).receptive_field / preset.sample_rate,
+        "receptive_field_tts_models_ms": 1000
+        * preset.model(speakers=1).receptive_field
+        / preset.sample_rate,
         "external_log_f0_model_rate_hz": mel.sample_rate / mel.hop_length,
         "linguistic_feature_shift_ms": 1000 * mel.hop_length / mel.sample_rate,
         "timit_pooling_factor": RecognizerConfig().frame_length,
-    }  # fmt: skip
+    }
 
 
 def corpus_values(name, corpus):

@@ -24,9 +24,11 @@ from tfwave.repro.rows import make_row
 from tfwave.training.loop import Score
 
 _ROW = make_row(
-    "wavenet_two_losses", "WaveNet (next-sample loss + frame classification loss)", "recognizer",
+    "wavenet_two_losses",
+    "WaveNet (next-sample loss + frame classification loss)",
+    "recognizer",
     "Raw audio; mean pooling to 10 ms, then non-causal convolutions.",
-)  # fmt: skip
+)
 _SHORTEST = 3  # frames of a phone that counts as heard, 30 ms
 _HELD_OUT = Score("held_out_phone_error_rate", lower_is_better=True)
 
@@ -66,25 +68,45 @@ class Preset:
     def model(self, classes):
         """Return the configuration of the model for a number of phonemes."""
         stack = WaveNetConfig(
-            dilations=self.dilations, residual_channels=self.residual_channels,
-            gate_channels=2 * self.residual_channels, skip_channels=self.skip_channels,
-        )  # fmt: skip
+            dilations=self.dilations,
+            residual_channels=self.residual_channels,
+            gate_channels=2 * self.residual_channels,
+            skip_channels=self.skip_channels,
+        )
         return RecognizerConfig(wavenet=stack, channels=self.head_channels, classes=classes)
 
 
 _PRESETS = {
     "paper": Preset(),
     "quick": Preset(
-        name="quick", dilations=STACK[:7] * 2, residual_channels=32, skip_channels=64,
-        head_channels=64, slice_len=8_000, batch_size=4, steps=200, log_every=5, score_every=100,
-        checkpoint_every=100, sentences=(("train", 200), ("valid", 10), ("test", 20)),
+        name="quick",
+        dilations=STACK[:7] * 2,
+        residual_channels=32,
+        skip_channels=64,
+        head_channels=64,
+        slice_len=8_000,
+        batch_size=4,
+        steps=200,
+        log_every=5,
+        score_every=100,
+        checkpoint_every=100,
+        sentences=(("train", 200), ("valid", 10), ("test", 20)),
     ),
     "smoke": Preset(
-        name="smoke", dilations=(1, 2), residual_channels=4, skip_channels=8, head_channels=8,
-        slice_len=1_600, batch_size=2, steps=4, log_every=1, score_every=2,
-        checkpoint_every=2, sentences=(("train", 8), ("valid", 2), ("test", 2)),
+        name="smoke",
+        dilations=(1, 2),
+        residual_channels=4,
+        skip_channels=8,
+        head_channels=8,
+        slice_len=1_600,
+        batch_size=2,
+        steps=4,
+        log_every=1,
+        score_every=2,
+        checkpoint_every=2,
+        sentences=(("train", 8), ("valid", 2), ("test", 2)),
     ),
-}  # fmt: skip
+}
 
 
 class Workbench:
@@ -188,9 +210,17 @@ class Workbench:
             "corpus": self.corpus.splits["train"].store.fingerprint,
         }
         model, trained = speech_table.train_row(
-            row, results, self.preset, self.options, self._strategy, self.model, self.batches,
-            lambda model: self.error_rate(model, "valid").rate, _HELD_OUT, facts,
-        )  # fmt: skip
+            row,
+            results,
+            self.preset,
+            self.options,
+            self._strategy,
+            self.model,
+            self.batches,
+            lambda model: self.error_rate(model, "valid").rate,
+            _HELD_OUT,
+            facts,
+        )
         begin = time.monotonic()
         edits = self.error_rate(model, "test")
         facts = {
@@ -203,11 +233,15 @@ class Workbench:
             "Best weights of step": trained.best_step,
         }
         speech_table.save_row(
-            results, row, self.row_settings(row), self.corpus.sample_rate,
+            results,
+            row,
+            self.row_settings(row),
+            self.corpus.sample_rate,
             {"per": {"mean": 100 * edits.rate, "n": edits.reference_length}},
-            f"{edits.reference_length:,} phones", facts,
+            f"{edits.reference_length:,} phones",
+            facts,
             {"train": trained.seconds, "score": time.monotonic() - begin},
-        )  # fmt: skip
+        )
 
 
 def _aligned(corpus, cache_dir):

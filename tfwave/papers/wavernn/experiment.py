@@ -6,10 +6,10 @@ import math
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import WindowConfig, Windows
 from tfwave.models.wavenet.wavenet import WaveNet
-from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
-from tfwave.repro.experiment import LikelihoodBench
+from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.papers.wavernn.rows import configuration, weight_count
+from tfwave.repro.experiment import LikelihoodBench
 
 _MODELS = {"wavenet": WaveNet, "wavernn": WaveRNN, "subscale": SubscaleWaveRNN}
 _WAVENET_SLICE = 10  # training sequences in one of WaveNet, which needs its context before each

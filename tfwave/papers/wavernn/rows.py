@@ -12,8 +12,8 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
-from tfwave.models.wavernn.wavernn import WaveRNNConfig
 from tfwave.models.wavernn.subscale import SubscaleConfig
+from tfwave.models.wavernn.wavernn import WaveRNNConfig
 from tfwave.repro.rows import make_row
 
 SAMPLE_RATE = 24000  # Hz
@@ -24,24 +24,46 @@ _LEVELS = 2**16
 
 RECORDING = make_row("recording", "Recording", about="Held-out recordings; not in the paper.")
 ROWS = (
-    make_row("wavenet", "WaveNet 512 (60)", "wavenet",
-             "Ten logistics over the same 65,536 levels, in place of two softmaxes."),
+    make_row(
+        "wavenet",
+        "WaveNet 512 (60)",
+        "wavenet",
+        "Ten logistics over the same 65,536 levels, in place of two softmaxes.",
+    ),
     make_row("wavernn_224", "WaveRNN 224", "wavernn", units=224),
     make_row("wavernn_384", "WaveRNN 384", "wavernn", units=384),
     make_row("wavernn_896", "WaveRNN 896", "wavernn", units=896),
     make_row("wavernn_2048", "WaveRNN 2048", "wavernn", units=2048),
-    make_row("sparse_mobile", "Sparse WR Mobile", "wavernn",
-             "1024 units; 95.2 % of the gates' 4x4 blocks are pruned, 80 % of the outputs'.",
-             units=1024, sparsity=0.952, output_sparsity=0.8),
-    make_row("sparse_224", "Sparse WR 224 / 1536@97.8%", "wavernn",
-             "1536 units, 97.8 % of the gates' 4x4 blocks pruned.", units=1536, sparsity=0.978),
-    make_row("sparse_384", "Sparse WR 384 / 2048@96.4%", "wavernn",
-             "2048 units, 96.4 % of the gates' 4x4 blocks pruned.", units=2048, sparsity=0.964),
+    make_row(
+        "sparse_mobile",
+        "Sparse WR Mobile",
+        "wavernn",
+        "1024 units; 95.2 % of the gates' 4x4 blocks are pruned, 80 % of the outputs'.",
+        units=1024,
+        sparsity=0.952,
+        output_sparsity=0.8,
+    ),
+    make_row(
+        "sparse_224",
+        "Sparse WR 224 / 1536@97.8%",
+        "wavernn",
+        "1536 units, 97.8 % of the gates' 4x4 blocks pruned.",
+        units=1536,
+        sparsity=0.978,
+    ),
+    make_row(
+        "sparse_384",
+        "Sparse WR 384 / 2048@96.4%",
+        "wavernn",
+        "2048 units, 96.4 % of the gates' 4x4 blocks pruned.",
+        units=2048,
+        sparsity=0.964,
+    ),
     make_row("subscale_16", "Subscale WR 1024 (16x)", "subscale", units=1024, tensors=16),
     make_row("subscale_8", "Subscale WR 1024 (8x)", "subscale", units=1024, tensors=8),
     make_row("fused_2", "Fused Subscale WR 896 (2x)"),
     RECORDING,
-)  # fmt: skip
+)
 NOT_BUILT = {"fused_2": "not built here"}
 
 
@@ -97,18 +119,48 @@ class Preset:
 PRESETS = {
     "paper": Preset(),
     "quick": Preset(
-        name="quick", shrink=8, dilations=STACK[:8] * 2, ahead=(1, 2, 4, 8), future=32, n_mels=40,
-        sequence=480, batch_size=8, held_out=4_800, held_out_size=32, steps=80, log_every=5,
-        media_every=0, score_every=40, checkpoint_every=40, score_batches=2,
-        sentences=(("train", 120), ("valid", 4), ("test", 4)), clips=4, clip_seconds=0.5,
+        name="quick",
+        shrink=8,
+        dilations=STACK[:8] * 2,
+        ahead=(1, 2, 4, 8),
+        future=32,
+        n_mels=40,
+        sequence=480,
+        batch_size=8,
+        held_out=4_800,
+        held_out_size=32,
+        steps=80,
+        log_every=5,
+        media_every=0,
+        score_every=40,
+        checkpoint_every=40,
+        score_batches=2,
+        sentences=(("train", 120), ("valid", 4), ("test", 4)),
+        clips=4,
+        clip_seconds=0.5,
     ),
     "smoke": Preset(
-        name="smoke", shrink=16, dilations=(1, 2), ahead=(1,), future=4, n_mels=16, sequence=240,
-        batch_size=2, held_out=480, held_out_size=64, steps=4, log_every=1, media_every=0,
-        score_every=4, checkpoint_every=2, score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)), clips=2, clip_seconds=0.1,
+        name="smoke",
+        shrink=16,
+        dilations=(1, 2),
+        ahead=(1,),
+        future=4,
+        n_mels=16,
+        sequence=240,
+        batch_size=2,
+        held_out=480,
+        held_out_size=64,
+        steps=4,
+        log_every=1,
+        media_every=0,
+        score_every=4,
+        checkpoint_every=2,
+        score_batches=2,
+        sentences=(("train", 8), ("valid", 2), ("test", 2)),
+        clips=2,
+        clip_seconds=0.1,
     ),
-}  # fmt: skip
+}
 
 
 def configuration(row, preset=PRESETS["paper"]):
@@ -124,25 +176,38 @@ def configuration(row, preset=PRESETS["paper"]):
     shrink, changes = preset.shrink, dict(row.changes)
     if row.system == "wavenet":
         return WaveNetConfig(
-            dilations=preset.dilations, residual_channels=512 // shrink,
-            gate_channels=512 // shrink, skip_channels=256 // shrink, output="logistic_mixture",
+            dilations=preset.dilations,
+            residual_channels=512 // shrink,
+            gate_channels=512 // shrink,
+            skip_channels=256 // shrink,
+            output="logistic_mixture",
             # Half a level: a wider floor would bound the likelihood of quiet samples.
-            levels=_LEVELS, log_scale_min=math.log(1 / _LEVELS), one_hot_input=False,
+            levels=_LEVELS,
+            log_scale_min=math.log(1 / _LEVELS),
+            one_hot_input=False,
             conditioning=LocalConditioningConfig(channels=preset.n_mels, scales=_SCALES),
-            adam_epsilon=1e-8, sample_rate=SAMPLE_RATE,
-        )  # fmt: skip
+            adam_epsilon=1e-8,
+            sample_rate=SAMPLE_RATE,
+        )
     fields = {
-        "units": changes["units"] // shrink, "conditioning": "features", "mel": preset.mel(),
-        "conditioning_channels": 128 // shrink, "sequence": preset.sequence,
+        "units": changes["units"] // shrink,
+        "conditioning": "features",
+        "mel": preset.mel(),
+        "conditioning_channels": 128 // shrink,
+        "sequence": preset.sequence,
         "pruning": pruning(changes.get("sparsity"), preset.steps),
         "output_pruning": pruning(changes.get("output_sparsity"), preset.steps),
-    }  # fmt: skip
+    }
     if row.system == "wavernn":
         return WaveRNNConfig(**fields)
     return SubscaleConfig(
-        **fields, tensors=changes["tensors"], future=preset.future, dilations=preset.ahead,
-        conv_channels=384 // shrink, residual_channels=768 // shrink,
-    )  # fmt: skip
+        **fields,
+        tensors=changes["tensors"],
+        future=preset.future,
+        dilations=preset.ahead,
+        conv_channels=384 // shrink,
+        residual_channels=768 // shrink,
+    )
 
 
 def pruning(sparsity, steps=_STEPS, block="4x4"):
@@ -151,9 +216,12 @@ def pruning(sparsity, steps=_STEPS, block="4x4"):
         return None
     share, paper = steps / _STEPS, PruningConfig(sparsity)
     return PruningConfig(
-        sparsity, block, round(share * paper.start), max(1, round(share * paper.steps)),
+        sparsity,
+        block,
+        round(share * paper.start),
+        max(1, round(share * paper.steps)),
         max(1, round(share * paper.every)),
-    )  # fmt: skip
+    )
 
 
 def weight_count(config):
@@ -164,8 +232,11 @@ def weight_count(config):
     if isinstance(config, WaveNetConfig):
         residual, gate, skip = config.residual_channels, config.gate_channels, config.skip_channels
         layer = config.kernel_size * residual * gate + gate // 2 * (residual + skip)
-        return (config.initial_kernel_size * residual + len(config.dilations) * layer
-                + skip * (skip + config.output_channels))  # fmt: skip
+        return (
+            config.initial_kernel_size * residual
+            + len(config.dilations) * layer
+            + skip * (skip + config.output_channels)
+        )
     recurrent = 3 * config.units**2 * _left(config.pruning)
     # c_t does not reach half of the units: 7.5 columns in place of 9.
     inputs = 15 * config.units // 2

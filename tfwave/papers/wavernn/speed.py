@@ -11,12 +11,12 @@ import math
 import tensorflow as tf
 
 from tfwave.layers.block_sparsity import PruningConfig, expand, product, strongest, to_blocks
-from tfwave.models.wavernn import generation
-from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.generation import BLOCK as WAVENET_BLOCK
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavernn import generation
 from tfwave.models.wavernn.cell import gates
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
+from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
 from tfwave.papers.wavernn import rows as wavernn_rows
 from tfwave.repro.rows import make_row
 from tfwave.repro.speed import SpeedTable, spread, timed
@@ -106,25 +106,31 @@ def random_matrix(side, sparsity, block):
 
 _SIZES = ((512, 0.8), (1024, 0.95), (2048, 0.964))
 _TABLE4_ROWS = (
-    *(make_row(f"dense_{side}", f"{side}, dense", side=side, sparsity=0.0, block="element")
-      for side in (224, 384, 1024)),
-    *(make_row(f"{printed}_{side}", f"{side}, {100 * sparsity:g} %, {printed}", side=side,
-               sparsity=sparsity, block=block)
-      for printed, block in (("1x1", "element"), ("4x4", "4x4"), ("16x1", "16x1"))
-      for side, sparsity in _SIZES),
-)  # fmt: skip
+    *(
+        make_row(f"dense_{side}", f"{side}, dense", side=side, sparsity=0.0, block="element")
+        for side in (224, 384, 1024)
+    ),
+    *(
+        make_row(
+            f"{printed}_{side}",
+            f"{side}, {100 * sparsity:g} %, {printed}",
+            side=side,
+            sparsity=sparsity,
+            block=block,
+        )
+        for printed, block in (("1x1", "element"), ("4x4", "4x4"), ("16x1", "16x1"))
+        for side, sparsity in _SIZES
+    ),
+)
 
 
 def measure_product(row, preset):
     """Time the products of a row of Table 4; see `SpeedTable.measure`."""
     how = dict(row.changes)
     side = how["side"] // preset.shrink
-    seconds = product_seconds(
-        random_matrix(side, how["sparsity"], how["block"]), side, preset
-    )
+    seconds = product_seconds(random_matrix(side, how["sparsity"], how["block"]), side, preset)
     work = 2 * side**2 * (1 - how["sparsity"])
-    scores = {"cpu_gflops": spread(work / seconds / 1e9),
-              "cpu_products": spread(1 / seconds / 1e3)}  # fmt: skip
+    scores = {"cpu_gflops": spread(work / seconds / 1e9), "cpu_products": spread(1 / seconds / 1e3)}
     return scores, {"Side": side}, f"{preset.runs} runs"
 
 
@@ -141,9 +147,7 @@ def speak_seconds(model, samples, runs, clips=1, **how):
     config = model.config.conditioning if isinstance(model, WaveNet) else model.config
     frames = -(-samples // config.hop_length) + 2 * config.frame_padding + 1
     features = tf.random.stateless_normal([clips, frames, config.channels], [0, 0])
-    _, _, seconds = timed(
-        lambda: model.generate(samples, features=features, **how).numpy(), runs
-    )
+    _, _, seconds = timed(lambda: model.generate(samples, features=features, **how).numpy(), runs)
     return seconds
 
 
@@ -171,10 +175,14 @@ _TABLE2_ROWS = tuple(
 def measure_mobile(row, preset):
     """Run Sparse WaveRNN Mobile, and time its products; see `SpeedTable.measure`."""
     block, units = dict(row.changes)["block"], 1024 // preset.shrink
-    model = pruned(WaveRNNConfig(
-        units=units, conditioning="features", pruning=PruningConfig(0.95, block),
-        output_pruning=PruningConfig(0.8, block),
-    ))  # fmt: skip
+    model = pruned(
+        WaveRNNConfig(
+            units=units,
+            conditioning="features",
+            pruning=PruningConfig(0.95, block),
+            output_pruning=PruningConfig(0.8, block),
+        )
+    )
     samples = _samples(preset)
     run = spread(samples / 1e3 / speak_seconds(model, samples, preset.runs))
     weights = generation.fold(model.network.cell, sparse=None)
@@ -185,8 +193,9 @@ def measure_mobile(row, preset):
         parts[f"O{number + 1}"] = product_seconds(matrix, inputs, preset)
     parts["the gates' non-linearities"] = gate_seconds(units, preset)
     scores = {"run_khz": run, "sum_khz": spread(1e-3 / sum(parts.values()))}
-    facts = {f"Microseconds of {name}": 1e6 * spread(seconds)["mean"]
-             for name, seconds in parts.items()}  # fmt: skip
+    facts = {
+        f"Microseconds of {name}": 1e6 * spread(seconds)["mean"] for name, seconds in parts.items()
+    }
     return scores, facts, f"{preset.runs} runs of {samples:,} samples"
 
 
@@ -194,12 +203,17 @@ _KNOWN = {row.slug: row for row in wavernn_rows.ROWS}
 _TEXT_ROWS = (
     _KNOWN["wavernn_896"],
     make_row("wavernn_896_batch_4", "WaveRNN 896, batch of 4", "wavernn", units=896, clips=4),
-    make_row("wavernn_896_tensorflow", "WaveRNN 896, ordinary TensorFlow", "wavernn", units=896,
-             xla=False),
+    make_row(
+        "wavernn_896_tensorflow",
+        "WaveRNN 896, ordinary TensorFlow",
+        "wavernn",
+        units=896,
+        xla=False,
+    ),
     _KNOWN["wavenet"],
     make_row("wavenet_tensorflow", "WaveNet 512 (60), ordinary TensorFlow", "wavenet", xla=False),
     *(_KNOWN[slug] for slug in ("subscale_16", "fused_2", "sparse_mobile", "sparse_384")),
-)  # fmt: skip
+)
 
 
 def measure_speaking(row, preset):
@@ -224,8 +238,11 @@ def measure_speaking(row, preset):
     if row.system == "subscale":
         facts["Thousand samples per second from the first to the last"] = spread(rates)["mean"]
         rates *= _steps_run(config, samples) / (samples // config.tensors)
-    scores = {"khz": spread(rates), "real_time": spread(rates / _RATE),
-              "weights_m": {"mean": wavernn_rows.weight_count(config) / 1e6}}  # fmt: skip
+    scores = {
+        "khz": spread(rates),
+        "real_time": spread(rates / _RATE),
+        "weights_m": {"mean": wavernn_rows.weight_count(config) / 1e6},
+    }
     if clips > 1:
         scores["total_khz"] = spread(clips * rates)
     if row.system == "wavernn":
@@ -251,8 +268,14 @@ _PRODUCTS = (
 )
 
 TABLE2 = SpeedTable(
-    name="wavernn_table2", protocol=2, paper="wavernn", published="table2",
-    title=f"Table 2 of {_PAPER}", rows=_TABLE2_ROWS, presets=PRESETS, measure=measure_mobile,
+    name="wavernn_table2",
+    protocol=2,
+    paper="wavernn",
+    published="table2",
+    title=f"Table 2 of {_PAPER}",
+    rows=_TABLE2_ROWS,
+    presets=PRESETS,
+    measure=measure_mobile,
     notes=(
         _MEDIANS,
         _PRODUCTS,
@@ -262,17 +285,32 @@ TABLE2 = SpeedTable(
         "Table 4; the paper does not say). Matrices whose blocks would be no faster are multiplied "
         "whole.",
     ),
-)  # fmt: skip
+)
 TABLE4 = SpeedTable(
-    name="wavernn_table4", protocol=2, paper="wavernn", published="table4",
-    title=f"Table 4 of {_PAPER}", rows=_TABLE4_ROWS, presets=PRESETS, measure=measure_product,
-    notes=(_MEDIANS, _PRODUCTS,
-           "The paper's weights are float16 in memory, its arithmetic float32."),
-)  # fmt: skip
+    name="wavernn_table4",
+    protocol=2,
+    paper="wavernn",
+    published="table4",
+    title=f"Table 4 of {_PAPER}",
+    rows=_TABLE4_ROWS,
+    presets=PRESETS,
+    measure=measure_product,
+    notes=(
+        _MEDIANS,
+        _PRODUCTS,
+        "The paper's weights are float16 in memory, its arithmetic float32.",
+    ),
+)
 TEXT = SpeedTable(
-    name="wavernn_text", protocol=2, paper="wavernn", published="text",
-    title=f"Numbers in the text of {_PAPER}", rows=_TEXT_ROWS, presets=PRESETS,
-    measure=measure_speaking, status=wavernn_rows.NOT_BUILT,
+    name="wavernn_text",
+    protocol=2,
+    paper="wavernn",
+    published="text",
+    title=f"Numbers in the text of {_PAPER}",
+    rows=_TEXT_ROWS,
+    presets=PRESETS,
+    measure=measure_speaking,
+    status=wavernn_rows.NOT_BUILT,
     notes=(
         _MEDIANS,
         "Models are conditioned on features; one compiled loop, but op by op where a row says "
@@ -281,4 +319,4 @@ TEXT = SpeedTable(
         "that the lag of the last sub-tensor counts for nothing.",
         "Sparse rows: blocks of 4x4; the paper gives no speeds of them on GPUs.",
     ),
-)  # fmt: skip
+)

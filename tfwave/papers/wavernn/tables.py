@@ -1,10 +1,10 @@
 """Tables 3 and 1 of WaveRNN (arXiv:1802.08435): likelihood, clips, and clips in pairs."""
 
+from tfwave.papers.wavernn.experiment import Workbench
+from tfwave.papers.wavernn.rows import NOT_BUILT, PRESETS, RECORDING, ROWS, preset_warning
 from tfwave.repro import table as speech_table
 from tfwave.repro.pairs import PairBench
 from tfwave.repro.rows import make_row
-from tfwave.papers.wavernn.rows import NOT_BUILT, PRESETS, RECORDING, ROWS, preset_warning
-from tfwave.papers.wavernn.experiment import Workbench
 
 # Raise this when numbers of the same configuration change: results made before count as others.
 _PROTOCOL = 1
@@ -47,10 +47,14 @@ TABLE3 = speech_table.Table(
 
 _SYSTEMS = {row.slug: row for row in ROWS}
 _PAIRS = tuple(
-    make_row(f"{slug}_vs_{_AGAINST}", f"{_SYSTEMS[slug].label} or {_SYSTEMS[_AGAINST].label}", "",
-             "The clips are pairs: one of each model, after the same recording.")
+    make_row(
+        f"{slug}_vs_{_AGAINST}",
+        f"{_SYSTEMS[slug].label} or {_SYSTEMS[_AGAINST].label}",
+        "",
+        "The clips are pairs: one of each model, after the same recording.",
+    )
     for slug in ("wavenet", "sparse_384", "sparse_mobile", "subscale_16")
-)  # fmt: skip
+)
 
 
 def _pairs(*arguments):

@@ -32,10 +32,12 @@ _RECOGNISER_PANELS = (
     ("Phone error rate", (("held_out_phone_error_rate", "held out"),)),
 )
 _LIKELIHOOD_PANELS = (
-    ("Bits per sample", (("bits_per_sample", "training"),
-                         ("held_out_bits_per_sample", "held out"))),
+    (
+        "Bits per sample",
+        (("bits_per_sample", "training"), ("held_out_bits_per_sample", "held out")),
+    ),
     ("Gradient norm", (("grad_norm", ""),)),
-)  # fmt: skip
+)
 _HALVES_PANELS = (
     ("Nats per sample", (("loss", "training"), ("held_out_nll", "held out"))),
     ("Nats of the halves", (("nll_coarse", "coarse"), ("nll_fine", "fine"))),
@@ -111,17 +113,32 @@ def clips_figure(real, generated, sample_rate, title, captions):
     width = 2.3 * columns + 0.8
     figure = Figure(figsize=(width, 4.3))
     axes = figure.subplots(
-        2, columns, squeeze=False, sharex=True, sharey=True,
-        gridspec_kw={"left": 0.75 / width, "right": 1 - 0.1 / width, "bottom": 0.1, "top": 0.97,
-                     "wspace": 0.08, "hspace": 0.16},
-    )  # fmt: skip
+        2,
+        columns,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        gridspec_kw={
+            "left": 0.75 / width,
+            "right": 1 - 0.1 / width,
+            "bottom": 0.1,
+            "top": 0.97,
+            "wspace": 0.08,
+            "hspace": 0.16,
+        },
+    )
     for line, (clips, name) in enumerate(zip((real, generated), title, strict=True)):
         for column, clip in enumerate(clips):
             axis = axes[line][column]
             axis.imshow(
-                spectrogram(clip), origin="lower", aspect="auto", cmap=_COLOURS, vmin=0, vmax=1,
+                spectrogram(clip),
+                origin="lower",
+                aspect="auto",
+                cmap=_COLOURS,
+                vmin=0,
+                vmax=1,
                 extent=(0, len(clip) / sample_rate, 0, sample_rate / 2000),
-            )  # fmt: skip
+            )
             axis.tick_params(labelsize=7, colors=_INK)
         axes[line][0].set_ylabel(f"{name}\nkHz", fontsize=8, color=_INK)
     for column, caption in enumerate(captions):
@@ -144,16 +161,25 @@ def training_figure(curves, title):
     shown = panels(curves)
     figure = Figure(figsize=(10.5, 2.6))
     axes = figure.subplots(
-        1, len(shown),
+        1,
+        len(shown),
         gridspec_kw={"left": 0.05, "right": 0.99, "bottom": 0.17, "top": 0.82, "wspace": 0.25},
-    )  # fmt: skip
+    )
     for axis, (name, lines) in zip(axes, shown, strict=True):
         for (scalar, legend), colour in zip(lines, (_FIRST, _SECOND), strict=False):
             points = np.asarray(curves.get(scalar, []), np.float64).reshape(-1, 2)
             axis.plot(points[:, 0], points[:, 1], color=colour, linewidth=1, label=legend)
         if not any(curves.get(scalar) for scalar, _ in lines):
-            axis.text(0.5, 0.5, "not part of this loss", ha="center", va="center", fontsize=8,
-                      color=_FAINT, transform=axis.transAxes)  # fmt: skip
+            axis.text(
+                0.5,
+                0.5,
+                "not part of this loss",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=_FAINT,
+                transform=axis.transAxes,
+            )
         _dress(axis, name)
         axis.set_xlabel("iterations", fontsize=8, color=_INK)
         if len(lines) > 1:
@@ -178,15 +204,24 @@ def scores_figure(views, columns, dark=False):
     paper = "#a3abb3" if dark else "#7b848d"
     height = 0.29 * len(views) + 1.1
     shown = [
-        (j, column) for j, column in enumerate(columns)
+        (j, column)
+        for j, column in enumerate(columns)
         if any(value is not None for view in views for value in view.cells[j].values)
-    ] or list(enumerate(columns))  # fmt: skip
+    ] or list(enumerate(columns))
     figure = Figure(figsize=(11, height))
     axes = figure.subplots(
-        1, len(shown), sharey=True, squeeze=False,
-        gridspec_kw={"left": 0.2, "right": 0.99, "bottom": 0.72 / height,
-                     "top": 1 - 0.3 / height, "wspace": 0.1},
-    )[0]  # fmt: skip
+        1,
+        len(shown),
+        sharey=True,
+        squeeze=False,
+        gridspec_kw={
+            "left": 0.2,
+            "right": 0.99,
+            "bottom": 0.72 / height,
+            "top": 1 - 0.3 / height,
+            "wspace": 0.1,
+        },
+    )[0]
     places = np.arange(len(views))[::-1]
     for axis, (j, column) in zip(axes, shown, strict=True):
         for place, view in zip(places, views, strict=True):
@@ -196,8 +231,16 @@ def scores_figure(views, columns, dark=False):
                 axis.plot(known, [place, place], color=faint, linewidth=1.4, zorder=1)
             for value, colour, face in zip(pair, (paper, first), ("none", first), strict=True):
                 if value is not None:
-                    axis.scatter(value.mean, place, s=30, edgecolor=colour, facecolor=face,
-                                 linewidth=1.4, zorder=2, clip_on=False)  # fmt: skip
+                    axis.scatter(
+                        value.mean,
+                        place,
+                        s=30,
+                        edgecolor=colour,
+                        facecolor=face,
+                        linewidth=1.4,
+                        zorder=2,
+                        clip_on=False,
+                    )
         if column.better.startswith("closest to "):
             goal = float(column.better.rpartition(" ")[2])
             axis.axvline(goal, color=faint, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
@@ -214,8 +257,9 @@ def scores_figure(views, columns, dark=False):
         axes[0].scatter([], [], s=30, edgecolor=edge, facecolor=face, linewidth=1.4, label=name)
         for edge, face, name in ((paper, "none", "paper"), (first, first, "reproduced"))
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False,
-                  fontsize=8, labelcolor=ink)  # fmt: skip
+    figure.legend(
+        handles=handles, loc="lower center", ncols=2, frameon=False, fontsize=8, labelcolor=ink
+    )
     return figure
 
 

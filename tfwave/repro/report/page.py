@@ -7,9 +7,9 @@ import jinja2
 
 from tfwave import files
 from tfwave.audio.files import decode
-from tfwave.repro.report import figures
 from tfwave.repro import results as runner
 from tfwave.repro.plan import duration
+from tfwave.repro.report import figures
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _POINTS = 240  # per curve; more cannot be seen at the size it is drawn
@@ -76,13 +76,15 @@ def _card(row, report, reference, results, clips_shown):
     for i, clip in enumerate(row.result["clips"][:clips_shown]):
         path = folder / clip["file"]
         real = real_counterpart(clip, i, reference) if reference else None
-        card["clips"].append({
-            **clip,
-            "number": i + 1,
-            "audio": _data_uri("audio/wav", path.read_bytes()),
-            "tile": _data_uri("image/png", figures.tile(read_clip(path))),
-            "real": real if row.row.slug != report.headline.reference else None,
-        })  # fmt: skip
+        card["clips"].append(
+            {
+                **clip,
+                "number": i + 1,
+                "audio": _data_uri("audio/wav", path.read_bytes()),
+                "tile": _data_uri("image/png", figures.tile(read_clip(path))),
+                "real": real if row.row.slug != report.headline.reference else None,
+            }
+        )
     if row.result.get("trained") and (folder / runner.CURVES).exists():
         card["panels"] = _panels(files.read_json(folder / runner.CURVES))
     card["facts"] = _facts(row.result)
@@ -114,9 +116,7 @@ def _number(value):
 
 def _real_tiles(cards, folder):
     """Return {name: data URI} of every real clip that stands beside another one."""
-    names = {
-        clip["real"]["file"] for card in cards for clip in card["clips"] if clip["real"]
-    }
+    names = {clip["real"]["file"] for card in cards for clip in card["clips"] if clip["real"]}
     return {
         pathlib.Path(name).stem: _data_uri("image/png", figures.tile(read_clip(folder / name)))
         for name in sorted(names)
@@ -128,11 +128,12 @@ def _scores_pictures(report):
     if not any(row.done for row in report.views):
         return None
     return [
-        _data_uri("image/png", figures.png(
-            figures.scores_figure(report.views, report.table.columns, dark), dpi=170
-        ))
+        _data_uri(
+            "image/png",
+            figures.png(figures.scores_figure(report.views, report.table.columns, dark), dpi=170),
+        )
         for dark in (False, True)
-    ]  # fmt: skip
+    ]
 
 
 def _panels(curves):
@@ -161,9 +162,7 @@ def _thin(points):
     """Average neighbouring points until a curve has at most as many as can be seen."""
     group = -(-len(points) // _POINTS)
     groups = [points[i : i + group] for i in range(0, len(points), group)]
-    return [
-        (sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups
-    ]  # fmt: skip
+    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
 
 
 def _data_uri(kind, content):

@@ -7,10 +7,8 @@ and from merged rows.
 import dataclasses
 
 from tfwave import files
-from tfwave.repro.report import figures
-from tfwave.repro.report import page
 from tfwave.repro import results as runner
-from tfwave.repro.report import view
+from tfwave.repro.report import figures, page, view
 
 NOT_RUN = view.NOT_RUN
 _CLIPS_SHOWN = 4
@@ -70,9 +68,10 @@ class Report:
     def own_columns(self):
         """Keys of the measured columns for which the paper has a value in no row."""
         return frozenset(
-            column.key for i, column in enumerate(self.table.columns)
+            column.key
+            for i, column in enumerate(self.table.columns)
             if all(v.cells[i].published == view.NOT_PUBLISHED for v in self.views)
-        )  # fmt: skip
+        )
 
     @property
     def human_columns(self):
@@ -82,9 +81,7 @@ class Report:
     @property
     def human_views(self):
         """The rows for which the paper or the ratings file has a listeners' value."""
-        return tuple(
-            v for v in self.views if any(any(cell.values) for cell in v.human)
-        )  # fmt: skip
+        return tuple(v for v in self.views if any(any(cell.values) for cell in v.human))
 
     @property
     def progress(self):
@@ -111,10 +108,16 @@ def build(paper, headline, table, human_tables, rows, results, ratings, status=N
     """
     status = status or {}
     views = tuple(
-        view.row_view(row, results.load(row.slug), status.get(row.slug, NOT_RUN), table,
-                      human_tables, ratings.get(row.slug, {}))
+        view.row_view(
+            row,
+            results.load(row.slug),
+            status.get(row.slug, NOT_RUN),
+            table,
+            human_tables,
+            ratings.get(row.slug, {}),
+        )
         for row in rows
-    )  # fmt: skip
+    )
     return Report(paper, headline, table, tuple(human_tables), views)
 
 
@@ -141,15 +144,19 @@ def as_json(report, results):
         "warnings": list(report.headline.warnings),
         "notes": list(report.headline.notes),
         "published": {
-            table.id: {"source": table.source, "seen_in": table.seen_in, "pm_is": table.pm_is,
-                       "note": table.note}
+            table.id: {
+                "source": table.source,
+                "seen_in": table.seen_in,
+                "pm_is": table.pm_is,
+                "note": table.note,
+            }
             for table in report.tables
         },
         "columns": [
             dataclasses.asdict(column) for column in (*report.table.columns, *report.human_columns)
         ],
         "rows": {v.row.slug: _row_json(v) for v in report.views},
-    }  # fmt: skip
+    }
 
 
 def _row_json(row):
@@ -159,11 +166,12 @@ def _row_json(row):
         published, reproduced = cell.values
         both = published is not None and reproduced is not None
         values[cell.column.key] = {
-            "published": dataclasses.asdict(published) if published
+            "published": dataclasses.asdict(published)
+            if published
             else ("unknown" if cell.published == view.UNKNOWN else None),
             "reproduced": dataclasses.asdict(reproduced) if reproduced else None,
             "difference": reproduced.mean - published.mean if both else None,
-        }  # fmt: skip
+        }
     return {
         "label": row.row.label,
         "status": "done" if row.done else row.status,
@@ -196,9 +204,7 @@ def markdown(report):
         for table in report.tables
     ]
     lines += [
-        f"- {v.row.label}: {v.counts}{report.headline.counts}."
-        for v in report.views
-        if v.counts
+        f"- {v.row.label}: {v.counts}{report.headline.counts}." for v in report.views if v.counts
     ]
     return "\n".join(lines) + "\n"
 
@@ -218,9 +224,9 @@ def _markdown_table(columns, rows, own=()):
         line = [label]
         for cell in cells:
             alone = cell.column.key in own
-            line += [cell.reproduced] if alone else [
-                cell.published, cell.reproduced, cell.difference
-            ]  # fmt: skip
+            line += (
+                [cell.reproduced] if alone else [cell.published, cell.reproduced, cell.difference]
+            )
         lines.append(_markdown_line(line))
     return lines
 
@@ -250,24 +256,36 @@ def terminal(report):
 def _grid(columns, rows, own=()):
     """Return the lines of a table of (label, cells, status); a status stands for all cells."""
     corner = "reproduced" if len(own) == len(columns) else "reproduced | paper"
-    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)],
-            [corner, *("" for _ in columns)]]  # fmt: skip
+    grid = [
+        ["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)],
+        [corner, *("" for _ in columns)],
+    ]
     for label, cells, status in rows:
-        texts = [status] if status else [
-            cell.reproduced if cell.column.key in own else f"{cell.reproduced} | {cell.published}"
-            for cell in cells
-        ]  # fmt: skip
+        texts = (
+            [status]
+            if status
+            else [
+                cell.reproduced
+                if cell.column.key in own
+                else f"{cell.reproduced} | {cell.published}"
+                for cell in cells
+            ]
+        )
         grid.append([label, *texts])
     full = [line for line in grid if len(line) > 2 or len(columns) == 1]
     widths = [max(len(line[i]) for line in full) for i in range(len(grid[0]))]
     widths[0] = max(len(line[0]) for line in grid)
     lines = [
-        "  ".join([line[0].ljust(widths[0]), *(
-            text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=False)
-        )]).rstrip()
-        if len(line) == len(widths) else f"{line[0].ljust(widths[0])}  {line[1]}"
+        "  ".join(
+            [
+                line[0].ljust(widths[0]),
+                *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=False)),
+            ]
+        ).rstrip()
+        if len(line) == len(widths)
+        else f"{line[0].ljust(widths[0])}  {line[1]}"
         for line in grid
-    ]  # fmt: skip
+    ]
     lines.insert(2, "-" * max(map(len, lines)))
     return lines
 
@@ -300,10 +318,13 @@ def _clips_figure(row, headline, reference, results, folder):
     if not clips or not reference["clips"]:
         return
     figure = figures.clips_figure(
-        [page.read_clip(real / page.real_counterpart(clip, i, reference)["file"])
-         for i, clip in enumerate(clips)],
+        [
+            page.read_clip(real / page.real_counterpart(clip, i, reference)["file"])
+            for i, clip in enumerate(clips)
+        ],
         [page.read_clip(own / clip["file"]) for clip in clips],
-        row.result["sample_rate"], (headline.reference_label, row.row.label),
+        row.result["sample_rate"],
+        (headline.reference_label, row.row.label),
         [clip["caption"] for clip in clips],
-    )  # fmt: skip
+    )
     figures.save(figure, folder / f"{row.row.slug}_clips")

@@ -127,10 +127,15 @@ def row_view(row, result, status, table, human_tables, ratings):
     """
     scores = result["scores"] if result else {}
     cells = tuple(
-        cell(table, column, row.slug, _value(scores.get(column.key)), status if not result
-             else NOT_PUBLISHED)
+        cell(
+            table,
+            column,
+            row.slug,
+            _value(scores.get(column.key)),
+            status if not result else NOT_PUBLISHED,
+        )
         for column in table.columns
-    )  # fmt: skip
+    )
     human = tuple(
         cell(other, column, row.slug, _value(ratings.get(column.key)), NEEDS_LISTENERS)
         for other in human_tables
