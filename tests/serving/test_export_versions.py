@@ -1,6 +1,5 @@
 """Versions of an exported model, and the files that a server is started with."""
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -79,14 +78,6 @@ def test_another_system_is_no_next_version(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(export.ExportError, match="file"):
         export.export_model(wavegan, tmp_path / "file" / "model")
-
-
-def test_features_of_another_front_end_are_refused():
-    model, mel = tiny_systems.make(SYSTEMS["wavenet_mel"]), tiny_systems.SHORT
-    with pytest.raises(ValueError, match="mel has 7 bands and a hop of 6"):
-        export.signatures_of(model, dataclasses.replace(mel, n_mels=7))
-    with pytest.raises(ValueError, match="mel is of 16000 Hz; the network's waveforms have 8000"):
-        export.signatures_of(model, dataclasses.replace(mel, sample_rate=16000))
 
 
 # The server's files.

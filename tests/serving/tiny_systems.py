@@ -8,16 +8,22 @@ from tfwave.audio import mel as mels
 from tfwave.audio.mel import MELGAN, TACOTRON2, MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models import signatures
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
-from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
+from tfwave.models.waveglow.config import WaveGlowConfig
+from tfwave.models.waveglow.waveglow import WaveGlow
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.wavenet import WaveNet
-from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.config import SubscaleWaveRNNConfig, WaveRNNConfig
+from tfwave.models.wavernn.subscale import SubscaleWaveRNN
+from tfwave.models.wavernn.wavernn import WaveRNN
 
 FRAMES = dict(n_fft=64, win_length=64, hop_length=16, n_mels=5)
 SHORT = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
@@ -59,11 +65,6 @@ def _mel(frames, config, clips=2):
     return {"mel": made[:, :frames]}
 
 
-def _around(features, mel, padding):
-    silence = np.tile(mels.silence(mel), [len(features), padding, 1])
-    return np.concatenate([silence, features, silence], axis=1).astype(np.float32)
-
-
 def _how(request, *names):
     return {name: np.asarray(request[name]).item() for name in names}
 
@@ -75,14 +76,14 @@ SYSTEMS = (
         WaveGAN,
         WaveGANConfig(**GAN),
         _latents(),
-        lambda model, r: model.generate(r["latents"]),
+        lambda model, r: model.generate(latents=r["latents"]),
     ),
     System(
         "specgan",
         SpecGAN,
         SpecGANConfig(**GAN, griffin_lim_iterations=2),
         _latents(),
-        lambda model, r: model.generate(r["latents"]),
+        lambda model, r: model.generate(latents=r["latents"]),
         slow=True,
     ),
     System(
@@ -121,8 +122,8 @@ SYSTEMS = (
         WaveNetConfig(**STACK, average_decay=0.5),
         {"count": 2, "samples": 700, "seed": 3, "temperature": 0.8},
         lambda model, r: model.generate(
-            r["samples"].item(),
-            clips=r["count"].item(),
+            samples=r["samples"].item(),
+            count=r["count"].item(),
             xla=False,
             **_how(r, "seed", "temperature"),
         ),
@@ -143,11 +144,7 @@ SYSTEMS = (
         ),
         {**_mel(90, SHORT), "speaker": [2, 0], "seed": 3, "temperature": 0.05},
         lambda model, r: model.generate(
-            90 * 6,
-            features=_around(r["mel"], SHORT, 1),
-            speaker=r["speaker"],
-            xla=False,
-            **_how(r, "seed", "temperature"),
+            r["mel"], speaker=r["speaker"], xla=False, **_how(r, "seed", "temperature")
         ),
         SHORT,
         slow=True,
@@ -158,8 +155,8 @@ SYSTEMS = (
         WaveRNNConfig(**RECURRENT),
         {"count": 2, "samples": 700, "seed": 3},
         lambda model, r: model.generate(
-            r["samples"].item(),
-            clips=r["count"].item(),
+            samples=r["samples"].item(),
+            count=r["count"].item(),
             xla=False,
             **_how(r, "seed", "temperature"),
         ),
@@ -169,15 +166,13 @@ SYSTEMS = (
         WaveRNN,
         WaveRNNConfig(**RECURRENT, conditioning="features", conditioning_channels=6),
         {**_mel(90, SHORT), "seed": 3},
-        lambda model, r: model.generate(
-            features=r["mel"], xla=False, **_how(r, "seed", "temperature")
-        ),
+        lambda model, r: model.generate(r["mel"], xla=False, **_how(r, "seed", "temperature")),
         slow=True,
     ),
     System(
         "subscale",
         SubscaleWaveRNN,
-        SubscaleConfig(
+        SubscaleWaveRNNConfig(
             **RECURRENT,
             sequence=80,
             tensors=4,
@@ -188,8 +183,8 @@ SYSTEMS = (
         ),
         {"count": 2, "samples": 701, "seed": 3},
         lambda model, r: model.generate(
-            r["samples"].item(),
-            clips=r["count"].item(),
+            samples=r["samples"].item(),
+            count=r["count"].item(),
             xla=False,
             **_how(r, "seed", "temperature"),
         ),
@@ -197,7 +192,7 @@ SYSTEMS = (
     System(
         "fatchord",
         FatchordWaveRNN,
-        FatchordConfig(
+        FatchordWaveRNNConfig(
             mel=SHORT,
             upsampling=(2, 3),
             units=8,
@@ -224,18 +219,14 @@ SYSTEMS = (
 
 def make(system):
     """The model with weights that say something."""
-    model = system.make(system.config, seed=1)
+    kwargs = {"mel": system.mel} if system.mel else {}
+    model = system.make(system.config, seed=1, **kwargs)
     random = np.random.default_rng(2)
     for name in ("averaged", "network", "generator"):
         network = getattr(model, name, None)
         for variable in getattr(network, "trainable_weights", None) or ():
             variable.assign(variable + 0.1 * random.normal(size=variable.shape))
     return model
-
-
-def signatures_of(system, model, **how):
-    """The model's signatures."""
-    return model.signatures(**({"mel": system.mel} if system.mel else {}), **how)
 
 
 def example(signature):
