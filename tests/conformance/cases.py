@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfwave import models
 from tfwave.audio.mel import MELGAN, TACOTRON2, MelConfig, mel_spectrogram
@@ -210,8 +211,8 @@ CASES = (
             "layers": 1,
             "classes": 3,
         },
-        {},
-        None,
+        {"waveform": np.random.default_rng(1).uniform(-1, 1, [2, 130, 1]).astype(np.float32)},
+        lambda model, r: model(tf.constant(r["waveform"][:, :, 0])),
         samples=100,
         columns={
             "length": lambda model, rows, time: np.full([rows], time, np.int32),

@@ -6,10 +6,8 @@ import sys
 
 import pytest
 
-from tests.serving import tiny_systems
+from tests.conformance.cases import BY_NAME
 from tfwave.serving import export
-
-SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +15,13 @@ def folder(tmp_path_factory):
     """A folder with two models, one of them compiled."""
     folder = tmp_path_factory.mktemp("models")
     export.export_model(_small(), folder / "digits")
-    wavernn = tiny_systems.make(SYSTEMS["wavernn"])
+    wavernn = BY_NAME["wavernn"].stirred()
     assert export.export_model(wavernn, folder / "rnn_xla", xla=True).path.name == "1"
     return folder
 
 
 def _small():
-    return tiny_systems.make(SYSTEMS["classifier"])
+    return BY_NAME["classifier"].stirred()
 
 
 def test_without_their_package_warmup_requests_are_left_out(monkeypatch, tmp_path):
@@ -69,7 +67,7 @@ def test_two_exports_at_once_take_two_versions(monkeypatch, tmp_path):
 
 def test_another_system_is_no_next_version(tmp_path):
     export.export_model(_small(), tmp_path / "model")
-    wavegan = tiny_systems.make(SYSTEMS["wavegan"])
+    wavegan = BY_NAME["wavegan"].stirred()
     with pytest.raises(ValueError, match="holds versions of DigitClassifier"):
         export.export_model(wavegan, tmp_path / "model")
     with pytest.raises(ValueError, match="WaveGAN has no loop"):

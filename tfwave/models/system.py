@@ -384,11 +384,17 @@ def _name_variables(layer, prefix, names, seen):
     children = list(layer._flatten_layers(recursive=False, include_self=False))
     inside = {id(inner_variable(v)) for child in children for v in child.variables}
     attributes = vars(layer)
+    # Keras 2 counts the variables of modules as the layer's own, Keras 3 does not.
+    for holder, value in attributes.items():
+        if isinstance(value, tf.Module) and not isinstance(value, keras.layers.Layer):
+            for variable in value.variables:
+                seen.add(id(variable))
+                names[f"{prefix}{holder}/{_own_name(variable)}"] = variable
     # Keras 2 keeps counters of its own in private attributes.
     private = {id(v) for n, v in attributes.items() if n.startswith("_")}
     own = [v for v in attributes.values() if isinstance(v, tf.Variable)]
     for variable in map(inner_variable, [*layer.variables, *own]):
-        name = variable.name.split("/")[-1].split(":")[0]
+        name = _own_name(variable)
         if id(variable) in inside | private | seen or name == "seed_generator_state":
             continue
         seen.add(id(variable))
@@ -398,3 +404,7 @@ def _name_variables(layer, prefix, names, seen):
     for child in children:
         holders = [n for n, v in attributes.items() if v is child and not n.startswith("_")]
         _name_variables(child, f"{prefix}{(holders or [child.name])[0]}/", names, seen)
+
+
+def _own_name(variable):
+    return variable.name.split("/")[-1].split(":")[0]

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfwave.layers.gated import convolution
 from tfwave.layers.tracking import track_layers
+from tfwave.models import signatures
 from tfwave.models.config import check, read_nested
 from tfwave.models.system import BatchSpec, Curve, NetworkSystem
 from tfwave.models.wavenet import outputs
@@ -206,6 +207,32 @@ class WaveNetRecognizer(NetworkSystem):
     def test_step(self, data):
         """Measure a batch; returns what `losses_of` does."""
         return self.losses_of(data)
+
+    def signatures(self):
+        """Functions to serve: `recognize`, waveform -> log probabilities of each frame."""
+        config = self.config
+        size, classes = config.frame_length, config.classes + config.ctc
+
+        def recognize(waveform):
+            return self(waveform[:, :, 0])
+
+        waveform = signatures.waveform_input(
+            "waveform",
+            f"Recordings of {self.sample_rate} Hz",
+            np.zeros([1, 2 * size, 1], np.float32),
+            size,
+        )
+        output = signatures.Output(
+            "log_probabilities",
+            "float32",
+            (None, None, classes),
+            f"Natural logarithms, a frame for every {size} samples.",
+        )
+        return {
+            "recognize": signatures.signature(
+                recognize, "Recognise the phonemes of recordings.", [waveform], [output]
+            )
+        }
 
     def summaries(self, step, data):
         """Write nothing: a recogniser makes no sound."""
