@@ -1,5 +1,12 @@
-"""The errors that are a user's mistake, not a defect."""
+"""Errors that a user can put right.
+
+The command line prints a `UserError` or an `OSError` as one line. Every other exception is a defect
+of tfwave and keeps its traceback.
+"""
 
 
 class UserError(ValueError):
-    """Something that a user gave cannot be used; the message is a sentence that names it."""
+    """A flag, file, field or argument that cannot be used.
+
+    The message is one sentence that names it, its value and what is possible instead.
+    """

@@ -8,7 +8,8 @@ from tests.models.authors_weights import check_both_directions, check_refusals
 from tests.tf1_writer import save_checkpoint
 from tfwave.errors import UserError
 from tfwave.models.digit_classifier import weights
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 
 TINY = DigitClassifierConfig(slice_len=4096, n_mels=16, filters=3, blocks=2, classes=4)
 
@@ -48,9 +49,14 @@ def tensors():
     return random_tensors(authors_layout())
 
 
+def variables(model):
+    layers = [model.input_norm, *model.convolutions, *model.norms, model.flat_norm, model.dense]
+    return [variable for layer in layers for variable in layer.variables]
+
+
 def test_both_directions():
     model = DigitClassifier(TINY)
-    check_both_directions(weights, model, DigitClassifier(TINY, 1), lambda m: m.variables)
+    check_both_directions(weights, model, DigitClassifier(TINY, 1), variables)
     check_refusals(weights, model)
 
 

@@ -11,9 +11,10 @@ from tests.torch_writer import tensor, torch_bytes
 from tfwave.audio.mel import FATCHORD
 from tfwave.errors import UserError
 from tfwave.models.fatchord_wavernn import weights
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 
-RAW = FatchordConfig(
+RAW = FatchordWaveRNNConfig(
     mel=dataclasses.replace(FATCHORD, n_mels=5, hop_length=6),
     output="categorical",
     bits=4,

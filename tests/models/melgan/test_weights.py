@@ -10,7 +10,8 @@ from tests.torch_writer import module, tensor, torch_bytes
 from tfwave.audio.mel import MELGAN
 from tfwave.errors import UserError
 from tfwave.models.melgan import weights
-from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN
 from tfwave.models.weights import export_arrays
 
 CONFIG = MelGANConfig(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
+from tfwave.models.wavegan.wavegan import WaveGAN
 
 # Two critic updates instead of five: most of a test's time is tracing them.
 TINY = {"model_dim": 1, "latent_dim": 4, "critic_updates": 2}
@@ -79,7 +80,7 @@ def _varied(config):
 def test_a_step_moves_every_trained_array_and_stays_finite(config):
     model = _model(config)
     before = _weights(model)
-    metrics = tf.function(model.train_step, autograph=False)(_reals(config))
+    metrics = tf.function(model.train_step, autograph=False)({"waveform": _reals(config)})
     assert set(metrics) - {"gradient_penalty"} == {
         "D_loss",
         "G_loss",
@@ -101,7 +102,7 @@ def test_a_step_moves_every_trained_array_and_stays_finite(config):
         assert float(metrics["G_grad_norm"]) > 0
         critic = model.discriminator.trainable_variables
         assert max(float(np.abs(v).max()) for v in map(tf.convert_to_tensor, critic)) <= 0.01
-    waveform = model.generate(model.sample_latents(3))
+    waveform = model.generate(3)
     channels = 1 if getattr(config, "post_filter_len", 0) else config.channels
     assert waveform.shape == (3, config.slice_len, channels)
     assert waveform.dtype == tf.float32 and np.isfinite(waveform).all()
@@ -113,7 +114,7 @@ def test_training_is_a_function_of_seed_and_data():
     def trained(seed):
         model = _model(config, seed)
         for i in range(2):
-            model.train_step(_reals(config, seed=i))
+            model.train_step({"waveform": _reals(config, seed=i)})
         return _weights(model)
 
     first, second, other = trained(0), trained(0), trained(1)
@@ -148,7 +149,7 @@ def test_a_checkpoint_carries_every_variable_to_a_model_without_optimisers(confi
 def test_fit_trains_and_counts_steps():
     config = WaveGANConfig(**TINY)
     model = _model(config)
-    data = tf.data.Dataset.from_tensors(_reals(config)).repeat()
+    data = tf.data.Dataset.from_tensors({"waveform": _reals(config)}).repeat()
     history = model.fit(data, epochs=1, steps_per_epoch=2, verbose=0)
     assert int(model.step) == 2
     assert np.isfinite(history.history["D_loss"]).all()
@@ -224,7 +225,8 @@ def test_two_replicas_make_the_update_of_one():
         cpu = tf.config.list_physical_devices("CPU")[0]
         devices = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
         tf.config.set_logical_device_configuration(cpu, devices)
-        from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+        from tfwave.models.wavegan.wavegan import WaveGAN
+        from tfwave.models.wavegan.config import WaveGANConfig
         config = WaveGANConfig(model_dim=1, latent_dim=4, critic_updates=2)
         reals = np.random.default_rng(0).normal(0, 0.1, [2, 4, 16384, 1]).astype("float32")
 
@@ -236,7 +238,7 @@ def test_two_replicas_make_the_update_of_one():
                 lambda c: tf.constant(np.split(reals, shards, axis=1)[c.replica_id_in_sync_group]))
             losses = []
             step = tf.function(
-                lambda x: strategy.run(model.train_step, args=(x,)), autograph=False)
+                lambda x: strategy.run(model.train_step, args=({"waveform": x},)), autograph=False)
             for _ in range(3):
                 metrics = step(values)
                 losses.append([float(strategy.reduce("MEAN", metrics[k], axis=None))
@@ -287,14 +289,14 @@ def test_exported_model_answers_in_a_process_without_tfwave(config, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_allclose(
-        np.load(tmp_path / "waveform.npy"), model.generate(latents), atol=1e-5
+        np.load(tmp_path / "waveform.npy"), model.generate(latents=latents), atol=1e-5
     )
 
 
 def test_summaries_write_audio_and_pictures(tmp_path):
     model = _model(SpecGANConfig(**TINY))
     with tf.summary.create_file_writer(str(tmp_path)).as_default():
-        model.summaries(0, _reals(model.config)[0])
+        model.summaries(0, {"waveform": _reals(model.config)})
     (events,) = tmp_path.iterdir()
     tags = {
         value.tag

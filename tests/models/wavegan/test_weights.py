@@ -10,8 +10,9 @@ from tests.models.authors_weights import check_both_directions, check_refusals, 
 from tests.tf1_writer import save_checkpoint
 from tfwave.errors import UserError
 from tfwave.models.wavegan import weights
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
 
 WAVEGAN = WaveGANConfig(model_dim=1, kernel_len=9, latent_dim=3, post_filter_len=12)
 SPECGAN = SpecGANConfig(model_dim=1, kernel_len=3, latent_dim=2)
@@ -85,9 +86,11 @@ def test_specgan_needs_its_moments(tmp_path):
     prefix = save_checkpoint(tmp_path / "model.ckpt", weights.to_authors(SpecGAN(SPECGAN)))
     with pytest.raises(UserError, match="needs the moments"):
         weights.from_authors(prefix)
+    with pytest.raises(UserError, match="model.ckpt: holds a SpecGAN, no WaveGAN"):
+        WaveGAN.from_authors(prefix, moments=MOMENTS)
     moments = tmp_path / "moments.pkl"
     moments.write_bytes(pickle.dumps(MOMENTS, 2))
-    loaded = weights.from_authors(prefix, moments=moments)
+    loaded = SpecGAN.from_authors(prefix, moments=moments)
     np.testing.assert_array_equal(loaded.moments_std, MOMENTS[1])
     moments.write_bytes(pickle.dumps(MOMENTS[0], 2))
     with pytest.raises(UserError, match="moments of a SpecGAN are a mean and"):

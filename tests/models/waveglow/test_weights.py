@@ -10,7 +10,8 @@ from tests.torch_writer import module, tensor, torch_bytes
 from tfwave.audio.mel import TACOTRON2
 from tfwave.errors import UserError
 from tfwave.models.waveglow import weights
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, folded
+from tfwave.models.waveglow.config import WaveGlowConfig
+from tfwave.models.waveglow.waveglow import WaveGlow
 
 CONFIG = WaveGlowConfig(
     mel=dataclasses.replace(TACOTRON2, n_mels=3),
@@ -77,7 +78,7 @@ def test_the_released_form_gives_the_model(model, path, legacy):
 
 
 def test_folded_norms_are_taken_and_can_be_parted(model, path):
-    plain = folded(model)
+    plain = model.fold_weight_norm()
     arrays = weights.to_authors(plain)
     assert "WN.0.start.weight" in arrays and "WN.0.start.weight_g" not in arrays
     path.write_bytes(torch_bytes({"model": module("glow.WaveGlow", arrays)}))

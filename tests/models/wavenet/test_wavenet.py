@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfwave.audio.mel import MelConfig
+from tfwave.errors import UserError
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import WaveNetConfig, r9y9_config
 from tfwave.models.wavenet.context import ContextConfig
@@ -358,3 +360,14 @@ def test_wrong_batches_are_one_sentence():
         WaveNet(conditioned).test_step(
             {"waveform": tf.zeros([1, 80]), "features": tf.zeros([1, 10, 3])}
         )
+
+
+def test_a_front_end_of_other_features_is_refused():
+    mel = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
+    conditioning = LocalConditioningConfig(5, (2, 3))
+    config = WaveNetConfig(**{**TINY, "sample_rate": 8000, "conditioning": conditioning})
+    assert WaveNet(config, mel=mel).kind == "mel" and WaveNet(config).kind == "samples"
+    with pytest.raises(UserError, match="mel has 7 bands and a hop of 6"):
+        WaveNet(config, mel=dataclasses.replace(mel, n_mels=7))
+    with pytest.raises(UserError, match="mel is of 16000 Hz; the network's waveforms have 8000"):
+        WaveNet(config, mel=dataclasses.replace(mel, sample_rate=16000))

@@ -8,6 +8,7 @@ import pytest
 from tests.models.authors_weights import check_both_directions, check_refusals, check_same
 from tests.tf1_writer import save_checkpoint
 from tests.torch_writer import tensor, torch_bytes
+from tfwave.audio.mel import MELGAN
 from tfwave.errors import UserError
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet import weights
@@ -64,8 +65,11 @@ def test_both_directions_and_a_file(tmp_path, config, fields):
     check_both_directions(weights, model, other, lambda m: m.network.trainable_variables)
     check_refusals(weights, model)
     known = {name: getattr(config, name) for name in ("dilations", "average_decay", *fields)}
-    loaded = weights.from_authors(write(tmp_path, model), **known)
-    assert loaded.config == config
+    mel = None
+    if config.conditioning is not None:
+        mel = dataclasses.replace(MELGAN, n_mels=3, hop_length=config.conditioning.hop_length)
+    loaded = WaveNet.from_authors(write(tmp_path, model), mel=mel, **known)
+    assert loaded.config == config and loaded.mel == mel
     check_same(weights, model, loaded)
 
 

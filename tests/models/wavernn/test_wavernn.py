@@ -14,7 +14,8 @@ from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.wavernn import cell as wavernn_cell
 from tfwave.models.wavernn.cell import DualSoftmaxCell
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.config import WaveRNNConfig
+from tfwave.models.wavernn.wavernn import WaveRNN
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=10, win_length=40, n_mels=5)
 TINY = dict(units=32, bins=16, mel=MEL, sequence=40)

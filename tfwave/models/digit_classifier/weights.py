@@ -5,16 +5,18 @@ The released checkpoint is `eval/inception/best_acc-103005` in chrisdonahue/wave
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.weights import VariablePart, array_shape, assign_arrays, export_arrays, naming
 from tfwave.tf1_files import is_weight, read_tf1_checkpoint
 
 
 def from_authors(
-    path: str | os.PathLike, config: DigitClassifierConfig | None = None, **fields
+    path: str | os.PathLike, config: DigitClassifierConfig | None = None, **fields: Any
 ) -> DigitClassifier:
     """Build the digit classifier with the weights that the WaveGAN authors released.
 

@@ -8,7 +8,8 @@ from tfwave.goldens import compare, relative, torch_state_dict
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 from tfwave.models.fatchord_wavernn.weights import authors_arrays, load_arrays
 
 # Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
@@ -37,7 +38,7 @@ def fatchord_model(golden, mu_law=False):
     """A `FatchordWaveRNN` of a `fatchord_` golden and its weights; classes companded or not."""
     cfg, weights = golden.cfg, golden.weights
     hop = int(np.prod(cfg["upsample_factors"]))
-    config = FatchordConfig(
+    config = FatchordWaveRNNConfig(
         mel=MelConfig(hop_length=hop, n_mels=cfg["feat_dims"]),
         output=_OUTPUTS[cfg["mode"]],
         bits=cfg["bits"],

@@ -8,12 +8,14 @@ import dataclasses
 import math
 import os
 import re
+from typing import Any
 
 import numpy as np
 
 from tfwave.audio.mel import FATCHORD
 from tfwave.errors import UserError
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 from tfwave.models.weights import (
     VariablePart,
     array_shape,
@@ -34,7 +36,7 @@ _BATCH_NORM = {
 
 
 def from_authors(
-    path: str | os.PathLike, config: FatchordConfig | None = None, **fields
+    path: str | os.PathLike, config: FatchordWaveRNNConfig | None = None, **fields: Any
 ) -> FatchordWaveRNN:
     """Build the model with the weights of a file of fatchord/WaveRNN.
 
@@ -119,7 +121,7 @@ def _gru(name, cell, units):
     }
 
 
-def infer_config(arrays: dict[str, np.ndarray]) -> FatchordConfig:
+def infer_config(arrays: dict[str, np.ndarray]) -> FatchordWaveRNNConfig:
     """Tell the configuration from the arrays of a state dict.
 
     Raises:
@@ -141,7 +143,7 @@ def infer_config(arrays: dict[str, np.ndarray]) -> FatchordConfig:
                 "a multiple of 3"
             )
         classes = {"output": "logistic_mixture", "mixtures": outputs // 3}
-    return FatchordConfig(
+    return FatchordWaveRNNConfig(
         mel=dataclasses.replace(FATCHORD, n_mels=bands, hop_length=math.prod(upsampling)),
         units=array_shape(arrays, "I.weight", 2)[0],
         dense_units=dense_units,

@@ -8,12 +8,14 @@ import dataclasses
 import math
 import os
 import re
+from typing import Any
 
 import numpy as np
 
 from tfwave.audio.mel import MELGAN
 from tfwave.errors import UserError
-from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN
 from tfwave.models.weights import (
     VariablePart,
     assign_arrays,
@@ -30,7 +32,7 @@ def from_authors(
     path: str | os.PathLike,
     config: MelGANConfig | None = None,
     discriminator: str | os.PathLike | None = None,
-    **fields,
+    **fields: Any,
 ) -> MelGAN:
     """Build a MelGAN with the weights of a file of descriptinc/melgan-neurips.
 

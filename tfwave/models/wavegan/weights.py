@@ -7,14 +7,16 @@ of the generator alone. SpecGAN's moments are a pickle beside them.
 
 import dataclasses
 import os
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfwave.errors import UserError
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.models.weights import VariablePart, array_shape, assign_arrays, export_arrays, naming
 from tfwave.plain_pickle import read_pickle
 from tfwave.tf1_files import is_weight, read_tf1_checkpoint
@@ -36,7 +38,7 @@ def from_authors(
     path: str | os.PathLike,
     config: WaveGANConfig | SpecGANConfig | None = None,
     moments: str | os.PathLike | tuple | None = None,
-    **fields,
+    **fields: Any,
 ) -> WaveGAN | SpecGAN:
     """Build a WaveGAN or a SpecGAN, whichever it is, with the weights of the authors' checkpoint.
 

@@ -9,12 +9,14 @@ the same names, and is refused.
 import dataclasses
 import os
 import re
+from typing import Any
 
 import numpy as np
 
 from tfwave.audio.mel import TACOTRON2
 from tfwave.errors import UserError
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.waveglow.config import WaveGlowConfig
+from tfwave.models.waveglow.waveglow import WaveGlow
 from tfwave.models.weights import (
     VariablePart,
     array_shape,
@@ -30,7 +32,7 @@ from tfwave.torch_files import read_module_class, read_state_dict
 
 
 def from_authors(
-    path: str | os.PathLike, config: WaveGlowConfig | None = None, **fields
+    path: str | os.PathLike, config: WaveGlowConfig | None = None, **fields: Any
 ) -> WaveGlow:
     """Build a WaveGlow with the weights of a file of NVIDIA/waveglow.
 

@@ -6,9 +6,11 @@ of PyTorch (`weights_r9y9`).
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
+from tfwave.audio.mel import MelConfig
 from tfwave.errors import UserError
 from tfwave.models.wavenet import weights_ibab, weights_r9y9
 from tfwave.models.wavenet.config import WaveNetConfig
@@ -20,7 +22,12 @@ from tfwave.torch_files import read_state_dict
 _CODES = {"ibab/tensorflow-wavenet": weights_ibab, "r9y9/wavenet_vocoder": weights_r9y9}
 
 
-def from_authors(path: str | os.PathLike, config: WaveNetConfig | None = None, **fields) -> WaveNet:
+def from_authors(
+    path: str | os.PathLike,
+    config: WaveNetConfig | None = None,
+    mel: MelConfig | None = None,
+    **fields: Any,
+) -> WaveNet:
     """Build a WaveNet with the weights of a file of one of the public codes.
 
     Args:
@@ -28,6 +35,7 @@ def from_authors(path: str | os.PathLike, config: WaveNetConfig | None = None, *
         r9y9/wavenet_vocoder.
       config: of the model; None to take it from the arrays. They do not tell the dilations: give
         `dilations` then, and the other fields that the error names.
+      mel: front end of the features, which no file tells; None where they are not mel spectrograms.
       **fields: of the configuration, instead of those of `config` or of the arrays.
 
     Returns:
@@ -46,7 +54,7 @@ def from_authors(path: str | os.PathLike, config: WaveNetConfig | None = None, *
             config = code.infer_config(arrays, fields)
         else:
             config = dataclasses.replace(config, **fields)
-    model = WaveNet(config)
+    model = WaveNet(config, mel=mel)
     with naming(path):
         load_arrays(model, arrays)
     return model

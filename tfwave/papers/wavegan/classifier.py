@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave import files
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import from_authors
 from tfwave.training import checkpoints
 from tfwave.training.classifier import evaluate_classifier, read_accuracy, train_classifier
