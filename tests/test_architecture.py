@@ -38,7 +38,7 @@ FLOORS = {
     "cli": 6,
 }
 # Systems that are made of others; the rest know only what is beside the folders of systems.
-MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet", "wavernn"}}
+MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet"}}
 # What several papers share, beside what a paper alone has.
 SHARED_BY_PAPERS = "vocoders"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
