@@ -110,7 +110,7 @@ def _by_gate(kernel):
 
 
 def silence(config, rows) -> State:
-    """The state before the first sample of each row: zeros."""
+    """Return the state before the first sample of each row: zeros."""
     return State(
         tf.zeros([rows]), *[tf.zeros([rows, config.units])] * 2, tf.zeros([rows, 3 * config.units])
     )
@@ -140,10 +140,9 @@ class FatchordSteps(sampler.StepModel):
         return lambda step: terms[step]
 
     def describe(self, weights, state, terms):
-        """Process one sample.
+        """Process one sample and return (float32 [B, outputs], `State`).
 
-        Returns:
-          (float32 [B, outputs] that describe the next sample, `State` without its value).
+        The first describes the next sample, whose value the state does not have yet.
         """
         units, hidden = state.first.shape[-1], weights.dense[1].shape[0]
         by_value = terms[:, :-hidden] + state.value[:, tf.newaxis] * weights.sample
@@ -198,26 +197,26 @@ def begin(network, clips, rows, draws=None) -> sampler.Start:
         indices = number * sampler.BLOCK + tf.range(sampler.BLOCK)
         return tf.gather(array, tf.minimum(indices, tf.shape(array)[0] - 1))
 
+    def given(number):
+        return tuple(of_block(each, number) for each in draws)
+
+    weights, state = fold_weights(network), silence(network.config, clips)
+    noise = None if draws is None else given
     return sampler.Start(
-        clips,
-        fold_weights(network),
-        silence(network.config, clips),
-        lambda number, _: of_block(rows, number),
-        noise=draws and (lambda number: tuple(of_block(each, number) for each in draws)),
+        clips, weights, state, lambda number, _: of_block(rows, number), noise=noise
     )
 
 
 def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=True, groups=None):
-    """Make the samples that rows of conditioning are for, each row of the batch from silence.
+    """Make the samples that rows of conditioning are for, each clip from silence.
 
     Args:
-      network: FatchordNetwork.
-      rows, draws: see `begin`.
+      network, rows, draws: see `begin`.
       greedy: take the most likely value each time instead of a draw.
       seed, temperature, xla, groups: see `sampler.stream`.
 
     Returns:
-      float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
+      float32 [clips, samples] in [-1, 1], as the network takes them; see `decoded`.
     """
     start, model = begin(network, rows.shape[0], rows, draws), FatchordSteps(network.config, greedy)
     blocks = sampler.stream(

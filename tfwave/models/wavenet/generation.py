@@ -49,12 +49,6 @@ def stream(
     sampler.check_request(clips, samples, temperature)
     _check(config, prime_with, speaker)
     _check_features(config, features, samples, prime_with)
-    if prime_with is not None:
-        prime_with = _rows(tf.cast(prime_with, tf.float32), clips)
-    if features is not None:
-        features = tf.cast(features, tf.float32)
-    if speaker is not None:
-        speaker = _rows(speaker, clips)
     start = begin(network, clips, samples, prime_with, features, speaker, precision)
     model = queues.WaveNetSteps(config, greedy)
     return sampler.stream(model, start, samples, seed, first_clip, temperature, shards, xla)
@@ -69,22 +63,23 @@ def begin(
       network: `WaveNetNetwork`.
       clips: number of clips.
       samples: of each clip.
-      prime: waveform that the clips continue, float32 [clips, time], or None for silence.
+      prime: waveform that the clips continue, float32 [clips or 1, time], or None for silence.
       features: float32 [clips or 1, frames, channels], or None; they cover `prime` and the samples.
-      speaker: int32 [clips], or vectors, or None.
+      speaker: int32 [clips or 1], or vectors, or None.
       precision: of the weight matrices; see `queues.fold`.
     """
     block = queues.WaveNetSteps(network.config).block
-    waveform = tf.zeros([clips, network.config.context_len]) if prime is None else prime
+    waveform = tf.zeros([1, network.config.context_len]) if prime is None else prime
+    waveform = _rows(tf.cast(waveform, tf.float32), clips)
     known = queues.length_of(waveform)
     upsampled = None
     if features is not None:
-        upsampled = _rows(network.conditioner(features), clips)
+        upsampled = _rows(network.conditioner(tf.cast(features, tf.float32)), clips)
         # Silence before the clip is conditioned as its beginning.
         before = known - 1 if prime is None else 0
         after = known + samples + block - before - queues.length_of(upsampled)
         upsampled = sampler.repeat_ends(upsampled, before, tf.maximum(0, after))
-    vector = network.speaker_vector(speaker)
+    vector = network.speaker_vector(None if speaker is None else _rows(speaker, clips))
     weights = queues.fold(network, precision)
     constant = queues.gate_terms(network, weights, vector, clips)
 
@@ -94,7 +89,8 @@ def begin(
         return constant, _local(network, history, upsampled, first, block)
 
     state = _primed(network, waveform, upsampled, vector)
-    return sampler.Start(clips, weights, state, rows, waveform if network.context else None)
+    history = None if network.context is None else waveform
+    return sampler.Start(clips, weights, state, rows, history)
 
 
 def _primed(network, waveform, upsampled, vector):

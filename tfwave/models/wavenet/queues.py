@@ -212,17 +212,13 @@ class WaveNetSteps(sampler.StepModel):
         return lambda step: (constant, extras[step])
 
     def describe(self, weights, state, terms):
-        """Process one input.
+        """Process one input and return (float32 [B, output_channels], `State`).
 
-        Returns:
-          (float32 [B, output_channels] that describe the next sample, `State` without its value).
+        The first describes the next sample, whose value the state does not have yet.
         """
         config, (constant, extra) = self.config, terms
-        residual, gates, span = (
-            config.residual_channels,
-            config.gate_channels,
-            config.kernel_size - 1,
-        )
+        residual, gates = config.residual_channels, config.gate_channels
+        span = config.kernel_size - 1
         x = _first_layer(config, weights, state)
         skips, queues, taps = 0.0, [], []
         for i, dilation in enumerate(config.dilations):

@@ -71,7 +71,7 @@ def by_halves(columns):
 
 
 def silence(units, bins, clips) -> State:
-    """The state before the first sample: zeros, after a sample of silence."""
+    """Return the state before the first sample: zeros, after a sample of silence."""
     middle = tf.fill([clips], bins // 2)
     return State(tf.zeros([clips, units]), middle, tf.zeros_like(middle))
 
@@ -102,16 +102,10 @@ class WaveRNNSteps(sampler.StepModel):
         return lambda step: local[(offset + step) // self.hop]
 
     def describe(self, weights, state, extra, draw):
-        """Make one sample.
+        """Make one sample and return (`State` after it, logits of its coarse, of its fine half).
 
-        Args:
-          weights, state: see above.
-          extra: float32 [B, 3 H] added to the gates, or None.
-          draw: function of (logits [B, bins], 0 for the coarse or 1 for the fine half) that returns
-            int32 [B].
-
-        Returns:
-          (`State` after the sample, logits of the coarse half, of the fine half).
+        `extra`, float32 [B, 3 H] or None, is added to the gates. `draw` is a function of (logits
+        [B, bins], 0 for the coarse or 1 for the fine half) that returns int32 [B].
         """
         h_coarse, h_fine = tf.split(state.h, 2, axis=-1)
         past = tf.stack([scaled(state.coarse, self.bins), scaled(state.fine, self.bins)], axis=-1)
