@@ -21,14 +21,10 @@ from absl import flags
 from tqdm import tqdm
 
 from tfwave import cli
-from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-from tfwave.models.wavenet.generation import stream
-from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.errors import UserError
 from tfwave.training.directory import open_directory
-from tfwave.training.load import find_training, front_end_of, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
@@ -170,6 +166,8 @@ def continue_clips(model, description, out_dir, count, seed, shards=1, shard=0):
     Returns:
       The number of files written.
     """
+    from tfwave.models.wavenet.generation import stream
+
     config = model.config
     how, known = conditions(config, description)
     if _SECONDS.value is not None:
@@ -181,7 +179,7 @@ def continue_clips(model, description, out_dir, count, seed, shards=1, shard=0):
         total = len(known) + config.sample_rate
     samples = total - len(known)
     if samples < 1:
-        raise ValueError(
+        raise UserError(
             f"a clip of {total / config.sample_rate:g} s leaves nothing to generate after "
             f"{len(known) / config.sample_rate:g} s of --prime"
         )
@@ -220,25 +218,27 @@ def conditions(config, description):
       (arguments of `stream`, waveform [time] of --prime).
 
     Raises:
-      ValueError: a flag does not fit the model; names the flag.
+      UserError: a flag does not fit the model; names the flag.
     """
+    from tfwave.training.load import front_end_of
+
     how, known = {}, np.zeros(0, np.float32)
     if not _TEMPERATURE.value > 0:
-        raise ValueError(f"--temperature must be above 0, not {_TEMPERATURE.value:g}")
+        raise UserError(f"--temperature must be above 0, not {_TEMPERATURE.value:g}")
     if _PRIME.value:
         known = load(_PRIME.value, config.sample_rate, 1)[:, 0]
         if not len(known):
-            raise ValueError(f"--prime: {_PRIME.value} holds no samples")
+            raise UserError(f"--prime: {_PRIME.value} holds no samples")
         how["prime_with"] = known[np.newaxis]
     if bool(_MEL.value) != (config.conditioning is not None):
         wants = "takes none" if _MEL.value else "is conditioned on a mel spectrogram; give one"
-        raise ValueError(f"--mel: this model {wants}")
+        raise UserError(f"--mel: this model {wants}")
     if _MEL.value:
         how["features"] = read_mel(_MEL.value, config, front_end_of(description))
     speakers = description.get("speakers") or []
     if bool(_SPEAKER.value) != bool(config.speaker_channels):
         wants = "knows no speakers" if _SPEAKER.value else f"needs one of {', '.join(speakers[:8])}"
-        raise ValueError(f"--speaker: this model {wants}")
+        raise UserError(f"--speaker: this model {wants}")
     if _SPEAKER.value:
         how["speaker"] = [speaker_number(speakers, _SPEAKER.value)]
     return how, known
@@ -252,11 +252,13 @@ def read_mel(path, config, front_end):
       config: WaveNetConfig.
       front_end: MelConfig that the model was trained with.
     """
+    from tfwave.audio import mel, mel_files
+
     if path.endswith((".npy", mel_files.SUFFIX)):
         try:
             frames = mel_files.read_mel(path, front_end)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"--mel: {cli.one_line(error)}") from None
+        except (OSError, UserError) as error:
+            raise UserError(f"--mel: {cli.one_line(error)}") from None
     else:
         waveform = load(path, config.sample_rate, 1)[:, 0]
         frames = mel.mel_spectrogram(waveform[np.newaxis], front_end)[0].numpy()
@@ -266,20 +268,26 @@ def read_mel(path, config, front_end):
 
 def main(argv):
     if len(argv) != 2:
-        raise ValueError("give one trained directory")
+        raise UserError("give one trained directory")
     if _INTERPOLATE.value == 1:
-        raise ValueError("--interpolate: a line needs at least 2 steps")
+        raise UserError("--interpolate: a line needs at least 2 steps")
     shards, shard = _SHARDS.value, _SHARD.value
     if shard >= shards:
-        raise ValueError(f"--shard must be below --shards, {shards}, not {shard}")
+        raise UserError(f"--shard must be below --shards, {shards}, not {shard}")
     if shards > 1 and _INTERPOLATE.value:
-        raise ValueError("--shards divides --count clips; a line of --interpolate is not divided")
+        raise UserError("--shards divides --count clips; a line of --interpolate is not divided")
+    cli.quiet_tensorflow()
+
+    from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
+    from tfwave.models.wavenet.wavenet import WaveNet
+    from tfwave.training.load import find_training, load_model
+
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
     if isinstance(model, DigitClassifier):
-        raise ValueError(f"{directory}: a classifier makes no sound")
+        raise UserError(f"{directory}: a classifier makes no sound")
     if not isinstance(model, WaveNet) and not hasattr(model.config, "latent_dim"):
-        raise ValueError(
+        raise UserError(
             f"{directory}: {type(model).__name__} speaks what a recording says; "
             "use tools/copy_synthesis.py"
         )

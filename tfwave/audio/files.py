@@ -224,12 +224,16 @@ def to_int16(waveform):
     """Convert to 16-bit samples as the WaveGAN authors export: x * 32767, clip, truncate.
 
     Args:
-      waveform: float array of any shape, full scale at 1; anything beyond is clipped.
+      waveform: float array of any shape, full scale at 1; anything beyond is clipped. int16 is
+        returned as it is.
 
     Returns:
       int16 of the same shape in [-32767, 32767]; the fraction is cut off towards zero.
     """
-    scaled = np.asarray(waveform, np.float32) * np.float32(32767)
+    waveform = np.asarray(waveform)
+    if waveform.dtype == np.int16:
+        return waveform
+    scaled = waveform.astype(np.float32) * np.float32(32767)
     return np.clip(scaled, -32767, 32767).astype(np.int16)
 
 

@@ -1,195 +1,441 @@
-"""How a row whose model gives samples a likelihood is trained, measured and made audible."""
+"""Experiments: how the rows of a table are prepared, trained, measured and made audible."""
 
 import abc
+import contextlib
 import dataclasses
+import functools
 import time
+from collections.abc import Iterator
 
-from tfwave.data.utterances import complete_utterances, evaluation_slices, training_slices
-from tfwave.layers.tracking import trained_variables
-from tfwave.repro import table as speech_table
-from tfwave.training.loop import Score
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwave import files
+from tfwave.audio.files import write_wav
+from tfwave.data.builtin.sentences import read_sentences
+from tfwave.data.sentence_corpora import SentenceCorpus, open_sentences
+from tfwave.data.utterances import Windows, evaluation_slices, training_slices
+from tfwave.repro.report.report import ReportHeader
+from tfwave.repro.results import CURVES, Results
+from tfwave.repro.rows import Row
+from tfwave.repro.table import Options, Table
+from tfwave.training import checkpoints
+from tfwave.training.config import PROFILED, TrainingConfig
+from tfwave.training.loop import Score, TrainingResult, train
+from tfwave.training.rows import read_curves
+
+# The first seeds of latents, phases and other draws that are not part of training. Each purpose
+# has its own, so that no clip that is judged is one that chose the weights.
+SEEDS = {
+    "selection": 1_000_000,
+    "latents": 2_000_000,
+    "samples": 3_000_000,
+    "copies": 4_000_000,
+    "16-bit samples": 5_000_000,
+}
 
 
-class LikelihoodBench(abc.ABC):
-    """What the rows of one run share; a subclass says what is trained, and on which windows.
-
-    Args:
-      corpus: `SentenceCorpus` with the splits train, valid and test.
-      preset: has sample_rate, clips, clip_seconds, score_batches and what `speech_table.train_row`
-        needs.
-      options: `speech_table.Options`.
-      strategy: tf.distribute.Strategy.
+@dataclasses.dataclass
+class Measured:
+    """The measurements of one row.
 
     Attributes:
-      column: of the table, for the held-out likelihood.
-      clip_seed: seed of a row's first clip.
+      scores: {column key: {"mean": float, and where known "pm" and "n"}}.
+      counts: what was counted, in words.
+      facts: {name: value} to print.
+      seconds: {part of the work: wall time}.
+      clips: (label of the recording that it follows, caption, waveform [time]) of each clip, which
+        is float in [-1, 1], or int16.
+      sample_rate: of the clips, Hz; 0 without any.
+      extra: further entries of result.json.
     """
 
-    column = ""
-    clip_seed = 0
+    scores: dict = dataclasses.field(default_factory=dict)
+    counts: str = ""
+    facts: dict = dataclasses.field(default_factory=dict)
+    seconds: dict = dataclasses.field(default_factory=dict)
+    clips: list = dataclasses.field(default_factory=list)
+    sample_rate: int = 0
+    extra: dict = dataclasses.field(default_factory=dict)
 
-    def __init__(self, corpus, preset, options, strategy):
-        self.corpus, self.preset, self.options = corpus, preset, options
-        self._strategy = strategy
+    @contextlib.contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the wall time of a block to `seconds`."""
+        begin = time.monotonic()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - begin
 
-    @abc.abstractmethod
-    def windows(self, split, row):
-        """The `Windows` of a split in the form that a row's model takes."""
 
-    @abc.abstractmethod
-    def row_settings(self, row):
-        """Return what changes the numbers of a row, beside the settings of the folder."""
+class Experiment(abc.ABC):
+    """One run of a table.
 
-    @abc.abstractmethod
-    def training_settings(self, row):
-        """Return what a row's weights depend on, beside its training corpus and the preset."""
+    The engine calls `prepare` once and then, for every row that is not finished, `compute`, which
+    is `train` (of a trained row) followed by `measure`.
 
-    @abc.abstractmethod
-    def model(self, row):
-        """A row's model with its initial weights, not compiled."""
+    Args:
+      table: the `Table`.
+      preset: one of its presets.
+      options: `Options`.
+      strategy: tf.distribute.Strategy, by default one device.
+    """
 
-    @abc.abstractmethod
-    def model_facts(self, row, model):
-        """{name: value} to print of a trained model."""
+    def __init__(self, table: Table, preset, options: Options, strategy=None):
+        self.table, self.preset, self.options = table, preset, options
+        self.strategy = strategy or tf.distribute.get_strategy()
 
-    @abc.abstractmethod
-    def generated(self, row, model, batch, samples, seed):
-        """Speak a batch of one recording again: float32 [samples]."""
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of the table that the preset has."""
+        return self.table.rows
 
-    def recorded(self, row, clip):
-        """What a row that is not trained makes of a recording, both float32 tensors [time]."""
-        del row
-        return clip
+    def folder_settings(self) -> dict:
+        """Return the settings that all rows share and that are known before `prepare`."""
+        return {
+            "table": self.table.key,
+            "protocol": self.table.protocol,
+            "preset": dataclasses.asdict(self.preset),
+        }
 
-    def counted(self, row):
-        """Scores of a trained row that its configuration alone gives: {column: {mean}}."""
-        del row
+    def prepare(self) -> dict:
+        """Open what the rows need; return the settings that all of them share because of it."""
         return {}
 
-    def value(self, measured):
-        """The likelihood in what a model's `test_step` returns."""
-        return measured[self.column]
+    def status(self) -> dict:
+        """Return {row key: why this run cannot compute the row}, after `prepare`."""
+        return self.table.status
 
-    def batch_size(self, row):
-        """Slices of a batch."""
+    def needs(self, row: Row) -> tuple[Row, ...]:
+        """Return the rows whose results a row is computed from."""
         del row
-        return self.preset.batch_size
+        return ()
 
-    def held_out_size(self, row):
-        """Slices of a held-out batch."""
-        return self.batch_size(row)
+    def settings(self, row: Row) -> dict:
+        """Return what changes the numbers of a row, beside the settings of the folder."""
+        return {"row": row.key}
 
-    def compute(self, row, results):
-        """Train where needed, measure one row, write its clips and its result.
+    def weight(self, row: Row) -> float:
+        """Return how long a row takes in comparison with the others."""
+        return int(row.trained)
+
+    def train(self, row: Row, results: Results) -> tuple[keras.Model, TrainingResult] | None:
+        """Train a row or go on with it; return its best model and how training went.
+
+        Returns None where nothing is trained.
+        """
+        del row, results
+
+    def assist(self, row: Row) -> None:
+        """Take part in the training of a row as a worker that writes nothing."""
+        del row
+
+    @abc.abstractmethod
+    def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
+        """Measure a row and make its clips.
 
         Args:
-          row: `Row`.
-          results: `runner.Results`.
+          row: the row.
+          model: with its best weights; None for a row that is not trained.
+          results: with the results of the rows that `needs` names.
+        """
+
+    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
+        """Return {name: value} to print of a trained row."""
+        del row, model
+        return {"Best weights of step": trained.best_step}
+
+    def compute(self, row: Row, results: Results) -> None:
+        """Train where needed, measure a row, write its clips and its result.
 
         Raises:
           Interrupted: training was stopped; the same call continues.
           NonFiniteError: training diverged.
         """
-        seconds, scores, facts = {}, {}, {}
-        if row.trained:
-            model, trained = self._train(row, results)
-            seconds["train"] = trained.seconds
-            begin = time.monotonic()
-            scores = {self.column: self.held_out(model, row, "test"), **self.counted(row)}
-            seconds["score"] = time.monotonic() - begin
-            facts = {
-                "Parameters": sum(v.shape.num_elements() for v in trained_variables(model)),
-                **self.model_facts(row, model),
-                "Best weights of step": trained.best_step,
-            }
-            begin = time.monotonic()
-            clips = [
-                (name, name, self.generated(row, model, batch, samples, self.clip_seed + number))
-                for number, (name, batch, samples) in enumerate(self._beginnings(row))
-            ]
-            seconds["generate"] = time.monotonic() - begin
-        else:
-            clips = []
-            for name, batch, samples in self._beginnings(row):
-                first = self.windows("test", row).config.context
-                clip = batch["waveform"][0, first : first + samples]
-                clips.append((name, name, self.recorded(row, clip).numpy()))
-        counts = f"{scores[self.column]['n']:,} samples" if scores else ""
-        speech_table.save_row(
-            results,
-            row,
-            self.row_settings(row),
-            self.preset.sample_rate,
-            scores,
-            counts,
-            facts,
-            seconds,
-            clips,
+        model, trained = self.train(row, results) or (None, None)
+        measured = self.measure(row, model, results)
+        if trained:
+            measured.seconds["train"] = trained.seconds
+            measured.facts |= self.facts(row, model, trained)
+        clips = save_clips(results.row_dir(row.key), measured.clips, measured.sample_rate)
+        result = {
+            "label": row.label,
+            "trained": trained is not None,
+            "scores": measured.scores,
+            "counts": measured.counts,
+            "clips": clips,
+            "sample_rate": measured.sample_rate,
+            "facts": measured.facts,
+            "seconds": {name: round(value, 1) for name, value in measured.seconds.items()},
+            **measured.extra,
+        }
+        results.save(row.key, self.settings(row), result)
+
+    def draw(self, results: Results) -> None:
+        """Write figures of this table alone into the result folder; there are none by default."""
+        del results
+
+    @abc.abstractmethod
+    def header(self, results: Results) -> ReportHeader:
+        """Return the words around the table, from the settings and rows of a result folder."""
+
+
+def save_clips(folder, clips, sample_rate: int) -> list[dict]:
+    """Write the clips of a row as wav files.
+
+    Args:
+      folder: of the row, a `pathlib.Path`.
+      clips: as in `Measured`.
+      sample_rate: Hz.
+
+    Returns:
+      {file, number, label, caption} of each.
+    """
+    saved = []
+    for number, (label, caption, clip) in enumerate(clips):
+        file = f"samples/clip_{number:02d}.wav"
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        if clip.dtype != np.int16:
+            clip = np.clip(clip, -1, 1)
+        write_wav(folder / file, clip[:, np.newaxis], sample_rate)
+        saved.append({"file": file, "number": number, "label": label, "caption": caption})
+    return saved
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """The length of a row's training.
+
+    Attributes:
+      steps: updates.
+      batch_size: slices or clips of one update.
+      score_every: steps between the scores that choose the best weights.
+    """
+
+    steps: int
+    batch_size: int
+    score_every: int
+
+
+class TrainedExperiment(Experiment):
+    """An experiment whose rows are trained on a corpus of recordings.
+
+    A subclass defines `model`, `batches`, `description`, `score` and `criterion`. The preset has
+    `log_every`, `media_every`, `score_every` and `checkpoint_every`.
+
+    Attributes:
+      corpus: with the splits train, valid and test; from `prepare` on.
+    """
+
+    corpus = None
+
+    @abc.abstractmethod
+    def model(self, row: Row) -> keras.Model:
+        """Return the model of a row with its initial weights, not compiled."""
+
+    @abc.abstractmethod
+    def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
+        """Return the batches of a shard from step `start` on; see `training.loop.train`."""
+
+    @abc.abstractmethod
+    def description(self, row: Row) -> dict:
+        """Return what the weights depend on beside steps and batch size, with "model", a dict.
+
+        Training that was begun with another description is refused.
+        """
+
+    @abc.abstractmethod
+    def score(self, row: Row, model: keras.Model) -> float:
+        """Return the number that chooses the best weights, on validation data."""
+
+    @abc.abstractmethod
+    def criterion(self, row: Row) -> Score:
+        """Return the name of that number, and which way is better."""
+
+    @abc.abstractmethod
+    def open_corpus(self):
+        """Return the corpus."""
+
+    @abc.abstractmethod
+    def warnings(self) -> tuple[str, ...]:
+        """Return sentences on how the preset differs from the published sizes."""
+
+    def schedule(self, row: Row) -> Schedule:
+        """Return how long a row is trained."""
+        del row
+        preset = self.preset
+        return Schedule(preset.steps, preset.batch_size, preset.score_every)
+
+    def compiled(self, row: Row) -> keras.Model:
+        """Return the model of a row, compiled for training."""
+        model = self.model(row)
+        model.compile()
+        return model
+
+    def folder_settings(self) -> dict:
+        settings = {**super().folder_settings(), "seed": self.options.seed}
+        if len(self.table.precisions) > 1:
+            settings["precision"] = self.options.precision
+        return settings
+
+    def prepare(self) -> dict:
+        self.corpus = corpus = self.open_corpus()
+        splits = corpus.splits.items()
+        return {
+            "corpus": {
+                "recordings": {name: len(split) for name, split in splits},
+                "fingerprints": {name: split.store.fingerprint for name, split in splits},
+                "sample_rate": corpus.sample_rate,
+                "synthetic": corpus.synthetic,
+            },
+            "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
+        }
+
+    def train(self, row: Row, results: Results) -> tuple[keras.Model, TrainingResult] | None:
+        if not row.trained:
+            return None
+        trained = self._train(row, functools.partial(self.score, row))
+        folder = results.row_dir(row.key)
+        files.write_json(folder / CURVES, read_curves(folder / "train"))
+        model = self.compiled(row)
+        checkpoints.restore(folder / "train", model, "best")
+        return model, trained
+
+    def assist(self, row: Row) -> None:
+        self._train(row, functools.partial(self.score, row))
+
+    def _train(self, row, score):
+        schedule, preset, options = self.schedule(row), self.preset, self.options
+        description = self.description(row)
+        sizes = {"steps": schedule.steps, "batch_size": schedule.batch_size}
+        return train(
+            options.out_dir / "rows" / row.key / "train",
+            functools.partial(self.compiled, row),
+            functools.partial(self.batches, row),
+            TrainingConfig(
+                **sizes,
+                seed=options.seed,
+                log_every=preset.log_every,
+                media_every=preset.media_every,
+                score_every=schedule.score_every,
+                checkpoint_every=preset.checkpoint_every,
+                profile_steps=PROFILED if options.profile else None,
+            ),
+            {"system": row.system, **sizes, **description},
+            strategy=self.strategy,
+            score_fn=score,
+            score=self.criterion(row),
+            hparams={"row": row.key, **description["model"], **sizes, "seed": options.seed},
         )
 
-    def held_out(self, model, row, split, batches=None):
-        """Mean likelihood of the slices of a split.
+    def header(self, results: Results) -> ReportHeader:
+        table, settings = self.table, results.settings
+        corpus, texts, preset = settings["corpus"], settings["texts"], settings["preset"]["name"]
+        name = texts["corpus_name"] + (" (synthetic)" if corpus["synthetic"] else "")
+        unit = next(unit for unit in ("recordings", "clips") if unit in corpus)
+        counts = ", ".join(f"{count:,} {split}" for split, count in corpus[unit].items())
+        facts = [
+            ("Preset", preset),
+            ("Corpus", name),
+            (unit.capitalize(), counts),
+            ("Seed", str(settings["seed"])),
+        ]
+        if "precision" in settings:
+            facts.append(("Precision", settings["precision"]))
+        return ReportHeader(
+            title=f"{table.title}: {preset} preset, {name}",
+            facts=tuple(facts),
+            warnings=(f"The corpus is not the paper's; it is {texts['corpus']}", *self.warnings()),
+            notes=table.notes,
+            reference=table.reference,
+            about_scores=f"Under each name: {table.counts}.",
+            about_clips="They follow the beginnings of held-out recordings, which stand above. "
+            f"Spectrograms reach to {corpus.get('sample_rate', 0) / 2000:g} kHz, 80 dB.",
+        )
+
+
+class SpeechExperiment(TrainedExperiment):
+    """An experiment whose rows are trained on windows of recorded sentences.
+
+    A subclass defines `open_windows` in place of `batches`. The preset has sample_rate, speakers,
+    sentences and score_batches.
+    """
+
+    def __init__(self, table: Table, preset, options: Options, strategy=None):
+        super().__init__(table, preset, options, strategy)
+        self._windows = {}
+
+    @abc.abstractmethod
+    def open_windows(self, split: str, row: Row) -> Windows:
+        """Return the windows of a split in the form that a row's model takes."""
+
+    def windows(self, split: str, row: Row) -> Windows:
+        """Return `open_windows`, which opens them once."""
+        if (split, row.key) not in self._windows:
+            self._windows[split, row.key] = self.open_windows(split, row)
+        return self._windows[split, row.key]
+
+    def value(self, row: Row, measured: dict):
+        """Return the number that chooses the best weights, of those that `test_step` returns."""
+        return measured[self.criterion(row).name.removeprefix("held_out_")]
+
+    def held_out_size(self, row: Row) -> int:
+        """Return the slices of a held-out batch."""
+        return self.schedule(row).batch_size
+
+    def open_corpus(self) -> SentenceCorpus:
+        options, preset, unseen = self.options, self.preset, self.table.unseen_speakers
+        if options.data_dir:
+            return open_sentences(
+                options.data_dir,
+                options.cache_dir,
+                preset.sample_rate,
+                strict=options.strict,
+                unseen_speakers=unseen,
+            )
+        return read_sentences(
+            options.cache_dir,
+            options.seed,
+            dict(preset.sentences),
+            preset.speakers,
+            held_out_voices=unseen,
+            sample_rate=preset.sample_rate,
+        )
+
+    def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
+        size = self.schedule(row).batch_size
+        windows = self.windows("train", row)
+        return training_slices(windows, size, self.options.seed, start, shard, shards)
+
+    def description(self, row: Row) -> dict:
+        return {
+            "seed": self.options.seed,
+            "score_batches": self.preset.score_batches,
+            "corpus": self.corpus.splits["train"].store.fingerprint,
+        }
+
+    def score(self, row: Row, model: keras.Model) -> float:
+        return self.held_out(row, model, "valid", self.preset.score_batches)["mean"]
+
+    def held_out(
+        self, row: Row, model: keras.Model, split: str, batches: int | None = None
+    ) -> dict[str, float]:
+        """Compute the mean of `value` over the slices of a split.
 
         Args:
-          model: with a `test_step` that returns it and the number of samples.
-          row: `Row` that it was trained for.
+          row: that the model was trained for.
+          model: with a `test_step`; a mean over samples comes with the number of "samples".
           split: "valid" or "test".
           batches: how many batches, None for all.
 
         Returns:
-          {mean, n}: over n samples.
+          {mean, n}: over n samples, or over n slices where `test_step` counts no samples.
         """
+        step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
         slices = evaluation_slices(self.windows(split, row), self.held_out_size(row))
-        slices = slices.take(-1 if batches is None else batches)
-        mean, samples = speech_table.held_out_mean(model, slices, self.value)
-        return {"mean": mean, "n": samples}
-
-    def score_every(self, row):
-        """Steps between the scores that choose the best weights."""
-        del row
-        return self.preset.score_every
-
-    def _train(self, row, results):
-        seed, size = self.options.seed, self.batch_size(row)
-        preset = dataclasses.replace(
-            self.preset, batch_size=size, score_every=self.score_every(row)
-        )
-
-        def make():
-            model = self.model(row)
-            model.compile()
-            return model
-
-        def batches(*shard):
-            return training_slices(self.windows("train", row), size, seed, *shard)
-
-        def score(model):
-            return self.held_out(model, row, "valid", preset.score_batches)["mean"]
-
-        facts = {
-            **self.training_settings(row),
-            "score_batches": preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
-        }
-        return speech_table.train_row(
-            row,
-            results,
-            preset,
-            self.options,
-            self._strategy,
-            make,
-            batches,
-            score,
-            Score(f"held_out_{self.column}", lower_is_better=True),
-            facts,
-        )
-
-    def _beginnings(self, row):
-        """The first seconds of held-out recordings: [(name, batch of one row, samples)]."""
-        windows = self.windows("test", row)
-        wanted = int(self.preset.clip_seconds * self.preset.sample_rate)
-        names = self.corpus.splits["test"].store.names
-        whole = complete_utterances(windows).take(self.preset.clips)
-        for name, batch in zip(names, whole, strict=False):
-            spoken = int(batch["length"][0]) - windows.config.context
-            yield name, batch, min(wanted, spoken)
+        total = count = 0.0
+        for batch in slices.take(-1 if batches is None else batches):
+            measured = step(batch)
+            weight = float(measured.get("samples", len(batch["waveform"])))
+            total += weight * float(self.value(row, measured))
+            count += weight
+        return {"mean": total / count, "n": int(count)}

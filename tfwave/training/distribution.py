@@ -150,6 +150,11 @@ def check_workers_agree(strategy, step):
         )
 
 
+def wait_for_all(strategy):
+    """Wait until all workers are here."""
+    value_of_chief(strategy, 0.0)
+
+
 def value_of_chief(strategy, value):
     """Give every worker the chief's number, so that all of them decide alike."""
     workers = worker_count(strategy)
