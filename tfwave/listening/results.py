@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.listening import sources, statistics
 from tfwave.listening.folder import CHECK, ITEM, WARMUP
 from tfwave.repro import ratings
@@ -91,7 +92,7 @@ def evaluate(test, screened):
       JSON: {test, kind, title, listeners, groups: {slug: {label, and what was measured}}}.
 
     Raises:
-      ValueError: no ratings are left.
+      UserError: no ratings are left.
     """
     given = {slug: {} for slug in test.groups}
     for person in screened.counted:
@@ -101,7 +102,7 @@ def evaluate(test, screened):
                     given[answer.group].setdefault(name, []).append((value, person.id))
     if not any(given.values()):
         left = ", ".join(f"{n} {reason}" for reason, n in screened.left_out.items() if n)
-        raise ValueError(f"{test.path}: no ratings to count" + (f" ({left})" if left else ""))
+        raise UserError(f"{test.path}: no ratings to count" + (f" ({left})" if left else ""))
     groups = {slug: {"label": test.groups[slug]} for slug in given if given[slug]}
     for slug, found in groups.items():
         for name, pairs in given[slug].items():
@@ -215,20 +216,20 @@ def write_ratings(test, cells, path):
       path: ratings.json; in the result folder of a table its rows and columns must be the table's.
 
     Raises:
-      ValueError: the table has no such column or row, or the file that is there is malformed.
+      UserError: the table has no such column or row, or the file that is there is malformed.
     """
     path = pathlib.Path(path)
     if not test.columns:
-        raise ValueError(f"{test.path}: the table it was made from has no column for its answers")
+        raise UserError(f"{test.path}: the table it was made from has no column for its answers")
     present = {}
     if (path.parent / "results.json").is_file():
         if path.name != ratings.RATINGS:
-            raise ValueError(f"{path}: a table reads its ratings from {ratings.RATINGS}")
+            raise UserError(f"{path}: a table reads its ratings from {ratings.RATINGS}")
         table = sources.read_table(path.parent)
         for slug, row in cells.items():
             for column in row:
                 if slug not in table.rows or column not in table.columns:
-                    raise ValueError(f"{path.parent}: the table has no {column} of a row {slug}")
+                    raise UserError(f"{path.parent}: the table has no {column} of a row {slug}")
         present = ratings.read_ratings(path.parent, list(table.rows), table.columns.values())
     elif path.exists():
         present = files.read_json(path)

@@ -8,6 +8,7 @@ import re
 
 from tfwave import files
 from tfwave.audio.files import require_audio
+from tfwave.errors import UserError
 from tfwave.repro import published
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -94,14 +95,14 @@ def read_table(folder):
       folder: that a script of paper_repro/ wrote.
 
     Raises:
-      ValueError: it is no such folder.
+      UserError: it is no such folder.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder")
+        raise UserError(f"{folder}: there is no such folder")
     path = folder / "results.json"
     if not path.is_file():
-        raise ValueError(f"{folder}: not the result folder of a table (it has no results.json)")
+        raise UserError(f"{folder}: not the result folder of a table (it has no results.json)")
     content = files.read_json(path)
     try:
         columns = {
@@ -114,7 +115,7 @@ def read_table(folder):
         }
         arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path}: not the results of a table") from None
+        raise UserError(f"{path}: not the results of a table") from None
     pm_is = {
         column.key: table.pm_is
         for paper in map(published.load_paper, published.names())
@@ -135,12 +136,12 @@ def from_table(folder, rows=()):
       rows: slugs; empty for all.
 
     Raises:
-      ValueError: there is no such folder or row, or no clip in it.
+      UserError: there is no such folder or row, or no clip in it.
     """
     folder, table = pathlib.Path(folder), read_table(folder)
     for slug in rows:
         if slug not in table.rows:
-            raise ValueError(
+            raise UserError(
                 f"--rows: {folder} has no row {slug!r}; its rows are {', '.join(table.rows)}"
             )
     groups, pairs, recordings, passed_over = [], [], [], []
@@ -157,7 +158,7 @@ def from_table(folder, rows=()):
         if slug.startswith("real") and not recordings:
             recordings = _row_clips(folder, slug, result.get("examples", ()))
     if not groups and not pairs:
-        raise ValueError(f"{folder}: no finished row has clips")
+        raise UserError(f"{folder}: no finished row has clips")
     notes = [f"rows without clips are passed over: {', '.join(passed_over)}"] if passed_over else []
     return Source(table.title, tuple(groups), tuple(pairs), table, tuple(recordings), tuple(notes))
 
@@ -178,7 +179,7 @@ def _inside(folder, name):
     """Return a file's path; a name that leads out of the folder is refused."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder}: {name!r} lies outside of the folder")
+        raise UserError(f"{folder}: {name!r} lies outside of the folder")
     return path
 
 
@@ -190,16 +191,16 @@ def from_folders(named, recordings=""):
       recordings: folder of real recordings of digits, or "".
 
     Raises:
-      ValueError: a text is malformed or a folder holds no audio; names it.
+      UserError: a text is malformed or a folder holds no audio; names it.
       OSError: a folder is missing.
     """
     groups = {}
     for text in named:
         slug, found, folder = text.partition("=")
         if not found or not folder or not re.fullmatch(r"\w[\w.+-]*", slug):
-            raise ValueError(f"--system must be NAME=FOLDER, not {text!r}")
+            raise UserError(f"--system must be NAME=FOLDER, not {text!r}")
         if slug in groups:
-            raise ValueError(f"--system: {slug} is given twice")
+            raise UserError(f"--system: {slug} is given twice")
         clips = _folder_clips(folder, slug)
         groups[slug] = Group(slug, slug, tuple((clip,) for clip in clips))
     known = tuple(_folder_clips(recordings, "recordings")) if recordings else ()
@@ -231,7 +232,7 @@ def _read_labels(path):
             if len(row) == 2 and re.fullmatch("[0-9]", row[1].strip()):
                 labels[row[0].strip()] = int(row[1])
             elif number > 1 and row:  # the first line may name the columns
-                raise ValueError(f"{path}: line {number} is not FILE,DIGIT: {','.join(row)[:60]!r}")
+                raise UserError(f"{path}: line {number} is not FILE,DIGIT: {','.join(row)[:60]!r}")
     return labels
 
 

@@ -1,5 +1,6 @@
 """What model configurations share: checks of their fields, and what follows from a front end."""
 
+from tfwave.errors import UserError
 from tfwave.losses.adversarial import LOSSES
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
@@ -35,10 +36,10 @@ def check(config, field: str, holds: bool, wanted: str):
     """Refuse a value of a configuration.
 
     Raises:
-      ValueError: `holds` is false; names the field, its value and what is wanted.
+      UserError: `holds` is false; names the field, its value and what is wanted.
     """
     if not holds:
-        raise ValueError(
+        raise UserError(
             f"{type(config).__name__}.{field} is {getattr(config, field)!r}; it must be {wanted}"
         )
 
@@ -51,7 +52,7 @@ def check_common_fields(config, upsampling: tuple):
       upsampling: the names that `upsample` may have.
 
     Raises:
-      ValueError: the first illegal value, by field.
+      UserError: the first illegal value, by field.
     """
     for field in ("model_dim", "kernel_len", "latent_dim", "critic_updates", "sample_rate"):
         check(config, field, getattr(config, field) >= 1, "1 or more")

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
+
 _TYPES = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
@@ -27,8 +29,8 @@ class Pass:
           precision: "float32", or "bfloat16" for machines that multiply it faster.
 
         Raises:
-          ValueError: unknown precision.
+          UserError: unknown precision.
         """
         if precision not in self._traced:
-            raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(_TYPES)}")
+            raise UserError(f"precision is {precision!r}; it must be one of {', '.join(_TYPES)}")
         return self._traced[precision](*tensors)

@@ -23,6 +23,7 @@ import tensorflow as tf
 
 import tfwave
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.training.directory import reason
 
@@ -62,14 +63,14 @@ def signatures_of(model, mel=None, xla=False):
       xla: compile the loop that makes the samples.
 
     Raises:
-      ValueError: the model has no such loop.
+      UserError: the model has no such loop.
     """
     how = {}
     if isinstance(model, WaveNet):
         how["mel"] = mel if model.config.conditioning is not None else None
     if xla:
         if "xla" not in inspect.signature(model.signatures).parameters:
-            raise ValueError(
+            raise UserError(
                 f"{type(model).__name__} has no loop over samples that could be compiled: xla is "
                 "for models that go sample by sample"
             )
@@ -91,7 +92,7 @@ def export_model(model, out, about=None, mel=None, xla=False):
 
     Raises:
       ExportError: it cannot be written. Nothing is left of it then.
-      ValueError: the folder holds a model of another system; see also `signatures_of`.
+      UserError: the folder holds a model of another system; see also `signatures_of`.
     """
     out = pathlib.Path(os.path.abspath(out))
     _check_owner(out, type(model).__name__)
@@ -187,7 +188,7 @@ def _check_owner(out, system):
     newest = _newest(out) if out.is_dir() else None
     found = (read_about(newest) or {}).get("system") if newest else system
     if found != system:
-        raise ValueError(
+        raise UserError(
             f"{out}: holds versions of {found or 'a model that tfwave did not write'}, of which a "
             f"{system} can be no next version; choose another folder"
         )

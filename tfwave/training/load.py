@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
+from tfwave.errors import UserError
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
 from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
@@ -59,7 +60,7 @@ def load_model(directory, which):
       system got after the run was made have their defaults.
 
     Raises:
-      ValueError: the run's configuration belongs to no system of tfwave.
+      UserError: the run's configuration belongs to no system of tfwave.
       OSError: the directory holds no run or no such weights.
     """
     description = read_description(directory)
@@ -72,7 +73,7 @@ def load_model(directory, which):
         if _is_of(make_config, settings or ()):
             model = make_model(make_config(**settings))
             return model, description, restore(directory, model, which)
-    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+    raise UserError(f"{directory}: config.json describes no model that this tfwave has")
 
 
 def _is_of(make_config, settings):

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.spectral import log_mel
+from tfwave.errors import UserError
 from tfwave.layers.tracking import inner_variable
 from tfwave.models import signatures
 
@@ -22,7 +23,7 @@ class DigitClassifierConfig:
     """Hyperparameters; the defaults are those of the authors' released network.
 
     Raises:
-      ValueError: naming the field, if a value is illegal.
+      UserError: naming the field, if a value is illegal.
     """
 
     slice_len: int = 16384  # samples per clip
@@ -57,32 +58,30 @@ class DigitClassifierConfig:
             "batch_size",
         ):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("log_floor", "learning_rate"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+                raise UserError(f"{name} must be positive, got {getattr(self, name)}")
         if self.hop_length > self.frame_length:
-            raise ValueError(
+            raise UserError(
                 f"hop_length must not exceed frame_length ({self.frame_length}), "
                 f"got {self.hop_length}"
             )
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
-            raise ValueError(
+            raise UserError(
                 f"f_min and f_max must satisfy 0 <= f_min < f_max <= {self.sample_rate / 2}, "
                 f"got {self.f_min} and {self.f_max}"
             )
         if not 0 <= self.batch_norm_momentum < 1:
-            raise ValueError(
-                f"batch_norm_momentum must lie in 0..1, got {self.batch_norm_momentum}"
-            )
+            raise UserError(f"batch_norm_momentum must lie in 0..1, got {self.batch_norm_momentum}")
         if self.optimizer not in ("sgd", "adam"):
-            raise ValueError(f"optimizer must be 'sgd' or 'adam', got {self.optimizer!r}")
+            raise UserError(f"optimizer must be 'sgd' or 'adam', got {self.optimizer!r}")
         if self.keep_best not in ("accuracy", "cross_entropy"):
-            raise ValueError(
+            raise UserError(
                 f"keep_best must be 'accuracy' or 'cross_entropy', got {self.keep_best!r}"
             )
         if min(self.image_shape) < 2**self.blocks:
-            raise ValueError(
+            raise UserError(
                 f"blocks must halve the {self.image_shape[0]} frames and {self.n_mels} bands "
                 f"without emptying them, got {self.blocks}"
             )
@@ -345,14 +344,14 @@ class DigitClassifier(keras.Model):
         """Set all weights from a dict of arrays named as in `named_variables`.
 
         Raises:
-          ValueError: naming the first array that is missing or has another shape.
+          UserError: naming the first array that is missing or has another shape.
         """
         variables = self.named_variables()
         for name, variable in variables.items():
             if name not in weights:
-                raise ValueError(f"{name} is missing")
+                raise UserError(f"{name} is missing")
             if tuple(weights[name].shape) != tuple(variable.shape):
-                raise ValueError(
+                raise UserError(
                     f"{name} has shape {list(weights[name].shape)}, the network needs "
                     f"{list(variable.shape)}"
                 )

@@ -9,13 +9,14 @@ import os
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
 
 # TensorFlow's checkpoint reader turns its status codes into these; IndexError is "out of range".
 _READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 
 
-class TF1CheckpointError(ValueError):
+class TF1CheckpointError(UserError):
     """A checkpoint cannot be used; the message is one sentence that names it."""
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
+from tfwave.errors import UserError
 from tfwave.models.row_groups import row_groups
 from tfwave.models.wavenet import outputs
 from tfwave.models.wavernn.cell import gates
@@ -334,16 +335,16 @@ def generate(
       crossfade of constant power can make it louder by up to sqrt(2).
 
     Raises:
-      ValueError: features of another shape, of fewer than 21 frames or not finite, or an argument
+      UserError: features of another shape, of fewer than 21 frames or not finite, or an argument
         out of range; names it.
     """
     config = network.config
     features = mel.check_features(features, config.mel, least=FADED + 1)
     for name, value, least in (("target", target, 1), ("overlap", overlap, 0)):
         if value < least:
-            raise ValueError(f"{name} must be {least} or more samples, not {value}")
+            raise UserError(f"{name} must be {least} or more samples, not {value}")
     if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, not {temperature}")
+        raise UserError(f"temperature must be above 0, not {temperature}")
     clips, samples = features.shape[0], (features.shape[1] - 1) * config.hop_length
     rows = conditioning(network, features)
     if batched:

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfwave.errors import UserError
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
 
 _TF1_LAYERS = (
@@ -52,15 +53,15 @@ def assign_tf1_variables(model, values: dict):
         of 1.
 
     Raises:
-      ValueError: a name that the model does not have, or an array of another size.
+      UserError: a name that the model does not have, or an array of another size.
     """
     variables = tf1_variables(model)
     for name, value in values.items():
         if name not in variables:
-            raise ValueError(f"{type(model).__name__} of this configuration has no variable {name}")
+            raise UserError(f"{type(model).__name__} of this configuration has no variable {name}")
         shape = tuple(variables[name].shape)
         if tuple(value.shape) not in (shape, (1, *shape)):
-            raise ValueError(f"{name} has shape {value.shape}; the model's is {shape}")
+            raise UserError(f"{name} has shape {value.shape}; the model's is {shape}")
         variables[name].assign(value.reshape(shape))
 
 

@@ -23,6 +23,7 @@ import tensorflow as tf
 from tfwave.audio import mel as mels
 from tfwave.audio.mel import TACOTRON2, MelConfig
 from tfwave.audio.pictures import summarize_clips
+from tfwave.errors import UserError
 from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers
 from tfwave.losses.optimizers import TorchAdam
@@ -194,7 +195,7 @@ class WaveGlow(NetworkModel):
           ValueError: see `invert`; sigma negative or not finite.
         """
         if not 0 <= sigma < math.inf:
-            raise ValueError(f"sigma must be a number from 0, not {sigma}")
+            raise UserError(f"sigma must be a number from 0, not {sigma}")
         if noise is None:
             features = mels.check_features(features, self.config.mel)
             noise = tf.random.stateless_normal(self.noise_shape(features), [seed, 0])

@@ -8,6 +8,7 @@ import functools
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
 from tfwave.models.row_groups import row_groups
 from tfwave.models.wavenet import outputs, queues
 
@@ -70,7 +71,7 @@ def stream(
       float32 [clips, up to BLOCK samples, 1].
 
     Raises:
-      ValueError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; names it.
     """
     config = network.config
     clips = _clip_count(clips, prime_with, features, speaker)
@@ -159,17 +160,17 @@ def _upsampled(network, features, clips, samples, known, virtual):
     """Features at the sample rate, a row for each input, to the end of the last block."""
     if network.conditioner is None:
         if features is not None:
-            raise ValueError("features: this network takes no local conditioning")
+            raise UserError("features: this network takes no local conditioning")
         return None
     if features is None:
-        raise ValueError("features: this network needs local conditioning")
+        raise UserError("features: this network needs local conditioning")
     wanted = network.config.conditioning.channels
     if features.shape[-1] != wanted:
-        raise ValueError(f"features have {features.shape[-1]} channels; the network takes {wanted}")
+        raise UserError(f"features have {features.shape[-1]} channels; the network takes {wanted}")
     rows = _rows(network.conditioner(tf.convert_to_tensor(features, tf.float32)), clips)
     needed = samples if virtual else known + samples - 1
     if rows.shape[1] < needed:
-        raise ValueError(
+        raise UserError(
             f"features cover {rows.shape[1]} samples; {needed} are needed for {samples} samples"
             + ("" if virtual else f" after {known} primed ones")
         )
@@ -199,28 +200,28 @@ def _clip_count(clips, *given):
     if clips is not None:
         counts |= {clips} if clips != 1 or not counts else {1}
     if len(counts) > 1:
-        raise ValueError(f"clips: the arguments are for {sorted(counts)} clips; they must agree")
+        raise UserError(f"clips: the arguments are for {sorted(counts)} clips; they must agree")
     return counts.pop() if counts else 1
 
 
 def _check(config, samples, clips, prime_with, speaker, temperature):
     if samples < 1:
-        raise ValueError(f"samples must be 1 or more, not {samples}")
+        raise UserError(f"samples must be 1 or more, not {samples}")
     if clips < 1:
-        raise ValueError(f"clips must be 1 or more, not {clips}")
+        raise UserError(f"clips must be 1 or more, not {clips}")
     if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, not {temperature}")
+        raise UserError(f"temperature must be above 0, not {temperature}")
     if prime_with is not None and (prime_with.ndim != 2 or prime_with.shape[1] < 1):
-        raise ValueError(
+        raise UserError(
             f"prime_with must be a waveform [clips, time], not of shape {tuple(prime_with.shape)}"
         )
     if (speaker is None) != (not config.speaker_channels):
         needs = "needs a speaker" if speaker is None else "knows no speakers"
-        raise ValueError(f"speaker: this network {needs}")
+        raise UserError(f"speaker: this network {needs}")
     if config.speakers:
         unknown = [int(s) for s in speaker if not 0 <= int(s) < config.speakers]
         if unknown:
-            raise ValueError(
+            raise UserError(
                 f"speaker {unknown[0]} is unknown; the network has 0 to {config.speakers - 1}"
             )
 

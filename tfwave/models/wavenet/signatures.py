@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
+from tfwave.errors import UserError
 from tfwave.models import signatures
 from tfwave.models.wavenet import outputs, queues
 from tfwave.models.wavenet.generation import block_length, compiled, fitted, local_rows, primed
@@ -25,7 +26,7 @@ def make_signatures(network, mel=None, xla=False):
       Dict of signatures, see `tfwave.models.signatures`; the first is the main one.
 
     Raises:
-      ValueError: the features are no spectrograms of `mel`.
+      UserError: the features are no spectrograms of `mel`.
     """
     config = network.config
     given = [_features(config, 0), _speaker(config)]
@@ -62,12 +63,12 @@ def _vocoder(config, clips, mel, how):
     """Signatures of a network whose features are mel spectrograms; silence is put around them."""
     conditioning = config.conditioning
     if mel.sample_rate != config.sample_rate:
-        raise ValueError(
+        raise UserError(
             f"mel is of {mel.sample_rate} Hz; the network's waveforms have {config.sample_rate} Hz"
         )
     found = conditioning and (conditioning.channels, conditioning.hop_length)
     if found != (mel.n_mels, mel.hop_length):
-        raise ValueError(
+        raise UserError(
             f"mel has {mel.n_mels} bands and a hop of {mel.hop_length} samples; the network's "
             f"conditioning has {'none' if not found else '{} and {}'.format(*found)}"
         )

@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 
 from tfwave.audio.pictures import summarize_clips
+from tfwave.errors import UserError
 from tfwave.layers.gated import GatedBlock, convolution
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.layers.tracking import track_layers, trained_variables
@@ -279,7 +280,7 @@ class WaveNet(NetworkModel):
         past = waveform[:, :-1]
         first = config.context_len
         if waveform.shape[1] is not None and waveform.shape[1] <= first:
-            raise ValueError(
+            raise UserError(
                 f"waveform has {waveform.shape[1]} samples; with a receptive field of "
                 f"{config.receptive_field} at least {first + 1} are needed"
             )
