@@ -256,8 +256,17 @@ class TrainedExperiment(Experiment):
         """Return the corpus."""
 
     @abc.abstractmethod
+    def size(self, preset) -> str:
+        """Return what a preset trains and for how long, in words."""
+
     def warnings(self) -> tuple[str, ...]:
         """Return sentences on how the preset differs from the published sizes."""
+        preset, paper = self.preset, self.table.presets()["paper"]
+        if preset.name == paper.name:
+            return ()
+        return (
+            f"The {preset.name} preset trains {self.size(preset)} (paper: {self.size(paper)}).",
+        )
 
     def schedule(self, row: Row) -> Schedule:
         """Return how long a row is trained."""

@@ -21,6 +21,16 @@ TRAINING_PRESETS = (
     "paper (the published configuration, days on a GPU), quick (small models and few steps, "
     "minutes on two CPU cores, not the paper's numbers) or smoke (seconds, meaningless numbers)."
 )
+# Fields of every preset "smoke" of models that are trained on speech.
+SMOKE = {
+    "name": "smoke",
+    "batch_size": 2,
+    "steps": 4,
+    "log_every": 1,
+    "score_every": 2,
+    "checkpoint_every": 2,
+    "sentences": (("train", 8), ("valid", 2), ("test", 2)),
+}
 TIMING_PRESETS = "paper, quick (fewer runs) or smoke (tiny models, meaningless numbers)."
 
 
@@ -70,8 +80,8 @@ class Table:
       paper: folder of the paper in `tfwave.papers`.
       title: name of the table and of the paper.
       rows: in the order of the table.
-      presets: function without arguments that returns {name: dataclass of all sizes}, with the
-        names of PRESETS.
+      presets: function without arguments that returns {name: preset}, of the names of PRESETS; a
+        preset is a dataclass of all sizes, with a name.
       experiment: function of (table, preset, options, strategy) that returns the `Experiment`.
       columns: what is measured: ids of published tables, each of which stands for all of its
         columns, and `Column`s that no paper printed.
@@ -132,16 +142,16 @@ class Table:
 
 
 def on_demand(module: str, name: str, *arguments, **keywords) -> Callable:
-    """Return a function that imports a module when it is called, and calls a function of it.
+    """Return a function that imports a module of a paper when it is called.
 
     Args:
-      module: full name, such as "tfwave.papers.wavegan.experiment".
-      name: of the function or class in it.
+      module: name below `tfwave.papers`, such as "wavegan.experiment".
+      name: of a function or class in it, which is called, or of another value, which is returned.
       *arguments, **keywords: that the call is given beside its own.
     """
 
-    def call(*more, **other):
-        function = getattr(importlib.import_module(module), name)
-        return function(*arguments, *more, **keywords, **other)
+    def load(*more, **other):
+        value = getattr(importlib.import_module(f"tfwave.papers.{module}"), name)
+        return value(*arguments, *more, **keywords, **other) if callable(value) else value
 
-    return call
+    return load

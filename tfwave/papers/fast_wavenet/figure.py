@@ -37,13 +37,11 @@ class Preset:
     runs: int = 5
 
 
-def presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    return {
-        "paper": Preset("paper", tuple(range(1, 16)), 128),
-        "quick": Preset("quick", tuple(range(2, 15, 2)), 32),
-        "smoke": Preset("smoke", (1, 3), 4, 2),
-    }
+PRESETS = {
+    "paper": Preset("paper", tuple(range(1, 16)), 128),
+    "quick": Preset("quick", tuple(range(2, 15, 2)), 32),
+    "smoke": Preset("smoke", (1, 3), 4, 2),
+}
 
 
 class FigureExperiment(SpeedExperiment):

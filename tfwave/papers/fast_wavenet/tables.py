@@ -25,8 +25,8 @@ FIGURE = Table(
         )
         for layers in range(1, 16)
     ),
-    presets=on_demand("tfwave.papers.fast_wavenet.figure", "presets"),
-    experiment=on_demand("tfwave.papers.fast_wavenet.figure", "FigureExperiment"),
+    presets=on_demand("fast_wavenet.figure", "PRESETS"),
+    experiment=on_demand("fast_wavenet.figure", "FigureExperiment"),
     columns=(
         Column("naive", "Naive", *_MICROSECONDS),
         Column("queues", "Queues", *_MICROSECONDS),

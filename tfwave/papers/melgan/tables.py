@@ -89,9 +89,7 @@ TABLE1 = Table(
         make_row("melgan", "MelGAN", "melgan", "As published, weight norm folded."),
     ),
     experiment=on_demand(
-        "tfwave.papers.vocoders.speeds",
-        "VocoderSpeed",
-        devices={"CPU:0": "cpu_khz", "GPU:0": "gpu_khz"},
+        "vocoders.speeds", "VocoderSpeed", devices={"CPU:0": "cpu_khz", "GPU:0": "gpu_khz"}
     ),
     columns=("table1",),
     notes=(

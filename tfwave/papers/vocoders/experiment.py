@@ -11,6 +11,7 @@ from tfwave.data.features import mel_features
 from tfwave.data.utterances import Windows
 from tfwave.errors import UserError
 from tfwave.metrics import vocoder as measures
+from tfwave.papers.vocoders.presets import VocoderPreset
 from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
 from tfwave.repro.experiment import SEEDS, Measured, Schedule, SpeechExperiment
 from tfwave.repro.plan import counted
@@ -66,23 +67,23 @@ class VocoderExperiment(SpeechExperiment):
     def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
         return {"Parameters": model.count_params(), **super().facts(row, model, trained)}
 
+    def size(self, preset: VocoderPreset) -> str:
+        return ", ".join(
+            f"{TRAINED[system].make.__name__} for {preset.of(system).steps:,} steps of "
+            f"{preset.of(system).batch_size} segments"
+            for system, _ in preset.configs
+        )
+
     def warnings(self) -> tuple[str, ...]:
-        if self.preset.name == "paper":
-            return ()
-        paper, sentences = self.table.presets()["paper"], []
+        sentences = [*super().warnings()]
+        if sentences:
+            sentences.append("Its models are smaller than the published ones.")
         for system, config in self.preset.configs:
-            model = TRAINED[system].make.__name__
-            own, published = self.preset.of(system), paper.of(system)
-            sentences.append(
-                f"The {own.name} preset trains a smaller {model} for {own.steps:,} steps of "
-                f"{own.batch_size} segments (published: {published.steps:,} of "
-                f"{published.batch_size})."
-            )
             if getattr(config, "stft_loss", 0):
                 sentences.append(
-                    f"It trains {model} by the spectral loss of Parallel WaveGAN "
-                    "(arXiv:1910.11480), at resolutions and above a floor of its own, and by "
-                    f"discriminators only from step {config.adversarial_from:,} on."
+                    f"It trains {TRAINED[system].make.__name__} by the spectral loss of Parallel "
+                    "WaveGAN (arXiv:1910.11480), at resolutions and above a floor of its own, and "
+                    f"by discriminators only from step {config.adversarial_from:,} on."
                 )
         return tuple(sentences)
 

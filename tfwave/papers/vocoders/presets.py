@@ -13,6 +13,7 @@ from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.melgan.melgan import MelGANConfig
 from tfwave.models.waveglow.waveglow import WaveGlowConfig
 from tfwave.models.wavenet.config import STACK, r9y9_config
+from tfwave.repro.table import SMOKE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,7 @@ _QUICK = dataclasses.replace(
 )
 _SMOKE = dataclasses.replace(
     _QUICK,
-    name="smoke",
+    **SMOKE,
     configs=(
         (
             "melgan",
@@ -187,14 +188,8 @@ _SMOKE = dataclasses.replace(
     ),
     training=(),
     slice_len=2048,
-    steps=4,
-    batch_size=2,
-    log_every=1,
-    score_every=2,
-    checkpoint_every=2,
     media_every=4,
     score_batches=2,
-    sentences=(("train", 8), ("valid", 2), ("test", 2)),
     measured=2,
     clip_seconds=0.5,
     clips=2,

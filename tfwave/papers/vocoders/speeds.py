@@ -75,12 +75,18 @@ class Preset:
     small: bool = False
 
 
-def speed_presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    quick = (("wavenet", 0.1), ("waveglow", 0.7), ("melgan", 4.6), ("griffin_lim", 4.6))
-    smoke = (("wavenet", 0.05), ("waveglow", 0.1), ("melgan", 0.1), ("griffin_lim", 0.1))
-    presets = Preset(), Preset("quick", quick, 5), Preset("smoke", smoke, 2, True)
-    return {preset.name: preset for preset in presets}
+PRESETS = {
+    "paper": Preset(),
+    "quick": Preset(
+        "quick", (("wavenet", 0.1), ("waveglow", 0.7), ("melgan", 4.6), ("griffin_lim", 4.6)), 5
+    ),
+    "smoke": Preset(
+        "smoke",
+        (("wavenet", 0.05), ("waveglow", 0.1), ("melgan", 0.1), ("griffin_lim", 0.1)),
+        2,
+        True,
+    ),
+}
 
 
 def timed_vocoders(small: bool, channels: int = 256) -> dict[str, TimedVocoder]:

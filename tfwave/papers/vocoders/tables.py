@@ -50,7 +50,7 @@ QUEUES = "WaveNet runs with queues in one compiled loop, which the paper's did n
 # Fields of a `Table` in which vocoders are compared, and of one of their speeds.
 COMPARISON = {
     "protocol": 1,
-    "experiment": on_demand("tfwave.papers.vocoders.experiment", "VocoderExperiment"),
+    "experiment": on_demand("vocoders.experiment", "VocoderExperiment"),
     "columns": COPY_SYNTHESIS,
     "counts": "the recordings behind the means",
     "reference": "original",
@@ -58,7 +58,7 @@ COMPARISON = {
 }
 SPEED = {
     "protocol": 2,
-    "presets": on_demand("tfwave.papers.vocoders.speeds", "speed_presets"),
+    "presets": on_demand("vocoders.speeds", "PRESETS"),
     "flags": TIMING_FLAGS,
     "preset_help": TIMING_PRESETS,
     "with_page": False,
@@ -67,4 +67,4 @@ SPEED = {
 
 def presets_of(*systems: str, **differences) -> Callable[[], dict]:
     """Return `Table.presets` of a table that trains `systems`; see `presets.vocoder_presets`."""
-    return on_demand("tfwave.papers.vocoders.presets", "vocoder_presets", *systems, **differences)
+    return on_demand("vocoders.presets", "vocoder_presets", *systems, **differences)

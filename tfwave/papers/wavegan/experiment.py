@@ -17,7 +17,7 @@ from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.papers.wavegan import notes, scoring
 from tfwave.papers.wavegan.classifier import Scorer, open_classifier
 from tfwave.papers.wavegan.clips import describe_clips, save_examples
-from tfwave.papers.wavegan.presets import PRESETS
+from tfwave.papers.wavegan.presets import Preset
 from tfwave.repro.experiment import SEEDS, Measured, Schedule, TrainedExperiment
 from tfwave.repro.report.report import ReportHeader
 from tfwave.repro.results import Results, key_of
@@ -263,8 +263,15 @@ class WaveGANExperiment(TrainedExperiment):
             "Precision": self.options.precision,
         }
 
-    def warnings(self) -> tuple[str, ...]:
-        return notes.preset_warnings(self.preset, PRESETS["paper"])
+    def size(self, preset: Preset) -> str:
+        scale, resized = preset.learning_rate_scale, preset.resize_learning_rate_scale
+        rate = "" if scale == resized == 1 else f" at {scale:g} times the paper's learning rate"
+        if resized != scale:
+            rate += f" ({resized:g} where it upsamples by interpolation)"
+        return (
+            f"models of size d = {preset.model_dim} for {preset.wavegan_steps:,} iterations of "
+            f"{preset.batch_size} clips{rate} and scores {preset.inception_clips:,} clips"
+        )
 
     def header(self, results: Results) -> ReportHeader:
         finished = filter(None, (results.load(row.key) for row in self.table.rows))

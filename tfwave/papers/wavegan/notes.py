@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from tfwave.papers.wavegan.presets import Preset
 from tfwave.repro.report.report import ReportHeader
 
 # Training clips of SC09, the paper's corpus (the authors' README).
@@ -46,26 +45,6 @@ def complete(
         about_clips="Beside each, what the classifier hears in it. Spectrograms show one second, "
         "0 to 8 kHz, 80 dB. Above a generated clip stands a real one of the digit that was heard.",
     )
-
-
-def preset_warnings(preset: Preset, paper: Preset) -> tuple[str, ...]:
-    """Return sentences on how a preset differs from the published sizes."""
-    if preset.name == paper.name:
-        return ()
-    return (
-        f"The {preset.name} preset trains models of size d = {preset.model_dim} for "
-        f"{preset.wavegan_steps:,} iterations of {preset.batch_size} clips{_rate(preset)} (paper: "
-        f"d = {paper.model_dim}, {paper.wavegan_steps:,} iterations of {paper.batch_size} clips) "
-        f"and scores {preset.inception_clips:,} clips (paper: {paper.inception_clips:,}).",
-    )
-
-
-def _rate(preset):
-    scale, resized = preset.learning_rate_scale, preset.resize_learning_rate_scale
-    if scale == resized == 1:
-        return ""
-    other = "" if scale == resized else f" ({resized:g} where it upsamples by interpolation)"
-    return f" at {scale:g} times the paper's learning rate{other}"
 
 
 def _own_notes(settings):

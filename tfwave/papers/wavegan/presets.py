@@ -113,8 +113,3 @@ PRESETS = {
         listening_clips=4,
     ),
 }
-
-
-def presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    return PRESETS

@@ -64,7 +64,7 @@ SPEEDS = Table(
         make_row("wavernn_subscale", "WaveRNN fused subscale, as cited"),
         make_row("mcnn", "MCNN, as cited"),
     ),
-    experiment=on_demand("tfwave.papers.vocoders.speeds", "VocoderSpeed", devices={"CPU:0": "khz"}),
+    experiment=on_demand("vocoders.speeds", "VocoderSpeed", devices={"CPU:0": "khz"}),
     columns=("speed",),
     notes=(MEDIANS, "The paper's speeds are of a V100 GPU; these are of this CPU.", QUEUES),
     status={

@@ -11,7 +11,8 @@ from tfwave.data.features import mel_features
 from tfwave.data.utterances import WindowConfig, Windows
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.wavenet import WaveNet
-from tfwave.papers.wavenet import presets, tables
+from tfwave.papers.wavenet import tables
+from tfwave.papers.wavenet.presets import Preset
 from tfwave.repro.experiment import SEEDS
 from tfwave.repro.likelihood import LikelihoodExperiment, PairedExperiment
 from tfwave.repro.results import Results
@@ -92,17 +93,10 @@ class WaveNetExperiment(LikelihoodExperiment):
     def recording(self, row: Row, clip: tf.Tensor) -> tf.Tensor:
         return mulaw.decode(mulaw.encode(clip)) if row.key == "natural_8bit" else clip
 
-    def warnings(self) -> tuple[str, ...]:
-        preset, published = self.preset, presets.PRESETS["paper"]
-        if preset.name == "paper":
-            return ()
+    def size(self, preset: Preset) -> str:
         return (
-            f"The {preset.name} preset trains {len(preset.dilations)} layers with "
-            f"{preset.skip_channels} skip channels for {preset.steps:,} steps of "
-            f"{preset.batch_size * preset.slice_len:,} samples (preset paper, by "
-            f"ibab/tensorflow-wavenet: {len(published.dilations)} layers, "
-            f"{published.skip_channels} channels, {published.steps:,} steps of "
-            f"{published.batch_size * published.slice_len:,}).",
+            f"{len(preset.dilations)} layers with {preset.skip_channels} skip channels for "
+            f"{preset.steps:,} steps of {preset.batch_size * preset.slice_len:,} samples"
         )
 
     def _receptive_field(self):

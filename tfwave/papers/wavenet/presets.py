@@ -11,6 +11,7 @@ import math
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
+from tfwave.repro.table import SMOKE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,34 +91,21 @@ PRESETS = {
         clip_seconds=1.5,
     ),
     "smoke": Preset(
-        name="smoke",
+        **SMOKE,
         dilations=(1, 2, 4),
         residual_channels=4,
         gate_channels=8,
         skip_channels=8,
         n_mels=16,
         slice_len=400,
-        batch_size=2,
-        steps=4,
-        log_every=1,
         media_every=4,
-        score_every=2,
-        checkpoint_every=2,
         score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)),
         clips=2,
         clip_seconds=0.1,
     ),
 }
-
-
-def presets(pairs: bool = False) -> dict[str, Preset]:
-    """Return the presets by name.
-
-    Args:
-      pairs: whether two models are to be ready in the minutes of one.
-    """
-    if not pairs:
-        return PRESETS
-    quick = dataclasses.replace(PRESETS["quick"], steps=100, score_every=50, media_every=100)
-    return {**PRESETS, "quick": quick}
+# Of two models that are to be ready in the minutes of one.
+PAIR_PRESETS = {
+    **PRESETS,
+    "quick": dataclasses.replace(PRESETS["quick"], steps=100, score_every=50, media_every=100),
+}

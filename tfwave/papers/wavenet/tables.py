@@ -61,8 +61,8 @@ TABLE1 = Table(
     paper="wavenet",
     title=f"Table 1 of {_PAPER}",
     rows=ROWS,
-    presets=on_demand("tfwave.papers.wavenet.presets", "presets"),
-    experiment=on_demand("tfwave.papers.wavenet.experiment", "WaveNetExperiment"),
+    presets=on_demand("wavenet.presets", "PRESETS"),
+    experiment=on_demand("wavenet.experiment", "WaveNetExperiment"),
     columns=(Column("bits_per_sample", "Held-out likelihood", *_BITS),),
     listeners=("table1",),
     notes=(
@@ -84,8 +84,8 @@ TABLE2 = Table(
     paper="wavenet",
     title=f"Table 2 of {_PAPER}",
     rows=_PAIRS,
-    presets=on_demand("tfwave.papers.wavenet.presets", "presets", pairs=True),
-    experiment=on_demand("tfwave.papers.wavenet.experiment", "PairedWaveNets"),
+    presets=on_demand("wavenet.presets", "PAIR_PRESETS"),
+    experiment=on_demand("wavenet.experiment", "PairedWaveNets"),
     columns=(
         Column("bits_first", "Held-out likelihood, first", *_BITS),
         Column("bits_second", "second", *_BITS),
@@ -119,8 +119,8 @@ TIMIT = Table(
             "Raw audio; mean pooling to 10 ms, then non-causal convolutions.",
         ),
     ),
-    presets=on_demand("tfwave.papers.wavenet.timit", "presets"),
-    experiment=on_demand("tfwave.papers.wavenet.timit", "TimitExperiment"),
+    presets=on_demand("wavenet.timit", "PRESETS"),
+    experiment=on_demand("wavenet.timit", "TimitExperiment"),
     columns=("timit",),
     notes=(
         "Phone error rate: insertions, deletions and substitutions by the phones spoken, over all "
@@ -160,8 +160,8 @@ TEXT = Table(
     paper="wavenet",
     title=f"Numbers in the text of {_PAPER}",
     rows=_text_rows(),
-    presets=on_demand("tfwave.papers.wavenet.presets", "presets"),
-    experiment=on_demand("tfwave.papers.wavenet.text", "TextExperiment"),
+    presets=on_demand("wavenet.presets", "PRESETS"),
+    experiment=on_demand("wavenet.text", "TextExperiment"),
     columns=("text",),
     notes=(
         "Receptive fields are those of preset paper, whose layers are ibab/tensorflow-wavenet's; "

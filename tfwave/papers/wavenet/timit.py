@@ -23,6 +23,7 @@ from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer
 from tfwave.repro.experiment import Measured, SpeechExperiment
 from tfwave.repro.results import Results
 from tfwave.repro.rows import Row
+from tfwave.repro.table import SMOKE
 from tfwave.training.loop import Score
 
 _SHORTEST = 3  # frames of a phone that counts as heard, 30 ms
@@ -76,25 +77,14 @@ PRESETS = {
         sentences=(("train", 200), ("valid", 10), ("test", 20)),
     ),
     "smoke": Preset(
-        name="smoke",
+        **SMOKE,
         dilations=(1, 2),
         residual_channels=4,
         skip_channels=8,
         head_channels=8,
         slice_len=1_600,
-        batch_size=2,
-        steps=4,
-        log_every=1,
-        score_every=2,
-        checkpoint_every=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)),
     ),
 }
-
-
-def presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    return PRESETS
 
 
 class TimitExperiment(SpeechExperiment):
@@ -214,13 +204,10 @@ class TimitExperiment(SpeechExperiment):
         }
         return measured
 
-    def warnings(self) -> tuple[str, ...]:
-        preset = self.preset
-        if preset.name == "paper":
-            return ()
+    def size(self, preset: Preset) -> str:
         return (
-            f"The {preset.name} preset trains {len(preset.dilations)} layers for "
-            f"{preset.steps:,} steps of {preset.batch_size * preset.slice_len:,} samples.",
+            f"{len(preset.dilations)} layers for {preset.steps:,} steps of "
+            f"{preset.batch_size * preset.slice_len:,} samples"
         )
 
 

@@ -12,7 +12,7 @@ from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.papers.wavernn import tables
-from tfwave.papers.wavernn.presets import PRESETS, configuration, weight_count
+from tfwave.papers.wavernn.presets import Preset, configuration, weight_count
 from tfwave.repro.experiment import SEEDS, Schedule
 from tfwave.repro.likelihood import LikelihoodExperiment, PairedExperiment
 from tfwave.repro.rows import Row
@@ -100,16 +100,11 @@ class WaveRNNExperiment(LikelihoodExperiment):
             waveform = model.generate(samples, features=features, seed=seed, padded=True)
         return waveform[0, :, 0].numpy()
 
-    def warnings(self) -> tuple[str, ...]:
-        preset, paper = self.preset, PRESETS["paper"]
-        if preset.name == "paper":
-            return ()
+    def size(self, preset: Preset) -> str:
         return (
-            f"The {preset.name} preset trains every model at 1/{preset.shrink} of its published "
-            f"width (WaveRNN 896 has {896 // preset.shrink} units, WaveNet "
-            f"{len(preset.dilations)} layers) for {preset.steps:,} steps of {preset.batch_size} "
-            f"sequences of {preset.sequence} samples (paper: {paper.steps:,} steps, sequences of "
-            f"{paper.sequence}).",
+            f"WaveRNN 896 with {896 // preset.shrink} units, the others as much smaller, and a "
+            f"WaveNet of {len(preset.dilations)} layers, for {preset.steps:,} steps of "
+            f"{preset.batch_size} sequences of {preset.sequence} samples"
         )
 
 

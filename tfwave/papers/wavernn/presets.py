@@ -15,6 +15,7 @@ from tfwave.models.wavenet.config import STACK, WaveNetConfig
 from tfwave.models.wavernn.subscale import SubscaleConfig
 from tfwave.models.wavernn.wavernn import WaveRNNConfig
 from tfwave.repro.rows import Row
+from tfwave.repro.table import SMOKE
 
 SAMPLE_RATE = 24000  # Hz
 _SCALES = (5, 6, 8)  # of WaveNet's upsampled features; their product is the hop of 10 ms
@@ -96,32 +97,21 @@ PRESETS = {
         clip_seconds=0.5,
     ),
     "smoke": Preset(
-        name="smoke",
+        **{**SMOKE, "score_every": 4},
         shrink=16,
         dilations=(1, 2),
         ahead=(1,),
         future=4,
         n_mels=16,
         sequence=240,
-        batch_size=2,
         held_out=480,
         held_out_size=64,
-        steps=4,
-        log_every=1,
         media_every=0,
-        score_every=4,
-        checkpoint_every=2,
         score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)),
         clips=2,
         clip_seconds=0.1,
     ),
 }
-
-
-def presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    return PRESETS
 
 
 def configuration(row: Row, preset: Preset = PRESETS["paper"]):

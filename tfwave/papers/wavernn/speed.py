@@ -67,11 +67,6 @@ PRESETS = {
 }
 
 
-def presets() -> dict[str, Preset]:
-    """Return the presets by name."""
-    return PRESETS
-
-
 def seconds_each(
     function: Callable, operands, start: tf.Tensor, count: int, runs: int
 ) -> np.ndarray:

@@ -90,14 +90,14 @@ _PRODUCTS = (
 _LIKELIHOODS = {
     "protocol": 1,
     "paper": "wavernn",
-    "presets": on_demand("tfwave.papers.wavernn.presets", "presets"),
+    "presets": on_demand("wavernn.presets", "PRESETS"),
     "counts": "the samples behind the likelihood",
     "reference": RECORDING.key,
 }
 _SPEEDS = {
     "protocol": 2,
     "paper": "wavernn",
-    "presets": on_demand("tfwave.papers.wavernn.speed", "presets"),
+    "presets": on_demand("wavernn.speed", "PRESETS"),
     "flags": TIMING_FLAGS,
     "preset_help": TIMING_PRESETS,
     "threads": 2,
@@ -108,7 +108,7 @@ TABLE1 = Table(
     key="wavernn_table1",
     title=f"Table 1 of {_PAPER}",
     rows=_PAIRS,
-    experiment=on_demand("tfwave.papers.wavernn.experiment", "PairedWaveRNNs"),
+    experiment=on_demand("wavernn.experiment", "PairedWaveRNNs"),
     columns=(
         Column("nats_first", "Held-out likelihood, first", *_NATS),
         Column("nats_second", "second", *_NATS),
@@ -124,7 +124,7 @@ TABLE2 = Table(
         make_row(f"blocks_{block}", f"Sparse WR Mobile, {block}", block=block)
         for block in ("4x4", "16x1")
     ),
-    experiment=on_demand("tfwave.papers.wavernn.speed", "MobileSpeed"),
+    experiment=on_demand("wavernn.speed", "MobileSpeed"),
     columns=(
         Column("run_khz", "This machine, run", "kHz", "higher", digits=1, low=0),
         Column("sum_khz", "This machine, sum of products", "kHz", "higher", digits=1, low=0),
@@ -145,7 +145,7 @@ TABLE3 = Table(
     key="wavernn_table3",
     title=f"Table 3 of {_PAPER}",
     rows=ROWS,
-    experiment=on_demand("tfwave.papers.wavernn.experiment", "WaveRNNExperiment"),
+    experiment=on_demand("wavernn.experiment", "WaveRNNExperiment"),
     columns=("table3", Column("weights_m", "Weights at the published size", "million", low=0)),
     listeners=("table3_mos",),
     notes=(
@@ -177,7 +177,7 @@ TABLE4 = Table(
             for side, sparsity in _SIZES
         ),
     ),
-    experiment=on_demand("tfwave.papers.wavernn.speed", "ProductSpeed"),
+    experiment=on_demand("wavernn.speed", "ProductSpeed"),
     columns=(
         Column("cpu_gflops", "This machine", "GFLOP/s", "higher", digits=1, low=0),
         Column(
@@ -216,7 +216,7 @@ TEXT = Table(
         ),
         *(_SYSTEMS[key] for key in ("subscale_16", "fused_2", "sparse_mobile", "sparse_384")),
     ),
-    experiment=on_demand("tfwave.papers.wavernn.speed", "GenerationSpeed"),
+    experiment=on_demand("wavernn.speed", "GenerationSpeed"),
     columns=("text",),
     notes=(
         _MEDIANS,

@@ -272,36 +272,19 @@ def terminal(report: Report) -> str:
 def _grid(columns, rows, own=()):
     """Return the lines of a table of (label, cells, status); a status stands for all cells."""
     corner = "reproduced" if len(own) == len(columns) else "reproduced | paper"
-    grid = [
-        ["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)],
-        [corner, *("" for _ in columns)],
-    ]
+    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)]]
+    grid.append([corner, *[""] * len(columns)])
     for label, cells, status in rows:
-        texts = (
-            [status]
-            if status
-            else [
-                cell.reproduced
-                if cell.column.key in own
-                else f"{cell.reproduced} | {cell.published}"
-                for cell in cells
-            ]
-        )
-        grid.append([label, *texts])
-    full = [line for line in grid if len(line) > 2 or len(columns) == 1]
-    widths = [max(len(line[i]) for line in full) for i in range(len(grid[0]))]
-    widths[0] = max(len(line[0]) for line in grid)
+        pairs = [(c.reproduced, *(() if c.column.key in own else (c.published,))) for c in cells]
+        grid.append([label, *("" if status else " | ".join(pair) for pair in pairs)])
+    widths = [max(map(len, texts)) for texts in zip(*grid, strict=True)]
     lines = [
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=False)),
-            ]
-        ).rstrip()
-        if len(line) == len(widths)
-        else f"{line[0].ljust(widths[0])}  {line[1]}"
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in grid
     ]
+    for number, (label, _, status) in enumerate(rows, 2):
+        if status:
+            lines[number] = f"{label.ljust(widths[0])}  {status}"
     lines.insert(2, "-" * max(map(len, lines)))
     return lines
 
