@@ -116,73 +116,48 @@ def quiet_tensorflow() -> None:
 
 def define_table_flags(table: Table) -> None:
     """Define the flags of the script that rebuilds a table; see `rebuild`."""
+    computed = ", ".join(row.key for row in table.computed)
+    alike = "".join(f" Give every machine the same --{name}." for name in table.agreeing)
+    precisions = " or ".join(table.precisions)
     flags.DEFINE_string("out_dir", table.key, "Result folder.")
     flags.DEFINE_string("preset", table.preset, table.preset_help)
-    keys = ", ".join(row.key for row in table.computed)
-    flags.DEFINE_list("rows", [], f"Rows to compute, all by default: {keys}.")
+    flags.DEFINE_list("rows", [], f"Rows to compute, all by default: {computed}.")
     flags.DEFINE_list(
         "merge",
         [],
         "Result folders of other machines whose finished rows are copied in. Without --rows "
-        "nothing else is computed."
-        + "".join(f" Give every machine the same --{name}." for name in table.agreeing),
+        f"nothing else is computed.{alike}",
     )
+    texts = {
+        "data_dir": f"{table.data}; empty for the built-in corpus, which is synthetic.",
+        "cache_dir": "Folder for decoded audio, features and classifiers; empty for "
+        "~/.cache/tfwave.",
+    }
+    switches = {
+        "strict": "Stop at the first audio file that cannot be used.",
+        "profile": "Trace a few steps of each training for TensorBoard.",
+    }
     for name in table.flags:
-        _TABLE_FLAGS[name](table)
-
-
-def _define_data_dir(table):
-    help_text = f"{table.data}; empty for the built-in corpus, which is synthetic."
-    flags.DEFINE_string("data_dir", "", help_text)
-
-
-def _define_seed(table):
-    flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
-
-
-def _define_cache_dir(table):
-    help_text = "Folder for decoded audio, features and classifiers; empty for ~/.cache/tfwave."
-    flags.DEFINE_string("cache_dir", "", help_text)
-
-
-def _define_strict(table):
-    flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
-
-
-def _define_strategy(table):
-    help_text = "auto, one, mirrored or multi_worker (with TF_CONFIG)."
-    flags.DEFINE_string("strategy", "auto", help_text)
-
-
-def _define_precision(table):
-    flags.DEFINE_enum(
-        "precision",
-        "auto",
-        ["auto", "float32", "mixed_bfloat16"],
-        f"Number format inside the networks; auto chooses what is fastest here. This table is "
-        f"computed in {' or '.join(table.precisions)}.",
-    )
-
-
-def _define_profile(table):
-    flags.DEFINE_bool("profile", False, "Trace a few steps of each training for TensorBoard.")
-
-
-def _define_threads(table):
-    help_text = "Threads of the CPU; 0 for all."
-    flags.DEFINE_integer("threads", table.threads, help_text, lower_bound=0)
-
-
-_TABLE_FLAGS = {
-    "data_dir": _define_data_dir,
-    "seed": _define_seed,
-    "cache_dir": _define_cache_dir,
-    "strict": _define_strict,
-    "strategy": _define_strategy,
-    "precision": _define_precision,
-    "profile": _define_profile,
-    "threads": _define_threads,
-}
+        if name in texts:
+            flags.DEFINE_string(name, "", texts[name])
+        elif name in switches:
+            flags.DEFINE_bool(name, False, switches[name])
+    if "seed" in table.flags:
+        flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
+    if "threads" in table.flags:
+        help_text = "Threads of the CPU; 0 for all."
+        flags.DEFINE_integer("threads", table.threads, help_text, lower_bound=0)
+    if "strategy" in table.flags:
+        help_text = "auto, one, mirrored or multi_worker (with TF_CONFIG)."
+        flags.DEFINE_string("strategy", "auto", help_text)
+    if "precision" in table.flags:
+        flags.DEFINE_enum(
+            "precision",
+            "auto",
+            ["auto", "float32", "mixed_bfloat16"],
+            "Number format inside the networks; auto chooses what is fastest here. The rows of "
+            f"this table can be computed in {precisions}.",
+        )
 
 
 def rebuild(argv: list[str], table: Table, **extra) -> int:

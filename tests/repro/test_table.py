@@ -7,8 +7,8 @@ import pytest
 
 from tfwave.papers.vocoders.systems import TRAINED
 from tfwave.repro import published
-from tfwave.repro.experiment import TrainedExperiment
 from tfwave.repro.table import PRESETS, Options, Table
+from tfwave.repro.trained import TrainedExperiment
 
 PAPERS = pathlib.Path(published.__file__).parents[1] / "papers"
 TABLES = {

@@ -32,7 +32,7 @@ class Item:
     Attributes:
       id: name in the database.
       role: ITEM (is rated), CHECK (row of tones) or WARMUP (recording whose digit is known).
-      group: slug of the system or pair, "" for checks and warm-ups.
+      group: key of the system or pair, "" for checks and warm-ups.
       clips: ids of one clip, or of the first and the second.
       truth: digit that is spoken, None where that is not known.
       right: answers that pass, for checks and warm-ups.
@@ -58,7 +58,7 @@ class ListeningTest:
       question: `Question` on every item.
       set_questions: `Question`s after every set.
       items: {id: `Item`}.
-      groups: {slug: name in print}.
+      groups: {key: name in print}.
       clips: {clip id: what is known of it: origin, sample_rate, seconds, sha256}.
       sound_check: {clip id: how many tones it holds}.
       items_per_rater: how many items one listener rates.

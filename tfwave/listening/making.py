@@ -161,7 +161,7 @@ class _Maker:
                 self._add(
                     folders.ITEM,
                     [self._copy(clip) for clip in item],
-                    group.slug,
+                    group.key,
                     truth=item[0].digit if self._kind == "digits" else None,
                 )
         if self._kind == "digits":
@@ -177,7 +177,7 @@ class _Maker:
             "question": dataclasses.asdict(self._question),
             "set_questions": [dataclasses.asdict(q) for q in protocols.set_questions(self._kind)],
             "items": self._items,
-            "groups": {group.slug: group.label for group in groups},
+            "groups": {group.key: group.label for group in groups},
             "clips": self._clips,
             "sound_check": sound_check,
             "items_per_rater": items,

@@ -20,7 +20,7 @@ class Answer:
     Attributes:
       step: `order.Step`.
       item: `folder.Item`, None for the questions on a set.
-      group: slug that it is about, "" for checks and warm-ups.
+      group: key that it is about, "" for checks and warm-ups.
       swapped: whether the second clip of a pair stood first.
       values: {question key: int}.
     """

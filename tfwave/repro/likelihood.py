@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from tfwave.data.utterances import complete_utterances
 from tfwave.layers.tracking import trained_variables
-from tfwave.repro.experiment import Measured, SpeechExperiment
+from tfwave.repro.experiment import Measured
 from tfwave.repro.report.page import read_clip
 from tfwave.repro.results import Results
 from tfwave.repro.rows import Row
+from tfwave.repro.trained import SpeechExperiment
 from tfwave.training.loop import Score, TrainingResult
 
 

@@ -95,7 +95,7 @@ def with_progress(figures):
     _progress = counter = _Counter()
     figures()
     seconds = 0.5 if sys.stderr.isatty() else 10
-    with tqdm.tqdm(total=counter.total, unit="run", mininterval=seconds) as _progress:
+    with tqdm.tqdm(total=counter.total, unit="run", mininterval=seconds, smoothing=0) as _progress:
         return figures()
 
 
@@ -129,9 +129,11 @@ class Side:
 
     def __init__(self, prepare, *arguments, python=None):
         self.first = self._peak = 1.0
+        if not is_counting():
+            self._start(prepare, arguments, python)
         report_progress(_START)
-        if is_counting():
-            return
+
+    def _start(self, prepare, arguments, python):
         command = [python or sys.executable, "-c", _PROCESS]
         started = time.perf_counter()
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -145,8 +147,9 @@ class Side:
         Raises:
           RuntimeError: the side failed; its own traceback is on stderr.
         """
+        seconds = 1.0 if is_counting() else self._call()
         report_progress()
-        return 1.0 if is_counting() else self._call()
+        return seconds
 
     def _call(self):
         self._send(b"\n")

@@ -13,10 +13,11 @@ from tfwave.errors import UserError
 from tfwave.metrics import vocoder as measures
 from tfwave.papers.vocoders.presets import VocoderPreset
 from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
-from tfwave.repro.experiment import SEEDS, Measured, Schedule, SpeechExperiment
+from tfwave.repro.experiment import SEEDS, Measured
 from tfwave.repro.plan import counted
 from tfwave.repro.results import Results
 from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule, SpeechExperiment
 from tfwave.training.loop import Score, TrainingResult
 
 _FEWEST_FRAMES = 24  # of a recording; the vocoders need up to 21, PESQ about as much

@@ -18,10 +18,11 @@ from tfwave.papers.wavegan import notes, scoring
 from tfwave.papers.wavegan.classifier import Scorer, open_classifier
 from tfwave.papers.wavegan.clips import describe_clips, save_examples
 from tfwave.papers.wavegan.presets import Preset
-from tfwave.repro.experiment import SEEDS, Measured, Schedule, TrainedExperiment
+from tfwave.repro.experiment import SEEDS, Measured
 from tfwave.repro.report.report import ReportHeader
 from tfwave.repro.results import Results, key_of
 from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule, TrainedExperiment
 from tfwave.training.distribution import is_chief
 from tfwave.training.loop import Score, TrainingResult
 

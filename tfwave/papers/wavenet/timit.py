@@ -20,10 +20,11 @@ from tfwave.errors import UserError
 from tfwave.metrics.phoneme_error_rate import Edits, corpus_edits
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
 from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer, decode
-from tfwave.repro.experiment import Measured, SpeechExperiment
+from tfwave.repro.experiment import Measured
 from tfwave.repro.results import Results
 from tfwave.repro.rows import Row
 from tfwave.repro.table import SMOKE
+from tfwave.repro.trained import SpeechExperiment
 from tfwave.training.loop import Score
 
 _SHORTEST = 3  # frames of a phone that counts as heard, 30 ms

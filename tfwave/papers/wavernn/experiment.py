@@ -13,9 +13,10 @@ from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.papers.wavernn import tables
 from tfwave.papers.wavernn.presets import Preset, configuration, weight_count
-from tfwave.repro.experiment import SEEDS, Schedule
+from tfwave.repro.experiment import SEEDS
 from tfwave.repro.likelihood import LikelihoodExperiment, PairedExperiment
 from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule
 from tfwave.training.loop import TrainingResult
 
 _MODELS = {"wavenet": WaveNet, "wavernn": WaveRNN, "subscale": SubscaleWaveRNN}
