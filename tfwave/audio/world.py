@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from tfwave.audio.files import resample
+from tfwave.errors import UserError
 
 _LOWEST_RATE = 8000
 # D4C compares the power up to 7900 Hz, and reads beyond its spectrum where that is not there.
@@ -15,7 +16,7 @@ _LOWEST_D4C_RATE = 16000
 _SHORTEST = 0.05  # seconds
 
 
-class MissingPackage(ValueError):
+class MissingPackage(UserError):
     """An optional package is not installed; `str()` is one sentence that says how to get it.
 
     Attributes:
@@ -83,22 +84,22 @@ def checked_waveform(waveform, sample_rate, name="waveform"):
       float64 array [time].
 
     Raises:
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating):
-        raise ValueError(
+        raise UserError(
             f"{name} must be floating point numbers of shape [time], not "
             f"{waveform.dtype.name} of shape {list(waveform.shape)}"
         )
     if sample_rate < _LOWEST_RATE:
-        raise ValueError(f"sample_rate must be at least {_LOWEST_RATE} Hz, not {sample_rate}")
+        raise UserError(f"sample_rate must be at least {_LOWEST_RATE} Hz, not {sample_rate}")
     if len(waveform) < _SHORTEST * sample_rate:
-        raise ValueError(
+        raise UserError(
             f"{name} must last at least {_SHORTEST:g} s, not {len(waveform) / sample_rate:g} s"
         )
     if not np.isfinite(waveform).all():
-        raise ValueError(f"{name} must hold finite numbers only")
+        raise UserError(f"{name} must hold finite numbers only")
     return np.ascontiguousarray(waveform, np.float64)
 
 
@@ -115,7 +116,7 @@ def fundamental_frequency(waveform, sample_rate, frame_period=5.0):
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = checked_waveform(waveform, sample_rate)
     return optional_package("pyworld").harvest(waveform, sample_rate, frame_period=frame_period)[0]
@@ -138,7 +139,7 @@ def resynthesize(waveform, sample_rate, frame_period=5.0):
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = checked_waveform(waveform, sample_rate)
     world = optional_package("pyworld")

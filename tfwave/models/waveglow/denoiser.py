@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.spectral import hann_window, stft
+from tfwave.errors import UserError
 
 _BIAS_FRAMES = 88
 _OVERLAP = 4  # frames above a sample
@@ -39,10 +40,10 @@ def denoise(waveform, bias, strength=0.1):
       float32 [batch, time', 1], in whole quarters of a frame.
 
     Raises:
-      ValueError: strength negative or not finite, or a waveform that is too short.
+      UserError: strength negative or not finite, or a waveform that is too short.
     """
     if not 0 <= strength < np.inf:
-        raise ValueError(f"strength must be a number from 0, not {strength}")
+        raise UserError(f"strength must be a number from 0, not {strength}")
     n_fft = 2 * (bias.shape[0] - 1)
     spectrum = centred_stft(waveform[:, :, 0], n_fft)
     magnitude = tf.maximum(tf.abs(spectrum) - strength * bias, 0.0)
@@ -62,11 +63,11 @@ def centred_stft(waveform, n_fft):
       complex64 [batch, 1 + time // (n_fft / 4), n_fft // 2 + 1].
 
     Raises:
-      ValueError: a waveform that is too short.
+      UserError: a waveform that is too short.
     """
     pad = n_fft // 2
     if waveform.shape[1] is not None and waveform.shape[1] <= pad:
-        raise ValueError(f"waveform must have more than {pad} samples, not {waveform.shape[1]}")
+        raise UserError(f"waveform must have more than {pad} samples, not {waveform.shape[1]}")
     return stft(tf.pad(waveform, [[0, 0], [pad, pad]], "REFLECT"), n_fft, n_fft // _OVERLAP)
 
 
