@@ -85,9 +85,8 @@ class TrainedExperiment(Experiment):
         preset, paper = self.preset, self.table.presets()["paper"]
         if preset.name == paper.name:
             return ()
-        return (
-            f"The {preset.name} preset trains {self.size(preset)} (paper: {self.size(paper)}).",
-        )
+        size, published = self.size(preset), self.size(paper)
+        return (f"The {preset.name} preset trains {size} (preset paper: {published}).",)
 
     def schedule(self, row: Row) -> Schedule:
         """Return how long a row is trained."""
