@@ -22,6 +22,7 @@ import scipy.fft
 import tqdm
 
 from tfwave.audio.files import resample
+from tfwave.audio.filter_bank import filter_bank
 from tfwave.data.builtin import digits as speech
 from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, SILENCE, Sentence, SentenceReader
 from tfwave.data.store import AudioStore
@@ -72,7 +73,10 @@ def cepstra(waveform):
     frames = np.lib.stride_tricks.sliding_window_view(padded, _TRANSFORM)[::HOP][:count]
     window = np.pad(np.hanning(_WINDOW), (_TRANSFORM - _WINDOW) // 2)
     power = np.abs(np.fft.rfft(frames * window)) ** 2
-    decibels = 10 * np.log10(np.maximum(power @ _triangles().T, 1e-12))
+    bank = filter_bank(
+        RATE, _TRANSFORM, _BANDS, _LOWEST, _HIGHEST, "htk", norm="none", dtype=np.float64
+    )
+    decibels = 10 * np.log10(np.maximum(power @ bank.T, 1e-12))
     loud = np.percentile(decibels.max(axis=1), 95)
     # Digital silence and a quiet room are then alike.
     bands = np.maximum(decibels, loud - _RANGE)
@@ -81,16 +85,6 @@ def cepstra(waveform):
     wide = np.pad(cepstrum, ((2, 2), (0, 0)), mode="edge")
     slopes = (2 * (wide[4:] - wide[:-4]) + wide[3:-1] - wide[1:-3]) / 10
     return np.concatenate([cepstrum, _SLOPE_WEIGHT * slopes], axis=1)
-
-
-def _triangles():
-    """Return triangles of equal width in mel, float64 [_BANDS, bins]."""
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, _BANDS + 2)[:, np.newaxis] / 2595) - 1)
-    bins = np.fft.rfftfreq(_TRANSFORM, 1 / RATE)
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling))
 
 
 def warp(cost):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.spectral import log_mel
+from tfwave.audio.mel import log_mel
 from tfwave.layers.tracking import inner_variable
 from tfwave.models import signatures
 
