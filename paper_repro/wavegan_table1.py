@@ -136,30 +136,32 @@ def main(argv):
 
 def open_corpus(preset, options):
     """Open the recordings that the models learn."""
-    from tfwave.data import corpora
-    from tfwave.data.builtin import digits as speech
+    from tfwave.data import corpus as corpora
+    from tfwave.data.builtin.digits import spoken_digits
+    from tfwave.data.layouts.recognize import CLIPS
 
     if FLAGS.data_dir:
-        return corpora.open_corpus(FLAGS.data_dir, options.cache_dir, strict=FLAGS.strict)
+        return corpora.open_corpus(
+            FLAGS.data_dir, options.cache_dir, strict=FLAGS.strict, layouts=CLIPS
+        )
     sizes = dict(train=preset.train_clips, valid=preset.valid_clips, test=preset.test_clips)
-    corpus = speech.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
+    corpus = spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
     return dataclasses.replace(corpus, name="built-in spoken digits")
 
 
 def open_parametric(preset, options):
     """Open the recordings of the row Parametric."""
     from tfwave.audio.files import find_audio
-    from tfwave.data import store
-    from tfwave.data.builtin import digits as speech
+    from tfwave.data.builtin.digits import klatt_digits
+    from tfwave.data.corpus import Split
+    from tfwave.data.store import build_store
 
     if not FLAGS.parametric_dir:
-        return speech.klatt_digits(
-            options.cache_dir, count=preset.parametric_clips, seed=options.seed
-        )
+        return klatt_digits(options.cache_dir, count=preset.parametric_clips, seed=options.seed)
     paths = find_audio(FLAGS.parametric_dir)
     if not paths:
         raise ValueError(f"--parametric_dir: {FLAGS.parametric_dir} holds no audio")
-    return store.build_store(paths, None, options.cache_dir, strict=FLAGS.strict)
+    return Split(build_store(paths, options.cache_dir, strict=FLAGS.strict))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ def main(argv):
         raise ValueError(f"{argv[1]!r} is not a flag; see --help")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    from tfwave.data.sentence_corpora import open_sentences
+    from tfwave.data.corpus import open_corpus
+    from tfwave.data.layouts.recognize import SPEECH
     from tfwave.papers.wavenet import text as wavenet_text
     from tfwave.repro.report import report
 
@@ -42,7 +43,7 @@ def main(argv):
     folders = {name: getattr(FLAGS, f"{name}_dir") for name in wavenet_text.CORPORA}
     cache = cli.cache_dir(FLAGS.cache_dir)
     corpora = {
-        name: open_sentences(folder, cache, strict=FLAGS.strict)
+        name: open_corpus(folder, cache, strict=FLAGS.strict, layouts=SPEECH)
         for name, folder in folders.items()
         if folder
     }

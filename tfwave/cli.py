@@ -144,7 +144,8 @@ def rebuild(argv, module, table="TABLE"):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave.data.builtin.sentences import read_sentences
-    from tfwave.data.sentence_corpora import open_sentences
+    from tfwave.data.corpus import open_corpus
+    from tfwave.data.layouts.recognize import SPEECH
     from tfwave.repro import rows
     from tfwave.repro import table as speech_table
     from tfwave.repro.report import report
@@ -157,11 +158,12 @@ def rebuild(argv, module, table="TABLE"):
     options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed, values.profile)
     try:
         if values.data_dir:
-            corpus = open_sentences(
+            corpus = open_corpus(
                 values.data_dir,
                 cache,
                 preset.sample_rate,
                 strict=values.strict,
+                layouts=SPEECH,
                 unseen_speakers=table.unseen_speakers,
             )
         else:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from tfwave import cli
 from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
-from tfwave.data.sentence_corpora import speaker_number
+from tfwave.data.corpus import speaker_number
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.wavenet.generation import stream
 from tfwave.models.wavenet.wavenet import WaveNet

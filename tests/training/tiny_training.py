@@ -58,7 +58,8 @@ class TinyGAN(keras.Model):
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, reals):
+    def train_step(self, data):
+        reals = data["waveform"]
         replica = tf.distribute.get_replica_context()
         count, index = replica.num_replicas_in_sync, replica.replica_id_in_sync_group
         batch = reals.shape[1]
@@ -89,9 +90,9 @@ class TinyGAN(keras.Model):
         self.step.assign_add(1)
         return {"D_loss": d_loss, "G_loss": g_loss}
 
-    def summaries(self, step, reals):
+    def summaries(self, step, data):
         with tf.name_scope("clips"):
-            tf.summary.audio("real", reals, 16000, step=step)
+            tf.summary.audio("real", data["waveform"][0], 16000, step=step)
 
 
 def make_model(seed=0, broken_at=None):
@@ -111,7 +112,7 @@ def batches(start_step, shard_index, shard_count, bad_step=None):
             clips = tf.where(second & (step == bad_step), np.nan, clips)
         rows = BATCH // shard_count
         clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
-        return tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])
+        return {"waveform": tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])}
 
     return tf.data.Dataset.counter(start=start_step).map(
         tf.autograph.experimental.do_not_convert(element)
@@ -119,14 +120,14 @@ def batches(start_step, shard_index, shard_count, bad_step=None):
 
 
 def ramps(start_step, shard_index, shard_count, updates, batch, length):
-    """Batches for the real models: [updates, batch / shard_count, length, 1], cheap to make."""
+    """Batches of clips [updates, batch / shard_count, length, 1], cheap to make."""
 
     def element(step):
         seed = tf.stack([7, tf.cast(step, tf.int32)])
         clips = 0.1 * tf.random.stateless_normal([updates, batch, length, 1], seed)
         rows = batch // shard_count
         clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
-        return tf.ensure_shape(clips, [updates, rows, length, 1])
+        return {"waveform": tf.ensure_shape(clips, [updates, rows, length, 1])}
 
     return tf.data.Dataset.counter(start=start_step).map(
         tf.autograph.experimental.do_not_convert(element)
@@ -184,11 +185,14 @@ def slowed(batches_fn, seconds):
         time.sleep(seconds)
         return clips
 
-    def wait_for(clips):
-        waited = tf.numpy_function(wait, [clips], tf.float32)
-        return tf.ensure_shape(waited, clips.shape)
+    return lambda *where: batches_fn(*where).map(lambda data: through(wait, data))
 
-    return lambda *where: batches_fn(*where).map(wait_for)
+
+def through(function, data):
+    """Pass the clips of a batch through a Python function that keeps their shape."""
+    clips = data["waveform"]
+    passed = tf.numpy_function(function, [clips], tf.float32)
+    return {"waveform": tf.ensure_shape(passed, clips.shape)}
 
 
 def main(arguments):
@@ -206,7 +210,9 @@ def main(arguments):
         logical = [tf.config.LogicalDeviceConfiguration() for _ in range(options.cpus)]
         tf.config.set_logical_device_configuration(cpu, logical)
     strategy = open_strategy(options.strategy)
-    config = TrainingConfig(**{"batch_size": BATCH, **json.loads(options.config)})
+    config = TrainingConfig(
+        **{"batch_size": BATCH, "updates": UPDATES, **json.loads(options.config)}
+    )
     model_fn, batches_fn, score_fn = system(options.system)
     if options.delay:
         batches_fn = slowed(batches_fn, options.delay)

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import time
 
-from tfwave.data.utterances import complete_utterances, evaluation_slices, training_slices
+from tfwave.data.windows import evaluation_batches, training_batches, whole_recordings
 from tfwave.layers.tracking import trained_variables
 from tfwave.repro import table as speech_table
 from tfwave.training.loop import Score
@@ -14,7 +14,7 @@ class LikelihoodBench(abc.ABC):
     """What the rows of one run share; a subclass says what is trained, and on which windows.
 
     Args:
-      corpus: `SentenceCorpus` with the splits train, valid and test.
+      corpus: `Corpus` with the splits train, valid and test.
       preset: has sample_rate, clips, clip_seconds, score_batches and what `speech_table.train_row`
         needs.
       options: `speech_table.Options`.
@@ -139,7 +139,7 @@ class LikelihoodBench(abc.ABC):
         Returns:
           {mean, n}: over n samples.
         """
-        slices = evaluation_slices(self.windows(split, row), self.held_out_size(row))
+        slices = evaluation_batches(self.windows(split, row), self.held_out_size(row))
         slices = slices.take(-1 if batches is None else batches)
         mean, samples = speech_table.held_out_mean(model, slices, self.value)
         return {"mean": mean, "n": samples}
@@ -161,7 +161,7 @@ class LikelihoodBench(abc.ABC):
             return model
 
         def batches(*shard):
-            return training_slices(self.windows("train", row), size, seed, *shard)
+            return training_batches(self.windows("train", row), size, seed, *shard)
 
         def score(model):
             return self.held_out(model, row, "valid", preset.score_batches)["mean"]
@@ -169,7 +169,7 @@ class LikelihoodBench(abc.ABC):
         facts = {
             **self.training_settings(row),
             "score_batches": preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+            "corpus": self.corpus.splits["train"].fingerprint,
         }
         return speech_table.train_row(
             row,
@@ -189,7 +189,7 @@ class LikelihoodBench(abc.ABC):
         windows = self.windows("test", row)
         wanted = int(self.preset.clip_seconds * self.preset.sample_rate)
         names = self.corpus.splits["test"].store.names
-        whole = complete_utterances(windows).take(self.preset.clips)
+        whole = whole_recordings(windows).take(self.preset.clips)
         for name, batch in zip(names, whole, strict=False):
             spoken = int(batch["length"][0]) - windows.config.context
             yield name, batch, min(wanted, spoken)

@@ -91,7 +91,7 @@ def reproduce(table, corpus, preset, rows, options, strategy):
 
     Args:
       table: `Table`.
-      corpus: `SentenceCorpus`.
+      corpus: `Corpus`.
       preset: one of the table's.
       rows: `Row`s to compute; those that cannot be computed are passed over.
       options: `Options`.
@@ -141,7 +141,7 @@ def _settings(table, preset, options, corpus):
         "seed": options.seed,
         "corpus": {
             "recordings": {name: len(split) for name, split in corpus.splits.items()},
-            "fingerprints": {n: split.store.fingerprint for n, split in corpus.splits.items()},
+            "fingerprints": {n: split.fingerprint for n, split in corpus.splits.items()},
             "sample_rate": corpus.sample_rate,
             "synthetic": corpus.synthetic,
         },

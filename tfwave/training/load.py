@@ -83,7 +83,7 @@ def _is_of(make_config, settings):
 
 
 def _load_classifier(directory, description, which):
-    """`load_model` of a directory that `tfwave.training.classifier` wrote."""
+    """`load_model` of a directory that `tfwave.papers.wavegan.classifier_training` wrote."""
     model = DigitClassifier(DigitClassifierConfig(**description["classifier"]))
     weights = tf.train.Checkpoint(
         step=tf.Variable(0, dtype=tf.int64), weights=model.named_variables()

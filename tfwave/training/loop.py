@@ -43,6 +43,14 @@ INCEPTION_SCORE = Score("inception_score")
 
 
 @dataclasses.dataclass(frozen=True)
+class Tracked:
+    """Trackable objects that the newest checkpoints and the best weights of a run hold."""
+
+    newest: object
+    best: object
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingResult:
     """What a run came to.
 
@@ -72,18 +80,19 @@ def train(
     score=INCEPTION_SCORE,
     hparams=None,
     progress=True,
+    tracked_fn=None,
 ):
     """Train a model, or continue training it, until `config.steps`.
 
     Args:
       directory: folder of the run. Several workers need one that all of them see.
       model_fn: function without arguments giving the compiled model. It has a variable `step` and
-        a `train_step(clips)` that returns a dict of float32 scalars. Called inside the
+        a `train_step(data)` that returns a dict of float32 scalars. Called inside the
         strategy's scope.
       batches_fn: function of (start_step, shard_index, shard_count) giving an infinite dataset of
-        what `train_step` takes: clips [critic_updates, batch_size / shard_count, time, channels],
-        or a dict of arrays for one update. Its element number s is always the same, whatever
-        `start_step` it was reached from.
+        what `train_step` takes: dicts of arrays [batch_size / shard_count, ...], or
+        [updates, batch_size / shard_count, ...] where a step takes several batches. Its element
+        number s is always the same, whatever `start_step` it was reached from.
       config: TrainingConfig.
       description: JSON-able dict of everything that the weights depend on.
       strategy: tf.distribute.Strategy, by default one device.
@@ -92,6 +101,7 @@ def train(
       score: what that number is, a `Score`.
       hparams: dict for TensorBoard's HParams tab.
       progress: whether to show progress on stderr.
+      tracked_fn: function of the model giving a `Tracked`; by default checkpoints hold the model.
 
     Returns:
       TrainingResult.
@@ -113,7 +123,8 @@ def train(
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
             model = model_fn()
-        run = _Run(directory, model, config, strategy, batches_fn, score_fn, score)
+        tracked = tracked_fn(model) if tracked_fn else Tracked(model, model)
+        run = _Run(directory, model, tracked, config, strategy, batches_fn, score_fn, score)
         stack.callback(run.close)
         run.open(description, hparams, progress)
         run.loop(request)
@@ -123,9 +134,10 @@ def train(
 class _Run:
     """The state of `train` between its steps."""
 
-    def __init__(self, directory, model, config, strategy, batches_fn, score_fn, score):
+    def __init__(self, directory, model, tracked, config, strategy, batches_fn, score_fn, score):
         self._directory = directory
         self._model = model
+        self._tracked = tracked
         self._config = config
         self._strategy = strategy
         self._batches_fn = batches_fn
@@ -147,10 +159,10 @@ class _Run:
         """Load the newest checkpoint and open the logs at its step."""
         shown = progress and self._chief
         notes = []
-        manifest = checkpoints.resume(self._directory, self._model, notes.append)
+        manifest = checkpoints.resume(self._directory, self._tracked.newest, notes.append)
         if manifest is not None:
             self._step = manifest["step"]
-            self._seconds = manifest["seconds"]
+            self._seconds = manifest.get("seconds", 0.0)  # absent from classifiers of before
         self._check_step()
         distribution.check_workers_agree(self._strategy, self._step)
         self._read_best()
@@ -176,9 +188,9 @@ class _Run:
         while self._step < self._config.steps:
             self._profile(self._step + 1 - self._begun)
             begin = time.monotonic()
-            clips = self._batches.next()
+            data = self._batches.next()
             votes = [float(request.signum > 0), float(self._save_is_due_by_time())]
-            vector = self._train_step(clips, tf.constant(votes, tf.float32))
+            vector = self._train_step(data, tf.constant(votes, tf.float32))
             self._step += 1
             self._unread.append(vector)
             if self._together:
@@ -187,7 +199,7 @@ class _Run:
                 stop, save = request.signum > 0, self._save_is_due_by_time()
             self._read_if_due(stop or save)
             self._seconds += time.monotonic() - begin
-            self._after_step(clips, save or stop)
+            self._after_step(data, save or stop)
             if stop:
                 self._leave(request.signum)
         self._end_profile()
@@ -211,16 +223,16 @@ class _Run:
         return resource
 
     def _make_train_step(self):
-        def replica_step(clips, votes):
-            metrics = self._model.train_step(clips)
+        def replica_step(data, votes):
+            metrics = self._model.train_step(data)
             self._names[:] = list(metrics)
             values = tf.stack([tf.cast(value, tf.float32) for value in metrics.values()])
             return tf.concat([values, votes], axis=0)
 
         # No XLA: on the CPU it makes strided convolutions many times slower.
         @tf.function(jit_compile=False, autograph=False)
-        def train_step(clips, votes):
-            values = self._strategy.run(replica_step, args=(clips, votes))
+        def train_step(data, votes):
+            values = self._strategy.run(replica_step, args=(data, votes))
             return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
 
         return train_step
@@ -238,7 +250,7 @@ class _Run:
         first = self._step - len(self._unread) + 1
         for step, vector in enumerate(self._unread, first):
             values = vector.numpy()[: len(self._names)]
-            guard.check_metrics(step, self._names, values, self._batches_fn)
+            guard.check_metrics(step, self._names, values, self._batches_fn, self._config.updates)
         self._metrics = {n: float(v) for n, v in zip(self._names, values, strict=True)}
         self._unread = []
         self._last_read = now
@@ -253,7 +265,7 @@ class _Run:
         )
         return step in (1, config.steps) or any(n and step % n == 0 for n in rhythms)
 
-    def _after_step(self, clips, save):
+    def _after_step(self, data, save):
         """Log, score and save, in this order: a checkpoint follows all that its step wrote."""
         config, step = self._config, self._step
         last = step == config.steps
@@ -266,7 +278,7 @@ class _Run:
         if values:
             self._log(values)
         if config.media_every and (step % config.media_every == 0 or last):
-            self._media(clips)
+            self._media(data)
         if last:
             self._summaries.finish(step)
         if save or last or (config.checkpoint_every and step % config.checkpoint_every == 0):
@@ -280,10 +292,9 @@ class _Run:
             self._rows.append(self._step, values)
         self._progress.update(self._step, values, speed)
 
-    def _media(self, clips):
-        local = self._strategy.experimental_local_results(clips)[0]
-        batch = local if isinstance(local, dict) else local[0]
-        self._summaries.media(self._step, self._model, batch)
+    def _media(self, data):
+        local = self._strategy.experimental_local_results(data)[0]
+        self._summaries.media(self._step, self._model, local)
 
     def _score(self):
         """Score the weights and keep them where they are the best so far."""
@@ -292,9 +303,9 @@ class _Run:
         # Strictly better: a resumed run scores the best step again and must leave it in place.
         if np.isfinite(score) and (self._best is None or self._is_better(score)):
             if self._chief:
-                checkpoints.save_best(self._directory, self._model, self._step, score)
+                checkpoints.save_best(self._directory, self._tracked.best, self._step, score)
             else:
-                checkpoints.discard_weights(self._model, self._step)
+                checkpoints.discard_weights(self._tracked.best, self._step)
             self._best = {"step": self._step, "score": score}
         return score
 
@@ -310,10 +321,10 @@ class _Run:
             self._rows.sync()
             facts = {"seconds": self._seconds}
             checkpoints.save_newest(
-                self._directory, self._model, self._step, self._config.keep, facts
+                self._directory, self._tracked.newest, self._step, self._config.keep, facts
             )
         else:
-            checkpoints.discard_weights(self._model, self._step)
+            checkpoints.discard_weights(self._tracked.newest, self._step)
         self._last_save = time.monotonic()
 
     def _save_is_due_by_time(self):
@@ -339,8 +350,7 @@ class _Run:
     def _clips_per_second(self):
         step, seconds = self._logged
         self._logged = (self._step, self._seconds)
-        updates = getattr(getattr(self._model, "config", None), "critic_updates", 1)
-        clips = (self._step - step) * updates * self._config.batch_size
+        clips = (self._step - step) * self._config.updates * self._config.batch_size
         return clips / max(1e-9, self._seconds - seconds)
 
     def _profile(self, step):
@@ -369,11 +379,12 @@ class _Run:
 
     def _introduction(self):
         model = self._model
+        networks = {n: getattr(model, n, None) for n in ("generator", "discriminator", "network")}
         counts = [
-            f"{name} {getattr(model, name).count_params():,} parameters"
-            for name in ("generator", "discriminator", "network")
-            if getattr(model, name, None) is not None
-        ]
+            f"{name} {network.count_params():,} parameters"
+            for name, network in networks.items()
+            if isinstance(network, keras.layers.Layer)
+        ] or [f"{model.count_params():,} parameters"]
         precision = getattr(getattr(model, "config", None), "precision", None)
         if self._step == 0:
             start = f"{self._config.steps} steps to train"

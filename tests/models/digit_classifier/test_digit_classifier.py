@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def tones(count, seed=0):
 
 def test_defaults_are_the_authors_network():
     classifier = DigitClassifier()
-    assert classifier.count_params() == 1_349_258
     shapes = {name: tuple(v.shape) for name, v in classifier.named_variables().items()}
+    assert sum(map(math.prod, shapes.values())) == 1_349_258
     assert len(shapes) == 30
     assert shapes["classifier/batch_normalization/gamma"] == (128,)
     assert shapes["classifier/conv2d/kernel"] == (5, 5, 1, 128)
@@ -122,8 +123,9 @@ def test_a_training_step_is_the_gradient_of_the_cross_entropy():
     logits = classifier(waveform, training=True).numpy()
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.mean(p - np.eye(10)[label], axis=0)
-    metrics = classifier.train_step((waveform, label))
+    metrics = classifier.train_step({"waveform": waveform, "label": label})
     np.testing.assert_allclose((before - dense.numpy()) / 0.5, expected, atol=1e-5)
+    assert int(classifier.step) == 1
     np.testing.assert_allclose(metrics["loss"], -np.mean(np.log(p[range(8), label])), rtol=1e-4)
     np.testing.assert_allclose(metrics["accuracy"], np.mean(p.argmax(axis=1) == label))
 
@@ -131,12 +133,13 @@ def test_a_training_step_is_the_gradient_of_the_cross_entropy():
 def test_fit_learns_and_evaluate_reports_it():
     classifier = DigitClassifier(TINY)
     classifier.compile()
-    dataset = tf.data.Dataset.from_tensor_slices(tones(640)).batch(32)
+    data = dict(zip(("waveform", "label"), tones(640), strict=True))
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(32)
     classifier.fit(dataset, epochs=8, verbose=0)
     waveform, label = tones(100, seed=1)
     predicted = classifier.predict_logits(waveform).argmax(axis=1)
     assert np.mean(predicted == label) > 0.9
     moving = classifier.named_variables()["classifier/batch_normalization/moving_mean"].numpy()
     assert np.abs(moving).max() > 0.1
-    step = classifier.test_step((waveform, label))
+    step = classifier.test_step({"waveform": waveform, "label": label})
     assert float(step["accuracy"]) == pytest.approx(np.mean(predicted == label))

@@ -20,13 +20,14 @@ slow = pytest.mark.slow
 
 def _reals(config, batch=2, seed=0):
     shape = [config.critic_updates, batch, config.slice_len, config.channels]
-    return tf.constant(np.random.default_rng(seed).normal(0, 0.1, shape), tf.float32)
+    reals = np.random.default_rng(seed).normal(0, 0.1, shape)
+    return {"waveform": tf.constant(reals, tf.float32)}
 
 
 def _model(config, seed=0):
     model = (WaveGAN if isinstance(config, WaveGANConfig) else SpecGAN)(config, seed)
     if isinstance(model, SpecGAN):
-        model.set_moments(*compute_moments([_reals(config)[0]]))
+        model.set_moments(*compute_moments([_reals(config)["waveform"][0]]))
     model.compile()
     return model
 
@@ -160,7 +161,7 @@ def test_bfloat16_keeps_float32_variables_and_stays_close():
         config = WaveGANConfig(**{**TINY, "model_dim": 4}, precision=precision)
         model = _model(config)
         assert all(v.dtype in ("float32", tf.float32) for v in model.trainable_variables)
-        scores[precision] = model.discriminator(_reals(config, batch=8)[0]).numpy()
+        scores[precision] = model.discriminator(_reals(config, batch=8)["waveform"][0]).numpy()
     difference = np.abs(scores["float32"] - scores["mixed_bfloat16"]).max()
     assert 0 < difference < 0.05 * np.abs(scores["float32"]).max()
 
@@ -236,7 +237,8 @@ def test_two_replicas_make_the_update_of_one():
                 lambda c: tf.constant(np.split(reals, shards, axis=1)[c.replica_id_in_sync_group]))
             losses = []
             step = tf.function(
-                lambda x: strategy.run(model.train_step, args=(x,)), autograph=False)
+                lambda x: strategy.run(model.train_step, args=({"waveform": x},)),
+                autograph=False)
             for _ in range(3):
                 metrics = step(values)
                 losses.append([float(strategy.reduce("MEAN", metrics[k], axis=None))
@@ -294,7 +296,7 @@ def test_exported_model_answers_in_a_process_without_tfwave(config, tmp_path):
 def test_summaries_write_audio_and_pictures(tmp_path):
     model = _model(SpecGANConfig(**TINY))
     with tf.summary.create_file_writer(str(tmp_path)).as_default():
-        model.summaries(0, _reals(model.config)[0])
+        model.summaries(0, _reals(model.config))
     (events,) = tmp_path.iterdir()
     tags = {
         value.tag

@@ -10,9 +10,9 @@ import tensorflow as tf
 from tfwave import files
 from tfwave.audio import world
 from tfwave.audio.mel import mel_spectrogram
-from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
+from tfwave.data.corpus import Corpus, Split
 from tfwave.data.store import store_of
-from tfwave.data.utterances import training_slices
+from tfwave.data.windows import training_batches
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig
 from tfwave.models.wavernn.wavernn import WaveRNNConfig
 from tfwave.papers.vocoders.experiment import Workbench
@@ -54,9 +54,9 @@ def bench(tmp_path_factory):
             yield rng.uniform(-0.3, 0.3, [length, 1]).astype(np.float32)
 
     names, rate = [f"{length}.wav" for length in lengths], SMOKE.sample_rate
-    store = store_of(make, names, [0, 0, 0], cache, "noise", rate, "x", progress=False)
-    splits = dict.fromkeys(("train", "valid", "test"), Utterances(store))
-    corpus = SentenceCorpus("noise", "noise.", True, splits, (), (), rate)
+    split = Split(store_of(make, names, cache, "noise", rate, "x", progress=False))
+    splits = dict.fromkeys(("train", "valid", "test"), split)
+    corpus = Corpus("noise", "noise.", True, rate, splits)
     preset = dataclasses.replace(SMOKE, configs=tuple(CONFIGS.items()))
     return Workbench(corpus, preset, Options(cache, cache), tf.distribute.get_strategy())
 
@@ -72,7 +72,7 @@ def test_slices_score_and_copy_synthesis(bench, system):
     row = make_row(system, system, system)
     model = TRAINED[system].make(bench.config(row), 0)
     model.compile()
-    batch = next(iter(training_slices(bench.windows("train", row), 2, 0, 0, 0, 1)))
+    batch = next(iter(training_batches(bench.windows("train", row), 2, 0, 0, 0, 1)))
     logs = tf.function(model.train_step)(batch)
     assert all(np.isfinite(value).all() for value in logs.values())
     assert math.isfinite(bench.held_out(model, row, batches=2))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import log_mel
-from tfwave.layers.tracking import inner_variable
+from tfwave.layers.tracking import inner_variable, step_counter
 from tfwave.models import signatures
 
 
@@ -115,11 +115,15 @@ class DigitClassifier(keras.Model):
     """Maps clips to unnormalised class scores.
 
     All variables exist after construction. `compile()` without arguments gives the configured
-    optimiser; then `fit` takes a dataset of (waveform [batch, slice_len], label [batch]).
+    optimiser; then `fit` takes a dataset of dicts of waveform [batch, slice_len] and label [batch].
 
     Args:
       config: a `DigitClassifierConfig`; None for the authors' network.
       seed: integer, seeds the initial weights (Glorot uniform kernels, zero biases).
+
+    Attributes:
+      config: `DigitClassifierConfig`.
+      step: int64 variable, updates done.
     """
 
     def __init__(self, config=None, seed=0):
@@ -155,6 +159,7 @@ class DigitClassifier(keras.Model):
         )
         self(tf.zeros([1, config.slice_len]))
         clips = tf.TensorSpec([None, config.slice_len], tf.float32)
+        self.step = step_counter()
         self._score = tf.function(self.logits, input_signature=[clips])
 
     def log_mel(self, waveform):
@@ -292,13 +297,13 @@ class DigitClassifier(keras.Model):
         """Make one step on the mean cross-entropy of a batch.
 
         Args:
-          data: (waveform float32 [batch, slice_len], label integer [batch]).
+          data: dict with waveform float32 [batch, slice_len] and label, integer [batch].
 
         Returns:
           Dict of float32 scalars: 'loss' in nats, 'accuracy' in 0..1, both of this batch.
         """
-        waveform, label = data
-        spectrogram = self.log_mel(waveform)
+        label = data["label"]
+        spectrogram = self.log_mel(data["waveform"])
         with tf.GradientTape() as tape:
             logits = self.network(spectrogram, training=True)
             loss = tf.reduce_mean(
@@ -307,12 +312,13 @@ class DigitClassifier(keras.Model):
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.step.assign_add(1)
         return {"loss": loss, "accuracy": _accuracy(logits, label)}
 
     def test_step(self, data):
         """Evaluate a batch; same arguments and results as `train_step`."""
-        waveform, label = data
-        logits = self(waveform, training=False)
+        label = data["label"]
+        logits = self(data["waveform"], training=False)
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
         return {"loss": tf.reduce_mean(loss), "accuracy": _accuracy(logits, label)}
 

@@ -281,11 +281,12 @@ class SpecGAN(AdversarialModel):
         )
         return waveform[:, :SLICE_LEN, tf.newaxis]
 
-    def summaries(self, step, waveforms):
+    def summaries(self, step, data):
         """Add what the critic sees to the summaries of `AdversarialModel`."""
-        super().summaries(step, waveforms)
+        super().summaries(step, data)
         generated = self.generator(self.sample_latents(8, self.seed))
-        for name, judged in {"real": self.represent(waveforms[:8]), "generated": generated}.items():
+        real = self.represent(data["waveform"][0, :8])
+        for name, judged in {"real": real, "generated": generated}.items():
             tf.summary.image(f"images/{name}_normalised", picture(judged), step, max_outputs=4)
 
     def rms(self, judged):

@@ -86,8 +86,8 @@ class AdversarialModel(keras.Model):
         """Make `critic_updates` critic steps, each on a fresh batch, and one generator step.
 
         Args:
-          data: real clips, float32 [critic_updates, batch, slice_len, channels] in [-1, 1]; batch
-            is this replica's share.
+          data: dict with the real clips, waveform float32 [critic_updates, batch, slice_len,
+            channels] in [-1, 1]; batch is this replica's share.
 
         Returns:
           Dict of float32 scalars, means over the replica's batch: D_loss (with the weighted
@@ -95,10 +95,11 @@ class AdversarialModel(keras.Model):
           x_rms and G_z_rms of the last critic step; G_loss and G_grad_norm. The norms are those
           of the replica's own gradient, which several replicas then average.
         """
-        batch = data.shape[1] if data.shape[1] is not None else tf.shape(data)[1]
+        reals = data["waveform"]
+        batch = reals.shape[1] if reals.shape[1] is not None else tf.shape(reals)[1]
         metrics = {}
         for update in range(self.config.critic_updates):
-            metrics = self._critic_step(data[update], batch, update)
+            metrics = self._critic_step(reals[update], batch, update)
         metrics.update(self._generator_step(batch))
         self.step.assign_add(1)
         return metrics
@@ -298,20 +299,20 @@ class AdversarialModel(keras.Model):
         ]
         return tf.concat(parts, axis=0)
 
-    def summaries(self, step, waveforms):
+    def summaries(self, step, data):
         """Write audio and pictures of real clips, generated ones and a walk between two latents.
 
         The latents are the same at every step. To be called under a default summary writer.
 
         Args:
           step: int, the step to file them under.
-          waveforms: real clips, float32 [batch, slice_len, channels].
+          data: what `train_step` takes; the clips of its first critic update are shown.
         """
         latents = self.sample_latents(8, self.seed)
         walk = tf.linspace(latents[0], latents[1], 8)
         interpolation = tf.concat(tf.unstack(self.generate(walk)), axis=0)[tf.newaxis]
         clips = {
-            "real": waveforms[:8],
+            "real": data["waveform"][0, :8],
             "generated": self.generate(latents),
             "interpolation": interpolation,
         }

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import Windows, evaluation_slices, training_slices
+from tfwave.data.windows import Windows, evaluation_batches, training_batches
 from tfwave.metrics import vocoder as measures
 from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
 from tfwave.repro import table as speech_table
@@ -22,7 +22,7 @@ class Workbench:
     """What the rows of one run share.
 
     Args:
-      corpus: `SentenceCorpus` with the splits train, valid and test.
+      corpus: `Corpus` with the splits train, valid and test.
       preset: has `configs` ({system: model configuration}), `mel` and what `speech_table.train_row`
         needs.
       options: `speech_table.Options`.
@@ -44,13 +44,11 @@ class Workbench:
     def windows(self, split, row):
         """The windows of a split in the form that a row's model is trained on."""
         system, config = TRAINED[row.system], self.config(row)
-        utterances = self.corpus.splits[split]
+        recordings = self.corpus.splits[split]
         features = None
         if system.with_features:
-            features = mel_features(
-                utterances.store, self.front_end(config), self.options.cache_dir
-            )
-        return Windows(utterances, system.window(config, self.preset), features)
+            features = mel_features(recordings, self.front_end(config), self.options.cache_dir)
+        return Windows(recordings, system.window(config, self.preset), features)
 
     def row_settings(self, row):
         """Return what changes the numbers of a row, beside the settings of the folder."""
@@ -111,7 +109,7 @@ class Workbench:
         """The score that chooses the best weights, on the validation recordings."""
         name = TRAINED[row.system].score.name.removeprefix("held_out_")
         size = self.preset.of(row.system).batch_size
-        slices = evaluation_slices(self.windows("valid", row), size)
+        slices = evaluation_batches(self.windows("valid", row), size)
         slices = slices.take(-1 if batches is None else batches)
         return speech_table.held_out_mean(model, slices, lambda measured: measured[name])[0]
 
@@ -127,7 +125,7 @@ class Workbench:
         facts = {
             "model": dataclasses.asdict(config),
             "score_batches": preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+            "corpus": self.corpus.splits["train"].fingerprint,
         }
         return speech_table.train_row(
             row,
@@ -136,7 +134,7 @@ class Workbench:
             self.options,
             self._strategy,
             make,
-            lambda *shard: training_slices(windows, preset.batch_size, seed, *shard),
+            lambda *shard: training_batches(windows, preset.batch_size, seed, *shard),
             lambda model: self.held_out(model, row, preset.score_batches),
             TRAINED[row.system].score,
             facts,

@@ -10,8 +10,12 @@ import tensorflow as tf
 from tfwave import files
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
 from tfwave.models.digit_classifier.weights import load_authors_classifier
+from tfwave.papers.wavegan.classifier_training import (
+    evaluate_classifier,
+    read_accuracy,
+    train_classifier,
+)
 from tfwave.training import checkpoints
-from tfwave.training.classifier import evaluate_classifier, read_accuracy, train_classifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +81,13 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
         )
     test = corpus.splits["test"]
     accuracy = None
-    if test.labels is not None and int(np.max(test.labels)) < classifier.config.classes:
+    if test.label is not None and int(np.max(test.label)) < classifier.config.classes:
         accuracy = evaluate_classifier(classifier, test)["accuracy"]
     return Scorer(classifier, origin, fingerprint(classifier), accuracy)
 
 
 def _trained(cache_dir, corpus, preset, seed):
-    if corpus.splits["train"].labels is None:
+    if corpus.splits["train"].label is None:
         raise ValueError(
             f"{corpus.name}: the clips carry no digit labels, so no classifier can be trained for "
             "the inception score; give one with --classifier"
@@ -97,7 +101,7 @@ def _trained(cache_dir, corpus, preset, seed):
 
 
 def load_classifier(folder):
-    """Load the best weights of a classifier that `training.classifier` trained.
+    """Load the best weights of a classifier that `train_classifier` trained.
 
     Raises:
       ValueError: the folder holds no trained classifier.

@@ -6,8 +6,7 @@ import numpy as np
 import soundfile
 
 from tfwave import files
-
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from tfwave.data.layouts.clips import DIGITS
 
 
 def save_clips(folder, details, classes, sample_rate):

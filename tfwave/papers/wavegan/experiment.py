@@ -9,7 +9,7 @@ import tensorflow as tf
 import tqdm
 
 from tfwave import files
-from tfwave.data.pipeline import training_batches
+from tfwave.data.windows import WindowConfig, Windows, training_batches
 from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
 from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
 from tfwave.papers.wavegan import clips as wavegan_clips
@@ -60,7 +60,7 @@ class Workbench:
 
     Args:
       corpus: `Corpus` with the splits train, valid and test.
-      parametric_fn: function without arguments giving the `AudioStore` of the Parametric row.
+      parametric_fn: function without arguments giving the `Split` of the Parametric row.
       preset: `Preset`.
       options: `Options`.
       strategy: tf.distribute.Strategy.
@@ -240,6 +240,7 @@ class Workbench:
             TrainingConfig(
                 steps=steps,
                 batch_size=preset.batch_size,
+                updates=preset.critic_updates,
                 seed=seed,
                 log_every=preset.log_every,
                 media_every=preset.media_every,
@@ -278,11 +279,17 @@ class Workbench:
         return model
 
     def _batches(self, start_step, shard_index, shard_count):
+        slices = self.corpus.slices
+        config = WindowConfig(
+            slices.slice_len,
+            context=0,
+            columns=("waveform",),
+            updates=self.preset.critic_updates,
+            channel_axis=True,
+        )
         return training_batches(
-            self.corpus.splits["train"],
-            self.corpus.slices,
+            Windows(self.corpus.splits["train"], config, slices=slices),
             self.preset.batch_size,
-            self.preset.critic_updates,
             self.options.seed,
             start_step,
             shard_index,

@@ -60,7 +60,7 @@ def reproduce(corpus, parametric_fn, preset, rows, options, strategy):
 
     Args:
       corpus: `Corpus` with the splits train, valid and test.
-      parametric_fn: function without arguments giving the `AudioStore` of the Parametric row.
+      parametric_fn: function without arguments giving the `Split` of the Parametric row.
       preset: `Preset`.
       rows: rows to compute, from `wavegan_rows.select_rows`.
       options: `Options`.

@@ -4,7 +4,7 @@ import dataclasses
 
 from tfwave.audio import mulaw
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import WindowConfig, Windows
+from tfwave.data.windows import WindowConfig, Windows
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.repro.experiment import LikelihoodBench
 
@@ -35,16 +35,14 @@ class Workbench(LikelihoodBench):
         """The windows of a split, with the features that a row is conditioned on."""
         cepstra = dict(row.changes).get("cepstra", 0)
         if (split, cepstra) not in self._windows:
-            utterances = self.corpus.splits[split]
+            recordings = self.corpus.splits[split]
             config = WindowConfig(
                 slice_len=self.preset.slice_len,
                 context=self.config.context_len,
                 frame_padding=self.config.frame_padding,
             )
-            features = mel_features(
-                utterances.store, self.preset.mel(), self.options.cache_dir, cepstra
-            )
-            self._windows[split, cepstra] = Windows(utterances, config, features)
+            features = mel_features(recordings, self.preset.mel(), self.options.cache_dir, cepstra)
+            self._windows[split, cepstra] = Windows(recordings, config, features)
         return self._windows[split, cepstra]
 
     def row_settings(self, row):

@@ -86,7 +86,7 @@ def reproduce(out_dir, corpora, table1_dir=""):
 
     Args:
       out_dir: result folder.
-      corpora: {name of `CORPORA`: `SentenceCorpus`}.
+      corpora: {name of `CORPORA`: `Corpus`}.
       table1_dir: result folder of Table 1 whose ratings.json is read, "" for none.
 
     Returns:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfwave.data.alignment import label_sentences
 from tfwave.data.phonemes import TIMIT_39, TIMIT_48, TIMIT_61, fold_table
-from tfwave.data.utterances import WindowConfig, Windows, complete_utterances, training_slices
+from tfwave.data.windows import WindowConfig, Windows, training_batches, whole_recordings
 from tfwave.metrics.phoneme_error_rate import corpus_edits
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
 from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer, decode
@@ -113,7 +113,7 @@ class Workbench:
     """Trains and scores the one row.
 
     Args:
-      corpus: `SentenceCorpus` with phoneme labels, or with texts to make them from.
+      corpus: `Corpus` with phoneme labels, or with texts to make them from.
       preset: `Preset`.
       options: `speech_table.Options`.
       strategy: tf.distribute.Strategy.
@@ -129,7 +129,7 @@ class Workbench:
             corpus = _aligned(corpus, options.cache_dir)
             self.labels = "eSpeak NG's reading of the transcripts, aligned by dynamic time warping"
         for split, part in corpus.splits.items():
-            if not any(map(len, part.segments)):
+            if not any(map(len, part.phonemes)):
                 raise ValueError(f"{corpus.name}: no {split} recording has phoneme labels")
         timit = corpus.phonemes == TIMIT_61
         self.trained_phones = TIMIT_48 if timit else corpus.phonemes
@@ -157,7 +157,7 @@ class Workbench:
     def batches(self, *shard):
         """Training batches in the form that the model takes."""
         table = tf.constant(np.append(self._to_trained, -1), tf.int32)  # unlabelled stays -1
-        slices = training_slices(
+        slices = training_batches(
             self.windows("train"), self.preset.batch_size, self.options.seed, *shard
         )
 
@@ -176,7 +176,7 @@ class Workbench:
             lambda waveform: model(waveform), autograph=False, reduce_retracing=True
         )
         size, spoken, heard = self.config.frame_length, [], []
-        for batch in complete_utterances(self.windows(split)):
+        for batch in whole_recordings(self.windows(split)):
             sequence = batch["sequence"][0].numpy()
             if sequence.max() < 0:  # without labels
                 continue
@@ -193,7 +193,7 @@ class Workbench:
     def _hash(self):
         digest = hashlib.sha256()
         for part in self.corpus.splits.values():
-            for rows in part.segments:
+            for rows in part.phonemes:
                 digest.update(rows.tobytes() + b"|")
         return digest.hexdigest()[:16]
 
@@ -207,7 +207,7 @@ class Workbench:
         facts = {
             **self.row_settings(row),
             "slice_len": self.preset.slice_len,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+            "corpus": self.corpus.splits["train"].fingerprint,
         }
         model, trained = speech_table.train_row(
             row,
@@ -245,7 +245,7 @@ class Workbench:
 
 
 def _aligned(corpus, cache_dir):
-    if all(part.texts is None for part in corpus.splits.values()):
+    if all(part.text is None for part in corpus.splits.values()):
         raise ValueError(
             f"{corpus.name}: no phoneme labels (.PHN files as in TIMIT) and no transcripts "
             "(metadata.csv as in LJSpeech); without --data_dir the built-in sentences have them"

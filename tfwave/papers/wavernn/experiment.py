@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import WindowConfig, Windows
+from tfwave.data.windows import WindowConfig, Windows
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
@@ -28,16 +28,16 @@ class Workbench(LikelihoodBench):
 
     def windows(self, split, row):
         """The windows of a split in the form that a row's model takes."""
-        utterances, preset = self.corpus.splits[split], self.preset
+        recordings, preset = self.corpus.splits[split], self.preset
         if not row.trained:
-            return Windows(utterances, WindowConfig(preset.sequence))
+            return Windows(recordings, WindowConfig(preset.sequence))
         config = configuration(row, preset)
         length = preset.held_out
         if split == "train":
             length = preset.sequence * (_WAVENET_SLICE if row.system == "wavenet" else 1)
         window = WindowConfig(length, config.context_len, config.frame_padding)
-        features = mel_features(utterances.store, preset.mel(), self.options.cache_dir)
-        return Windows(utterances, window, features)
+        features = mel_features(recordings, preset.mel(), self.options.cache_dir)
+        return Windows(recordings, window, features)
 
     def row_settings(self, row):
         """Return what changes the numbers of a row, beside the settings of the folder."""
