@@ -21,7 +21,6 @@ from tfwave.training.rows import read_rows
 SCRIPT = pathlib.Path(tiny_training.__file__)
 RHYTHM = {
     "batch_size": 8,
-    "updates": tiny_training.UPDATES,
     "log_every": 3,
     "score_every": 4,
     "checkpoint_every": 5,

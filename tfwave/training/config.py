@@ -16,7 +16,6 @@ class TrainingConfig:
     Attributes:
       steps: generator updates of the whole run.
       batch_size: clips of one batch, over all replicas together.
-      updates: batches that one step takes, such as the critic updates of a GAN.
       seed: seed of every draw that has no seed of its own (initial values of plain Keras layers).
       log_every: steps between rows of metrics.jsonl and TensorBoard scalars.
       media_every: steps between audio and images in TensorBoard, 0 for never.
@@ -33,7 +32,6 @@ class TrainingConfig:
 
     steps: int
     batch_size: int = 64
-    updates: int = 1
     seed: int = 0
     log_every: int = 10
     media_every: int = 1000
@@ -44,7 +42,7 @@ class TrainingConfig:
     profile_steps: tuple[int, int] | None = None
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "updates", "log_every", "keep"):
+        for name in ("steps", "batch_size", "log_every", "keep"):
             _check(name, getattr(self, name), 1)
         for name in ("seed", "media_every", "score_every", "checkpoint_every"):
             _check(name, getattr(self, name), 0)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfwave.models.system import Curve
 from tfwave.training import checkpoints, distribution, guard
 from tfwave.training.directory import open_directory
 from tfwave.training.interrupts import Interrupted, stop_on_signals
@@ -40,14 +41,6 @@ class Score:
 
 
 INCEPTION_SCORE = Score("inception_score")
-
-
-@dataclasses.dataclass(frozen=True)
-class Tracked:
-    """Trackable objects that the newest checkpoints and the best weights of a run hold."""
-
-    newest: object
-    best: object
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,19 +73,17 @@ def train(
     score=INCEPTION_SCORE,
     hparams=None,
     progress=True,
-    tracked_fn=None,
 ):
     """Train a model, or continue training it, until `config.steps`.
 
     Args:
       directory: folder of the run. Several workers need one that all of them see.
-      model_fn: function without arguments giving the compiled model. It has a variable `step` and
-        a `train_step(data)` that returns a dict of float32 scalars. Called inside the
+      model_fn: function without arguments giving the compiled `System`. Called inside the
         strategy's scope.
       batches_fn: function of (start_step, shard_index, shard_count) giving an infinite dataset of
-        what `train_step` takes: dicts of arrays [batch_size / shard_count, ...], or
-        [updates, batch_size / shard_count, ...] where a step takes several batches. Its element
-        number s is always the same, whatever `start_step` it was reached from.
+        what `train_step` takes: dicts of arrays [batch_size / shard_count, ...], with an axis of
+        updates before where a step takes several batches. Its element number s is always the
+        same, whatever `start_step` it was reached from.
       config: TrainingConfig.
       description: JSON-able dict of everything that the weights depend on.
       strategy: tf.distribute.Strategy, by default one device.
@@ -101,7 +92,6 @@ def train(
       score: what that number is, a `Score`.
       hparams: dict for TensorBoard's HParams tab.
       progress: whether to show progress on stderr.
-      tracked_fn: function of the model giving a `Tracked`; by default checkpoints hold the model.
 
     Returns:
       TrainingResult.
@@ -123,8 +113,7 @@ def train(
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
             model = model_fn()
-        tracked = tracked_fn(model) if tracked_fn else Tracked(model, model)
-        run = _Run(directory, model, tracked, config, strategy, batches_fn, score_fn, score)
+        run = _Run(directory, model, config, strategy, batches_fn, score_fn, score)
         stack.callback(run.close)
         run.open(description, hparams, progress)
         run.loop(request)
@@ -134,10 +123,10 @@ def train(
 class _Run:
     """The state of `train` between its steps."""
 
-    def __init__(self, directory, model, tracked, config, strategy, batches_fn, score_fn, score):
+    def __init__(self, directory, model, config, strategy, batches_fn, score_fn, score):
         self._directory = directory
         self._model = model
-        self._tracked = tracked
+        self._updates = model.batch_spec().updates
         self._config = config
         self._strategy = strategy
         self._batches_fn = batches_fn
@@ -159,7 +148,7 @@ class _Run:
         """Load the newest checkpoint and open the logs at its step."""
         shown = progress and self._chief
         notes = []
-        manifest = checkpoints.resume(self._directory, self._tracked.newest, notes.append)
+        manifest = checkpoints.resume(self._directory, self._model, notes.append)
         if manifest is not None:
             self._step = manifest["step"]
             self._seconds = manifest.get("seconds", 0.0)  # absent from classifiers of before
@@ -170,15 +159,35 @@ class _Run:
             checkpoints.tidy(self._directory, self._step)
             self._rows = self._closing(RowWriter(self._directory, self._step))
         self._summaries = self._closing(
-            Summaries(self._directory if self._chief else None, self._step, description, hparams)
+            Summaries(
+                self._directory if self._chief else None,
+                self._step,
+                description,
+                hparams,
+                self._curves(),
+            )
         )
-        self._progress = self._closing(Progress(shown, self._step, self._config.steps))
+        self._progress = self._closing(
+            Progress(
+                shown,
+                self._step,
+                self._config.steps,
+                [curve.name for curve in self._model.curves if curve.shown],
+            )
+        )
         for note in [*notes, self._introduction()]:
             self._progress.say(note)
         self._batches = self._closing(
             distribution.ReplicaBatches(self._strategy, self._batches_fn, self._step)
         )
         self._train_step = self._make_train_step()
+
+    def _curves(self):
+        """The scalars that the model and the score log, for the charts."""
+        curves, score = self._model.all_curves(), self._score_kind
+        if any(curve.name == score.name for curve in curves):
+            return curves
+        return (*curves, Curve(score.name, "Held-out score", score.lower_is_better))
 
     def loop(self, request):
         """Train until the last step or until a signal asks to stop."""
@@ -250,7 +259,7 @@ class _Run:
         first = self._step - len(self._unread) + 1
         for step, vector in enumerate(self._unread, first):
             values = vector.numpy()[: len(self._names)]
-            guard.check_metrics(step, self._names, values, self._batches_fn, self._config.updates)
+            guard.check_metrics(step, self._names, values, self._batches_fn, self._updates)
         self._metrics = {n: float(v) for n, v in zip(self._names, values, strict=True)}
         self._unread = []
         self._last_read = now
@@ -303,9 +312,9 @@ class _Run:
         # Strictly better: a resumed run scores the best step again and must leave it in place.
         if np.isfinite(score) and (self._best is None or self._is_better(score)):
             if self._chief:
-                checkpoints.save_best(self._directory, self._tracked.best, self._step, score)
+                checkpoints.save_best(self._directory, self._model, self._step, score)
             else:
-                checkpoints.discard_weights(self._tracked.best, self._step)
+                checkpoints.discard_weights(self._model, self._step)
             self._best = {"step": self._step, "score": score}
         return score
 
@@ -321,10 +330,10 @@ class _Run:
             self._rows.sync()
             facts = {"seconds": self._seconds}
             checkpoints.save_newest(
-                self._directory, self._tracked.newest, self._step, self._config.keep, facts
+                self._directory, self._model, self._step, self._config.keep, facts
             )
         else:
-            checkpoints.discard_weights(self._tracked.newest, self._step)
+            checkpoints.discard_weights(self._model, self._step)
         self._last_save = time.monotonic()
 
     def _save_is_due_by_time(self):
@@ -350,7 +359,7 @@ class _Run:
     def _clips_per_second(self):
         step, seconds = self._logged
         self._logged = (self._step, self._seconds)
-        clips = (self._step - step) * self._config.updates * self._config.batch_size
+        clips = (self._step - step) * self._updates * self._config.batch_size
         return clips / max(1e-9, self._seconds - seconds)
 
     def _profile(self, step):
@@ -369,7 +378,7 @@ class _Run:
             tf.profiler.experimental.stop()
 
     def _variables(self):
-        owners = [self._model, *checkpoints.optimizers(self._model).values()]
+        owners = [self._model, *self._model.optimizers().values()]
         return [v for owner in owners for v in list(owner.variables)]
 
     def _check_step(self):
@@ -379,13 +388,13 @@ class _Run:
 
     def _introduction(self):
         model = self._model
-        networks = {n: getattr(model, n, None) for n in ("generator", "discriminator", "network")}
+        networks = {name: getattr(model, name) for name in model.networks}
         counts = [
             f"{name} {network.count_params():,} parameters"
             for name, network in networks.items()
             if isinstance(network, keras.layers.Layer)
         ] or [f"{model.count_params():,} parameters"]
-        precision = getattr(getattr(model, "config", None), "precision", None)
+        precision = getattr(model.config, "precision", None)
         if self._step == 0:
             start = f"{self._config.steps} steps to train"
         else:

@@ -18,7 +18,7 @@ from tfwave import files
 from tfwave.data.corpus import Corpus, Split
 from tfwave.data.slices import SliceConfig, SliceOrder
 from tfwave.data.store import store_of
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.papers.wavegan import classifier_training as training
 from tfwave.papers.wavegan.classifier_training import (
     classifier_folder,
@@ -130,7 +130,7 @@ def test_it_learns_and_keeps_the_best_weights(tmp_path, capsys):
     assert accuracy["best_step"] in (20, 40, 60)
     assert "DigitClassifier: " in capsys.readouterr().err
     rows = read_rows(classifier_folder(tmp_path, corpus, **options))
-    scores = {row["step"]: row["valid_accuracy"] for row in rows if "valid_accuracy" in row}
+    scores = {row["step"]: row["held_out_accuracy"] for row in rows if "held_out_accuracy" in row}
     assert sorted(scores) == [20, 40, 60]
     assert scores[accuracy["best_step"]] == max(scores.values()) == accuracy["valid"]["accuracy"]
 

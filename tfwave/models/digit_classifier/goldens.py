@@ -10,7 +10,8 @@ import numpy as np
 from tfwave.audio.filter_bank import filter_bank
 from tfwave.metrics.inception_score import inception_score
 from tfwave.metrics.similarity import nearest_distance, similarity_features
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 
 # In float32, mel bands that lie below this natural logarithm hold rounding errors of the Fourier
 # transform when a loud sound of another frequency plays.

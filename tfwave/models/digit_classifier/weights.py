@@ -9,7 +9,8 @@ import os
 
 import tensorflow as tf
 
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 
 # TensorFlow's checkpoint reader turns its status codes into these; IndexError is "out of range".
 _READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)

@@ -165,7 +165,7 @@ def advance(config, greedy, weights, state, rows, drawn, temperature):
     """Make as many samples as there are rows of conditioning.
 
     Args:
-      config: FatchordConfig.
+      config: FatchordWaveRNNConfig.
       greedy: whether the most likely value is taken instead of a draw.
       weights: `Weights`.
       state: `State`.

@@ -8,7 +8,8 @@ from tfwave.goldens import compare, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 
 # Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
 # loss of mixtures subtracts two sigmoids, which leaves 6e-3 of a sample and 1e-3 of a gradient.
@@ -23,7 +24,7 @@ def fatchord_model(golden, mu_law=False):
     """A `FatchordWaveRNN` of a `fatchord_` golden and its weights; classes companded or not."""
     cfg, weights = golden.cfg, golden.weights
     hop = int(np.prod(cfg["upsample_factors"]))
-    config = FatchordConfig(
+    config = FatchordWaveRNNConfig(
         mel=MelConfig(hop_length=hop, n_mels=cfg["feat_dims"]),
         output=_OUTPUTS[cfg["mode"]],
         bits=cfg["bits"],

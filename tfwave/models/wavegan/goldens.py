@@ -12,8 +12,9 @@ from tfwave.audio.files import to_int16
 from tfwave.goldens import compare
 from tfwave.layers.phase_shuffle import phase_shuffle
 from tfwave.models.wavegan import specgan
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.models.wavegan.weights import assign_tf1_variables, tf1_variables
 
 _METHODS = {"zeros": "zeros", "nn": "nearest", "linear": "linear", "cubic": "cubic"}

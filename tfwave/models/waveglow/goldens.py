@@ -6,8 +6,9 @@ import tensorflow as tf
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
 from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
+from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, flow_loss
+from tfwave.models.waveglow.waveglow import WaveGlow, flow_loss
 
 # Several times what float32 leaves of the agreement: signals 8e-6, gradients 3e-6, a determinant
 # 3e-7 before it is multiplied by the number of groups.

@@ -8,7 +8,8 @@ from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll
 from tfwave.models.wavernn import generation
 from tfwave.models.wavernn.cell import gates
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.config import WaveRNNConfig
+from tfwave.models.wavernn.wavernn import WaveRNN
 
 # The goldens are float64 rounded to float32; float32 comes within 2e-6 of logits and likelihoods,
 # and within 2e-7 of gradients.

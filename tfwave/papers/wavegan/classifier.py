@@ -5,17 +5,16 @@ import hashlib
 import os
 
 import numpy as np
-import tensorflow as tf
 
-from tfwave import files
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.weights import load_authors_classifier
 from tfwave.papers.wavegan.classifier_training import (
     evaluate_classifier,
     read_accuracy,
     train_classifier,
 )
-from tfwave.training import checkpoints
+from tfwave.training.directory import read_description
+from tfwave.training.load import load_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,17 +106,12 @@ def load_classifier(folder):
       ValueError: the folder holds no trained classifier.
     """
     try:
-        description = files.read_json(os.path.join(folder, "config.json"))
-        config = DigitClassifierConfig(**description["classifier"])
-    except (OSError, KeyError, TypeError):
-        raise ValueError(
-            f"--classifier: {folder} is not the folder of a trained classifier"
-        ) from None
-    classifier = DigitClassifier(config)
-    step = tf.Variable(0, dtype=tf.int64, trainable=False)
-    weights = tf.train.Checkpoint(step=step, weights=classifier.named_variables())
-    checkpoints.restore(folder, weights, "best")
-    return classifier
+        description = read_description(folder)
+    except OSError:
+        description = {}
+    if description.get("system") != "DigitClassifier":
+        raise ValueError(f"--classifier: {folder} is not the folder of a trained classifier")
+    return load_model(folder, "best")[0]
 
 
 def fingerprint(classifier):

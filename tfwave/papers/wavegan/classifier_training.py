@@ -19,22 +19,25 @@ import os
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfwave import files
 from tfwave.data.corpus import Corpus, Split
 from tfwave.data.slices import SliceConfig
 from tfwave.data.windows import WindowConfig, Windows, evaluation_batches, training_batches
 from tfwave.metrics.inception_score import log_softmax
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.training import checkpoints
 from tfwave.training.config import TrainingConfig
-from tfwave.training.loop import Score, Tracked, train
+from tfwave.training.loop import Score, train
 
 _ACCURACY = "accuracy.json"
 # By what the best weights are kept, see `DigitClassifierConfig.keep_best`. The log-likelihood is
 # the negative cross-entropy.
-_SCORES = {"accuracy": Score("valid_accuracy"), "cross_entropy": Score("valid_log_likelihood")}
+_SCORES = {
+    "accuracy": Score("held_out_accuracy"),
+    "cross_entropy": Score("held_out_log_likelihood"),
+}
 
 
 def train_classifier(
@@ -81,7 +84,7 @@ def train_classifier(
     if not os.path.exists(path):
         _train(folder, corpus, config, description, progress)
     classifier = DigitClassifier(config, seed)
-    best_step = checkpoints.restore(folder, _weights(classifier), "best")
+    best_step = checkpoints.restore(folder, classifier, "best")
     if not os.path.exists(path):
         result = {"best_step": best_step, "steps": steps}
         for name, split in corpus.splits.items():
@@ -181,19 +184,6 @@ def _train(folder, corpus, config, description, progress):
         score_fn=score_fn,
         score=_SCORES[config.keep_best],
         progress=progress,
-        tracked_fn=_tracked,
-    )
-
-
-def _weights(classifier):
-    """What the best weights of a classifier are kept as: under the authors' names."""
-    return tf.train.Checkpoint(step=classifier.step, weights=classifier.named_variables())
-
-
-def _tracked(classifier):
-    weights = _weights(classifier)
-    return Tracked(
-        newest=tf.train.Checkpoint(weights=weights, optimizer=classifier.optimizer), best=weights
     )
 
 

@@ -10,8 +10,9 @@ import tqdm
 
 from tfwave import files
 from tfwave.data.windows import WindowConfig, Windows, training_batches
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.papers.wavegan import clips as wavegan_clips
 from tfwave.papers.wavegan import scoring
 from tfwave.papers.wavegan.classifier import open_classifier
@@ -240,7 +241,6 @@ class Workbench:
             TrainingConfig(
                 steps=steps,
                 batch_size=preset.batch_size,
-                updates=preset.critic_updates,
                 seed=seed,
                 log_every=preset.log_every,
                 media_every=preset.media_every,
