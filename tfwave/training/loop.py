@@ -388,11 +388,10 @@ class _Run:
 
     def _introduction(self):
         model = self._model
-        networks = {name: getattr(model, name) for name in model.networks}
         counts = [
-            f"{name} {network.count_params():,} parameters"
-            for name, network in networks.items()
-            if isinstance(network, keras.layers.Layer)
+            f"{name} {getattr(model, name).count_params():,} parameters"
+            for name in model.networks
+            if isinstance(getattr(model, name), keras.layers.Layer)
         ] or [f"{model.count_params():,} parameters"]
         precision = getattr(model.config, "precision", None)
         if self._step == 0:
