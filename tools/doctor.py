@@ -1,10 +1,11 @@
-r"""Examine a folder of audio and say in words what the training pipeline will make of it.
+r"""Examine a folder of audio and report what the training pipeline will make of it.
 
     python tools/doctor.py data/speech_commands
     python tools/doctor.py my_recordings --all --pad_end --first_slice
 
 One pass over all files: what is broken, short, silent, clipped, stereo, at another rate, the same
-audio twice, or begins and ends with silence; which layout was recognised, and whether each file
+audio twice, or begins and ends with silence; which layout was recognised and which columns it has
+(labels, speakers, texts, phonemes, pitches, instruments, domains, sources); and whether each file
 will be padded, cut, left out, resampled or mixed down. Nothing is changed.
 """
 
@@ -22,8 +23,9 @@ from absl import flags
 
 from tfwave import cli
 from tfwave.audio.files import AudioFileError, decode
-from tfwave.data.corpora import SPLITS, recognise
-from tfwave.data.slices import slice_table
+from tfwave.data.layouts.layout import SPLITS
+from tfwave.data.layouts.recognize import recognize_layout
+from tfwave.data.slices import SliceConfig, slice_table
 from tfwave.errors import UserError
 
 SILENT = 1e-3  # Peak of -60 dB: nothing to hear.
@@ -49,7 +51,7 @@ _STRICT = flags.DEFINE_bool("strict", False, "Exit with 1 if a file is broken.")
 # What is looked for, in the order of the report.
 TITLES = {
     "broken": "unreadable",
-    "channels_refused": "with channels that can not be converted",
+    "channels_refused": "with channels that cannot be converted",
     "leak": "same audio in two splits",
     "duplicate": "same audio as another file",
     "silent": "silent (peak below -60 dB)",
@@ -139,7 +141,7 @@ def diagnose(layout, files, slices, sample_rate, channels):
 
     Args:
       layout: Layout of the folder.
-      files: list of Examined, one per path of the layout.
+      files: list of Examined, one per recording of the layout.
       slices: SliceConfig.
       sample_rate: of the pipeline, Hz.
       channels: of the pipeline.
@@ -156,7 +158,8 @@ def diagnose(layout, files, slices, sample_rate, channels):
         for key, sentence in _remarks(file, slices, sample_rate, channels):
             found[key].append((file.name, sentence))
     groups = collections.defaultdict(list)
-    split_of = {file.name: split for file, split in zip(files, layout.splits, strict=True)}
+    splits = [item.split for item in layout.recordings]
+    split_of = {file.name: split for file, split in zip(files, splits, strict=True)}
     for file in usable:
         groups[file.digest].append(file.name)
     for names in groups.values():
@@ -215,9 +218,7 @@ def summarise(layout, files, slices, sample_rate, channels):
     seconds = np.array([file.seconds for file in usable])
     frames = [round(file.frames * sample_rate / file.sample_rate) for file in usable]
     table = slice_table(frames, dataclasses.replace(slices, random_offset=False), 0, 0)
-    labels = collections.Counter()
-    if layout.labels is not None:
-        labels.update(layout.classes[label] for label in layout.labels)
+    splits, columns = [item.split for item in layout.recordings], layout.counts()
     return {
         "folder": layout.folder,
         "layout": layout.title,
@@ -232,8 +233,9 @@ def summarise(layout, files, slices, sample_rate, channels):
         }
         if usable
         else {},
-        "splits": {s: n for s in SPLITS if (n := layout.splits.count(s))},
-        "labels": dict(labels),
+        "splits": {s: n for s in SPLITS if (n := splits.count(s))},
+        "labels": columns.get("labels", {}),
+        "columns": columns,
         "sample_rates": _counts(file.sample_rate for file in usable),
         "channels": _counts(file.channels for file in usable),
         "pipeline": {
@@ -262,11 +264,15 @@ def describe(summary, found, every):
                 **summary["seconds"]
             )
         )
-    lines.append("splits   " + (_listed(summary["splits"]) or "none: a tenth each is held out"))
-    if summary["labels"]:
-        lines.append("labels   " + _listed(summary["labels"]))
-    lines.append("rates    " + _listed({f"{r} Hz": n for r, n in summary["sample_rates"].items()}))
-    lines.append("channels " + _listed(summary["channels"]))
+    facts = {"splits": _listed(summary["splits"]) or "none: valid and test files are held out"}
+    for plural, counts in summary["columns"].items():
+        if isinstance(counts, dict):
+            facts[plural] = f"{len(counts):,} ({_listed(counts, every)})"
+        else:
+            facts[plural] = f"{counts:,} of {summary['files']:,} files"
+    facts["rates"] = _listed({f"{r} Hz": n for r, n in summary["sample_rates"].items()})
+    facts["channels"] = _listed(summary["channels"])
+    lines += [f"{name:11} {text}" for name, text in facts.items()]
     lines += [
         "",
         "the pipeline: " + _plan(summary["pipeline"]),
@@ -292,8 +298,9 @@ def describe(summary, found, every):
     return "\n".join(lines)
 
 
-def _listed(counts):
-    return ", ".join(f"{key}: {count:,}" for key, count in counts.items())
+def _listed(counts, every=True):
+    items = [f"{key}: {count:,}" for key, count in counts.items()]
+    return ", ".join(items if every else items[:_NAMED] + ["..."] * (len(items) > _NAMED))
 
 
 def _plan(pipeline):
@@ -322,15 +329,16 @@ def consult(data_dir, sample_rate=16000, channels=1, progress=False, **chosen):
     Returns:
       Pair of the summary (JSON-able dict) and a dict from keys of TITLES to (name, sentence).
     """
-    layout = recognise(data_dir)
+    layout = recognize_layout(data_dir)
     if chosen.get("first_slice") is False:
         chosen.setdefault("random_offset", True)
-    slices = dataclasses.replace(layout.slices, **chosen)
-    names = [os.path.relpath(path, layout.folder) for path in layout.paths]
+    slices = dataclasses.replace(layout.slices or SliceConfig(), **chosen)
+    paths = [item.path for item in layout.recordings]
+    names = [os.path.relpath(path, layout.folder) for path in paths]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         files = list(
             tqdm.tqdm(
-                pool.map(examine, layout.paths, names),
+                pool.map(examine, paths, names),
                 "examining",
                 len(names),
                 unit=" files",

@@ -55,7 +55,7 @@ _RETRIES = flags.DEFINE_integer("retries", 5, "Attempts after a broken connectio
 
 
 class DownloadError(OSError):
-    """A download that can not be completed, in one sentence."""
+    """A download that cannot be completed, in one sentence."""
 
 
 def download(url, path, size=None, retries=5, wait=1.0, progress=True):

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from tfwave import cli
 from tfwave.audio.files import load, write_wav
-from tfwave.data.sentence_corpora import speaker_number
+from tfwave.data.corpus import speaker_number
 from tfwave.errors import UserError
 from tfwave.training.directory import open_directory
 

@@ -133,7 +133,7 @@ def damaged():
         "is truncated": good[:-1000],
         "are promised": huge,
         "no samples": wav(pcm_format(), chunk(b"data", b"")),
-        "can not be decoded": good[:30],
+        "cannot be decoded": good[:30],
         "NaN": encoded(nan, subtype="FLOAT"),
         "infinity": encoded(inf, subtype="FLOAT"),
         "impossible sample rate of 8 Hz": wav(pcm_format(rate=8), chunk(b"data", b"12")),
@@ -251,7 +251,7 @@ def test_load_converts_channels_and_rate(write):
     single = write(encoded(tone()), "b.wav")
     doubled = load(single, channels=2)
     np.testing.assert_array_equal(doubled[:, 0], doubled[:, 1])
-    with pytest.raises(AudioFileError, match="has 2 channels, which can not become 3"):
+    with pytest.raises(AudioFileError, match="has 2 channels, which cannot become 3"):
         load(path, channels=3)
 
 

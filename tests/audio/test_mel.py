@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfwave.audio import mel
+from tfwave.audio.filter_bank import hertz_to_mel
 
 SMALL = mel.MelConfig(sample_rate=16000, n_fft=64, hop_length=16, win_length=64, n_mels=8)
 recipes = pytest.mark.parametrize("recipe", mel.RECIPES.values(), ids=mel.RECIPES)
@@ -81,16 +82,20 @@ def test_melgan_is_tacotron2_half_a_hop_later_in_another_logarithm():
     )
 
 
-@given(hertz=st.floats(0, 20000))
-def test_mel_scale_is_inverted(hertz):
-    np.testing.assert_allclose(mel.mel_to_hertz(mel.hertz_to_mel(hertz)), hertz, atol=1e-8)
+def test_a_tone_lands_in_its_band():
+    time = np.arange(16384) / 16000
+    tone = np.sin(2 * np.pi * 1000 * time)[np.newaxis]
+    log_mel = mel.log_mel(tone, 16000, 1024, 128, 128, 40.0, 7800.0).numpy()
+    mels = np.linspace(hertz_to_mel(40, "htk"), hertz_to_mel(7800, "htk"), 130)[1:-1]
+    expected = np.argmin(np.abs(mels - hertz_to_mel(1000, "htk")))
+    assert log_mel.shape == (1, 128, 128)
+    assert np.all(log_mel[0, :100].argmax(axis=1) == expected)
 
 
-def test_mel_scale_and_matrix():
-    np.testing.assert_allclose(mel.hertz_to_mel([0, 500, 1000, 6400]), [0, 7.5, 15, 42])
-    matrix = mel.mel_matrix(dataclasses.replace(mel.TACOTRON2, n_fft=2**15, win_length=1024))
-    assert matrix.shape == (80, 2**14 + 1) and matrix.dtype == np.float32
-    np.testing.assert_allclose(matrix.sum(axis=1) * 22050 / 2**15, 1.0, atol=1e-3)
+def test_silence_gives_the_floor():
+    silence = np.zeros([2, 1000], np.float32)
+    log_mel = mel.log_mel(silence, 16000, 256, 128, 10, 0.0, 8000.0, floor=1e-3)
+    np.testing.assert_allclose(log_mel, np.log(1e-3), rtol=1e-6)
 
 
 @recipes

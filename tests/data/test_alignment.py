@@ -15,9 +15,10 @@ from hypothesis.extra import numpy as arrays
 
 from tfwave.data import alignment
 from tfwave.data.alignment import HOP, RATE, align, cepstra, label_sentences, warp
-from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, Sentence, SentenceReader, resample
-from tfwave.data.sentence_corpora import open_sentences, recognise_sentences
+from tfwave.data.builtin import espeak
+from tfwave.data.builtin.espeak import ENGINE_RATE
+from tfwave.data.builtin.sentences import PHONEMES, Sentence, SentenceReader, resample
+from tfwave.data.corpus import open_corpus
 
 TEXTS = (
     "The quiet fox watches seven shiny bridges, near the river.",
@@ -176,17 +177,20 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_transcripts_are_read_and_held_out_first(folder):
-    title, utterances, _ = recognise_sentences(folder)
-    assert title == "LJSpeech"
-    texts = {os.path.basename(item.path)[:3]: item.text for item in utterances}
+def test_transcripts_are_read_and_held_out_first(folder, tmp_path):
+    corpus = open_corpus(folder, tmp_path, RATE, progress=False)
+    assert corpus.layout == "ljspeech"
+    texts = {}
+    for part in corpus.splits.values():
+        names = [os.path.basename(name)[:3] for name in part.store.names]
+        texts.update(zip(names, part.text, strict=True))
     assert texts == {**{f"LJ{n}": TEXTS[n % 3] for n in range(8)}, "LJ3": None, "LJ4": None}
-    assert all(item.text for item in utterances if item.split != "train")
+    assert all(corpus.splits["valid"].text) and all(corpus.splits["test"].text)
 
 
 def test_a_corpus_is_labelled_once(folder, tmp_path, caplog, monkeypatch):
-    corpus = open_sentences(folder, tmp_path, RATE, progress=False)
-    assert corpus.phonemes == () and corpus.splits["train"].segments is None
+    corpus = open_corpus(folder, tmp_path, RATE, progress=False)
+    assert corpus.phonemes == () and corpus.splits["train"].phonemes is None
     labelled = label_sentences(corpus, tmp_path, progress=False)
     assert labelled.phonemes == PHONEMES
     assert "2 of 8 recordings are without a transcript" in caplog.text
@@ -194,7 +198,7 @@ def test_a_corpus_is_labelled_once(folder, tmp_path, caplog, monkeypatch):
     distances = []
     for part in labelled.splits.values():
         for name, length, rows in zip(
-            part.store.names, part.store.lengths, part.segments, strict=True
+            part.store.names, part.store.lengths, part.phonemes, strict=True
         ):
             number = int(name[-5])
             if number in (3, 4):
@@ -204,10 +208,10 @@ def test_a_corpus_is_labelled_once(folder, tmp_path, caplog, monkeypatch):
             _, true = read(TEXTS[number % 3], "f1", 60, 160 + number)
             distances.extend(errors(rows, true))
     assert np.mean(distances) < 0.02
-    monkeypatch.setattr(speech, "run_workers", None)
+    monkeypatch.setattr(espeak, "run_workers", None)
     again = label_sentences(corpus, tmp_path, progress=False)
     for split, part in again.splits.items():
-        for one, other in zip(part.segments, labelled.splits[split].segments, strict=True):
+        for one, other in zip(part.phonemes, labelled.splits[split].phonemes, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -218,7 +222,7 @@ def test_what_does_not_fit_is_named(tmp_path, caplog):
         soundfile.write(tmp_path / f"{number}.wav", samples, RATE)
     lines = [f"{number}|{text}" for number, text in enumerate(texts)]
     (tmp_path / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
-    corpus = open_sentences(tmp_path, tmp_path / "cache", RATE, progress=False)
+    corpus = open_corpus(tmp_path, tmp_path / "cache", RATE, progress=False)
     with pytest.raises(ValueError, match="not one of the 3 recordings can be labelled.*too short"):
         label_sentences(corpus, tmp_path / "cache", progress=False)
     assert "too short for their transcripts and have no phoneme labels: 0.wav" in caplog.text
@@ -229,11 +233,11 @@ def test_recordings_are_labelled_sensibly(root, tmp_path):
     folder = root.parent / "shared" / "data" / "ljspeech_mini"
     if not folder.is_dir():
         pytest.skip(f"recordings are not there: {folder}")
-    corpus = open_sentences(folder, tmp_path, RATE, progress=False)
+    corpus = open_corpus(folder, tmp_path, RATE, progress=False)
     corpus = label_sentences(corpus, tmp_path, progress=False)
     crossings, levels, labelled = {}, {}, 0
     for part in corpus.splits.values():
-        for number, rows in enumerate(part.segments):
+        for number, rows in enumerate(part.phonemes):
             waveform = part.store.waveform(number)[:, 0]
             labelled += len(rows) > 0
             for start, stop, phoneme in rows:
@@ -242,7 +246,7 @@ def test_recordings_are_labelled_sensibly(root, tmp_path):
                     continue
                 crossings.setdefault(name, []).append(np.mean(piece[1:] * piece[:-1] < 0))
                 levels.setdefault(name, []).append(np.sqrt(np.mean(piece**2)))
-    assert labelled == 8 and all(len(part.segments[0]) for part in list(corpus.splits.values())[1:])
+    assert labelled == 8 and all(len(part.phonemes[0]) for part in list(corpus.splits.values())[1:])
     vowels = np.concatenate([crossings[name] for name in ("I", "@", "E", "i:", "eI", "aI")])
     hisses = np.concatenate([crossings[name] for name in ("s", "S", "z", "tS")])
     # Far more regular than chance: 0.5 means that the labels know nothing of the sound.

@@ -7,6 +7,7 @@ import pytest
 
 from tfwave.audio import mel
 from tfwave.data import features as module
+from tfwave.data.corpus import Split
 from tfwave.data.features import check_features, mel_features, store_features
 from tfwave.data.store import store_of
 
@@ -24,7 +25,7 @@ def audio(tmp_path):
             yield waveform.astype(np.float32)[:, None]
 
     names = [f"{number}.wav" for number in range(5)]
-    return store_of(make, names, None, tmp_path, "audio", 16000, "x", progress=False)
+    return Split(store_of(make, names, tmp_path, "audio", 16000, "x", progress=False))
 
 
 @pytest.mark.parametrize("framing", ["centred", "half_hop"])
@@ -34,7 +35,7 @@ def test_blocks_equal_the_whole(audio, tmp_path, monkeypatch, framing, scale):
     config = dataclasses.replace(CONFIG, framing=framing, scale=scale)
     features = mel_features(audio, config, tmp_path, progress=False)
     for number in range(5):
-        waveform = audio.waveform(number)[:, 0]
+        waveform = audio.store.waveform(number)[:, 0]
         whole = mel.mel_spectrogram(waveform[None], config)[0].numpy()
         assert features.lengths[number] == len(whole)
         got = features.frames(number, -2, len(whole) + 3)
@@ -47,12 +48,12 @@ def test_blocks_equal_the_whole(audio, tmp_path, monkeypatch, framing, scale):
 def test_they_are_computed_once_for_each_configuration(audio, tmp_path, monkeypatch):
     first = mel_features(audio, CONFIG, tmp_path, progress=False)
     other = mel_features(audio, dataclasses.replace(CONFIG, floor=1e-3), tmp_path, progress=False)
-    assert first.store.fingerprint != other.store.fingerprint
+    assert Split(first.store).fingerprint != Split(other.store).fingerprint
     monkeypatch.setattr(module, "_mel_of", None)
     again = mel_features(audio, CONFIG, tmp_path, progress=False)
-    assert again.store.fingerprint == first.store.fingerprint
+    assert Split(again.store).fingerprint == Split(first.store).fingerprint
     part = mel_features(audio.subset(range(5)), CONFIG, tmp_path, progress=False)
-    assert part.store.fingerprint == first.store.fingerprint
+    assert Split(part.store).fingerprint == Split(first.store).fingerprint
 
 
 def test_far_outside_is_silence(audio, tmp_path):
@@ -64,7 +65,7 @@ def test_far_outside_is_silence(audio, tmp_path):
 
 def test_features_that_do_not_fit_are_named(audio, tmp_path):
     def make(extra, channels=3):
-        counts = [length // 16 + 1 for length in audio.lengths]
+        counts = [length // 16 + 1 for length in audio.store.lengths]
         counts[3] += extra
         return lambda: (np.ones([count, channels], np.float32) for count in counts)
 
@@ -77,6 +78,6 @@ def test_features_that_do_not_fit_are_named(audio, tmp_path):
     with pytest.raises(ValueError, match=r"0.wav: features of shape \(26, 4\)"):
         store("wide", 0, 4)
     with pytest.raises(ValueError, match="features of 5 files for 2"):
-        check_features(store("fits", 0), audio.subset([0, 1]))
+        check_features(store("fits", 0), audio.store.subset([0, 1]))
     with pytest.raises(ValueError, match="22050 Hz, but the audio has 16000 Hz"):
         mel_features(audio, mel.TACOTRON2, tmp_path)

@@ -1,6 +1,7 @@
 """Slicing: the authors' slices to the bit, and what must hold for any configuration."""
 
 import json
+import time
 import types
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfwave.data.loader_goldens import check_loader
-from tfwave.data.slices import SliceConfig, random_bits, read_slices, slice_table
+from tfwave.data.slices import SliceConfig, SliceOrder, random_bits, read_slices, slice_table
 
 
 def test_authors_slices(root, goldens):
@@ -102,6 +103,8 @@ def test_reading_pads_with_zeros():
     got = read_slices(store, [[0, 0], [0, 8], [1, 0]], 4, out=np.full([3, 4, 1], 9, np.float32))
     np.testing.assert_array_equal(got[..., 0], [[1, 2, 3, 4], [9, 10, 0, 0], [1, 1, 1, 0]])
     assert got.dtype == np.float32
+    got = read_slices(store, [[0, -2], [1, -5], [0, -7]], 4)
+    np.testing.assert_array_equal(got[..., 0], [[0, 0, 1, 2], [0, 0, 0, 0], [0, 0, 0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -111,3 +114,43 @@ def test_reading_pads_with_zeros():
 def test_illegal_values_are_named(field, value):
     with pytest.raises(ValueError, match=field):
         SliceConfig(**{field: value})
+
+
+FIRST = SliceConfig(slice_len=16, first_slice=True, pad_end=True, random_offset=False)
+RANDOM = SliceConfig(slice_len=16)
+LENGTHS = [20 + 3 * number for number in range(30)]
+
+
+def test_epochs_of_changing_length_hold_their_own_slices():
+    order = SliceOrder(LENGTHS, RANDOM, 9)
+    row = 0
+    for epoch in range(6):
+        table = slice_table(LENGTHS, RANDOM, 9, epoch)
+        got = order.rows(row, row + len(table))
+        assert sorted(got.tolist()) == table.tolist()
+        row += len(table)
+
+
+@pytest.mark.parametrize("shuffle", [{}, {"shuffle": lambda count, *_: np.arange(count)[::-1]}])
+def test_an_epoch_holds_every_file_once_in_the_order_of_its_shuffle(shuffle):
+    order = SliceOrder(LENGTHS, FIRST, 3, **shuffle)
+    epochs = [order.rows(30 * epoch, 30 * epoch + 30)[:, 0].tolist() for epoch in range(3)]
+    assert all(sorted(epoch) == list(range(30)) for epoch in epochs)
+    assert (epochs[0] == epochs[1] == list(range(30))[::-1]) == bool(shuffle)
+
+
+def test_far_positions_are_reached_at_once():
+    start = time.perf_counter()
+    far = SliceOrder(LENGTHS, FIRST, 0).rows(10**12 + 7, 10**12 + 17)
+    assert len(far) == 10 and time.perf_counter() - start < 1
+    far = SliceOrder(LENGTHS, RANDOM, 0).rows(10**5, 10**5 + 10)
+    assert len(far) == 10
+
+
+def test_short_clips_without_padding_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match="no slice of 16384 samples.*first_slice and pad_end"):
+        SliceOrder(LENGTHS, SliceConfig(), seed=0)
+    with pytest.raises(ValueError, match="turn random_offset off"):
+        SliceOrder([16384, 16384], SliceConfig(), seed=7)
+    with pytest.raises(ValueError, match="seed must not be negative"):
+        SliceOrder(LENGTHS, FIRST, seed=-1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfwave.audio.mel import hertz_to_mel, mel_to_hertz
+from tfwave.audio.filter_bank import hertz_to_mel, mel_to_hertz
 from tfwave.audio.world import MissingPackage
 from tfwave.metrics import vocoder
 from tfwave.metrics.vocoder import f0_error, log_spectral_distance, measure, mel_cepstral_distortion

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.data.layouts.tiny_corpora import TINY
+
 RATE = 16000
 DOCTOR = "tools/doctor.py"
 
@@ -71,7 +73,7 @@ def test_everything_is_named(patient, doctor):
     assert set(dict(found["clipped"])) == {"clipped.wav", "over.wav"}
 
 
-def test_channels_that_can_not_be_converted(patient, doctor):
+def test_channels_that_cannot_be_converted(patient, doctor):
     _, found = doctor.consult(patient, channels=3)
     assert dict(found["channels_refused"]) == {"stereo.wav": "2 channels, not 1 or 3: left out"}
     assert dict(found["channels"])["good.wav"] == "1 channel: copied to 3"
@@ -113,6 +115,35 @@ def test_same_audio_in_two_splits_is_a_leak(tmp_path, doctor):
     summary, found = doctor.consult(tmp_path)
     assert found["leak"] == [("train/a.wav", "same audio as test/a.wav: both are used")]
     assert summary["splits"] == {"train": 1, "test": 1}
+
+
+@pytest.mark.parametrize("key", TINY)
+def test_every_layout_is_read_with_its_columns(tmp_path, doctor, key):
+    write, sizes, columns = TINY[key]
+    write(tmp_path)
+    summary, found = doctor.consult(tmp_path)
+    assert summary["readable"] == summary["files"] == sum(sizes) and not found["broken"]
+    assert summary["columns"].items() >= columns.items()
+    assert summary["labels"] == columns.get("labels", {})
+    json.dumps(summary)
+    report = doctor.describe(summary, found, every=False).splitlines()
+    facts = dict(line.split(maxsplit=1) for line in report if " " in line)
+    for name, counts in columns.items():
+        if isinstance(counts, dict):
+            assert facts[name].startswith(f"{len(counts)} (")
+            assert all(f"{value}: {count}" in facts[name] for value, count in counts.items())
+        else:
+            assert facts[name] == f"{counts} of {sum(sizes)} files"
+
+
+def test_many_speakers_are_abbreviated_unless_all_are_asked_for(tmp_path, doctor):
+    for number in range(12):
+        (tmp_path / f"p{number:02d}").mkdir()
+        soundfile.write(tmp_path / f"p{number:02d}" / "a.wav", tone(0.1), RATE)
+    summary, found = doctor.consult(tmp_path)
+    short = doctor.describe(summary, found, every=False)
+    assert "speakers    12 (p00: 1, p01: 1" in short and "p09: 1, ...)" in short
+    assert "p11: 1)" in doctor.describe(summary, found, every=True)
 
 
 def test_nothing_readable(tmp_path, doctor):

@@ -90,12 +90,8 @@ def test_finds_digit_classifiers(tmp_path):
     model = DigitClassifier(config, seed=3)
     (tmp_path / "config.json").write_text(json.dumps({"classifier": dataclasses.asdict(config)}))
     model.compile()
-    weights = tf.train.Checkpoint(
-        step=tf.Variable(9, dtype=tf.int64), weights=model.named_variables()
-    )
-    checkpoints.save_best(str(tmp_path), weights, 9, 0.5)
-    state = tf.train.Checkpoint(weights=weights, optimizer=model.optimizer)
-    checkpoints.save_newest(str(tmp_path), state, 11, keep=2)
+    checkpoints.save_best(str(tmp_path), model, 9, 0.5)
+    checkpoints.save_newest(str(tmp_path), model, 11, keep=2)
     clips = tf.random.stateless_uniform([2, 2048], [1, 2])
     for which, step in (("best", 9), ("latest", 11)):
         loaded, _, found = load_model(str(tmp_path), which)

@@ -113,13 +113,7 @@ def test_resuming_after_an_error_converges_to_the_same_run(uninterrupted, tmp_pa
             return clips
 
         failing.count = 0
-        return tiny_training.batches(*where).map(
-            lambda data: {
-                "waveform": tf.ensure_shape(
-                    tf.numpy_function(fail, [data["waveform"]], tf.float32), data["waveform"].shape
-                )
-            }
-        )
+        return tiny_training.batches(*where).map(lambda data: tiny_training.through(fail, data))
 
     with pytest.raises(tf.errors.OpError):
         run(tmp_path, 20, batches=failing)
@@ -181,8 +175,8 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     class Silent(tiny_training.TinyGAN):
         """Spoils a weight without any metric noticing."""
 
-        def train_step(self, reals):
-            metrics = super().train_step(reals)
+        def train_step(self, data):
+            metrics = super().train_step(data)
             spoiled = tf.where(self.step >= 7, np.inf, 0.0)
             self.discriminator.layers[-1].bias.assign_add(tf.reshape(spoiled, [1]))
             return {name: tf.zeros_like(value) for name, value in metrics.items()}
@@ -210,7 +204,7 @@ def test_a_signal_saves_and_stops(uninterrupted, tmp_path, number):
             lambda step: tf.numpy_function(stop, [step], tf.int64)
         )
         joined = tf.data.Dataset.zip((tiny_training.batches(*where), ticks))
-        return joined.map(lambda clips, tick: clips)
+        return joined.map(lambda data, tick: data)
 
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match="stopped at step .* of 20.*same command") as caught:
@@ -241,9 +235,9 @@ def test_the_step_is_traced_once(tmp_path):
     class Counting(tiny_training.TinyGAN):
         traces = 0
 
-        def train_step(self, reals):
+        def train_step(self, data):
             Counting.traces += 1
-            return super().train_step(reals)
+            return super().train_step(data)
 
     def counting_model():
         model = Counting()

@@ -128,7 +128,7 @@ def batches(start_step, shard_index, shard_count, bad_step=None):
 
 
 def ramps(start_step, shard_index, shard_count, updates, batch, length):
-    """Batches for the real models: [updates, batch / shard_count, length, 1], cheap to make."""
+    """Batches of clips [updates, batch / shard_count, length, 1], cheap to make."""
 
     def element(step):
         seed = tf.stack([7, tf.cast(step, tf.int32)])
@@ -194,11 +194,14 @@ def slowed(batches_fn, seconds):
         time.sleep(seconds)
         return clips
 
-    def wait_for(data):
-        waited = tf.numpy_function(wait, [data["waveform"]], tf.float32)
-        return {"waveform": tf.ensure_shape(waited, data["waveform"].shape)}
+    return lambda *where: batches_fn(*where).map(lambda data: through(wait, data))
 
-    return lambda *where: batches_fn(*where).map(wait_for)
+
+def through(function, data):
+    """Pass the clips of a batch through a Python function that keeps their shape."""
+    clips = data["waveform"]
+    passed = tf.numpy_function(function, [clips], tf.float32)
+    return {"waveform": tf.ensure_shape(passed, clips.shape)}
 
 
 def main(arguments):

@@ -48,12 +48,12 @@ _SUBTYPES = (
     "MPEG_LAYER_II",
     "MPEG_LAYER_III",
 )
-# Programs that write to a pipe can not go back to fill in the length.
+# Programs that write to a pipe cannot go back to fill in the length.
 _STREAMED_LENGTHS = (0xFFFFFFFF, 0x7FFFFFFF)
 
 
 class AudioFileError(UserError):
-    """A file that can not be used as audio; `str()` is one sentence with the file's name.
+    """A file that cannot be used as audio; `str()` is one sentence with the file's name.
 
     Attributes:
       path: the file.
@@ -92,7 +92,7 @@ def decode(path):
             waveform = _read_blocks(path, file)
             rate, promised, container = file.samplerate, file.frames, file.format
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioFileError(path, f"can not be decoded ({_reason(error)})") from None
+        raise AudioFileError(path, f"cannot be decoded ({_reason(error)})") from None
     if len(waveform) == 0:
         raise AudioFileError(path, "holds no samples")
     if container == "FLAC" and len(waveform) < promised < 2**62:
@@ -178,7 +178,7 @@ def load(path, sample_rate=None, channels=None):
       float32 `[frames, channels]`, finite.
 
     Raises:
-      AudioFileError: as `decode`, or the channels can not be converted.
+      AudioFileError: as `decode`, or the channels cannot be converted.
     """
     waveform, rate = decode(path)
     have = waveform.shape[1]
@@ -188,7 +188,7 @@ def load(path, sample_rate=None, channels=None):
         elif have == 1:
             waveform = np.repeat(waveform, channels, axis=1)
         else:
-            raise AudioFileError(path, f"has {have} channels, which can not become {channels}")
+            raise AudioFileError(path, f"has {have} channels, which cannot become {channels}")
     if sample_rate not in (None, rate):
         waveform = resample(waveform, rate, sample_rate)
         if len(waveform) == 0:

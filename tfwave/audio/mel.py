@@ -2,8 +2,9 @@
 
 The recipes disagree in framing, spectrum, floor and logarithm, so that features of one are not
 features for a model of another; `MelConfig` holds every choice and `differences` says in words
-where two part. Mel matrices have librosa's Slaney scale and area normalisation, which
-`tf.signal.linear_to_mel_weight_matrix` (HTK, unnormalised) does not give.
+where two part. Their filter banks have librosa's Slaney scale and area normalisation, which
+`tf.signal.linear_to_mel_weight_matrix` (HTK, unnormalised) does not give; `log_mel` is the front
+end of WaveGAN's evaluation scripts, which have the latter.
 """
 
 import dataclasses
@@ -11,14 +12,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.spectral import hann_window
+from tfwave.audio.filter_bank import filter_bank
+from tfwave.audio.spectral import hann_window, stft
 from tfwave.errors import UserError
 
 _FRAMINGS = ("centred", "half_hop")
 _SCALES = ("linear", "ln", "log10", "db", "unit_db")
-_LINEAR_STEP = 200.0 / 3.0  # Hz per mel below the knee of the Slaney scale
-_KNEE = 1000.0  # Hz
-_LOG_STEP = np.log(6.4) / 27.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,37 +188,11 @@ def frame_count(samples, config):
     return (samples + 2 * config.pad - config.n_fft) // config.hop_length + 1
 
 
-def hertz_to_mel(frequency):
-    """Map Hz to Slaney mels, linear to 1000 Hz and logarithmic above; numbers and arrays."""
-    frequency = np.asarray(frequency, np.float64)
-    high = _KNEE / _LINEAR_STEP + np.log(np.maximum(frequency, _KNEE) / _KNEE) / _LOG_STEP
-    return np.where(frequency >= _KNEE, high, frequency / _LINEAR_STEP)
-
-
-def mel_to_hertz(mel):
-    """Map Slaney mels to Hz; numbers and arrays."""
-    mel = np.asarray(mel, np.float64)
-    knee = _KNEE / _LINEAR_STEP
-    high = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
-    return np.where(mel >= knee, high, mel * _LINEAR_STEP)
-
-
-def mel_matrix(config):
-    """Return the triangles of a configuration, each of unit area over Hz.
-
-    Returns:
-      float32 array [n_mels, n_fft // 2 + 1], equal to librosa's `filters.mel` to the bit
-      under one version of NumPy.
-    """
-    bins = np.fft.rfftfreq(config.n_fft, 1.0 / config.sample_rate)
-    low, high = hertz_to_mel([config.f_min, config.highest])
-    edges = mel_to_hertz(np.linspace(low, high, config.n_mels + 2))
-    widths = np.diff(edges)[:, np.newaxis]
-    ramps = edges[:, np.newaxis] - bins
-    triangles = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]))
-    area = 2.0 / (edges[2:] - edges[:-2])
-    # librosa rounds to float32 before and after the normalisation.
-    return (triangles.astype(np.float32) * area[:, np.newaxis]).astype(np.float32)
+def mel_matrix(config: MelConfig) -> np.ndarray:
+    """Return the filter bank of a configuration, float32 array [n_mels, n_fft // 2 + 1]."""
+    return filter_bank(
+        config.sample_rate, config.n_fft, config.n_mels, config.f_min, config.highest
+    )
 
 
 def mel_spectrogram(waveform, config):
@@ -248,6 +221,42 @@ def mel_spectrogram(waveform, config):
     else:
         bins = tf.abs(spectrum)
     return _scaled(tf.matmul(bins, tf.cast(mel_matrix(config).T, bins.dtype)), config)
+
+
+def log_mel(
+    waveform: tf.Tensor,
+    sample_rate: int,
+    frame_length: int,
+    hop_length: int,
+    n_mels: int,
+    f_min: float,
+    f_max: float,
+    floor: float = 1e-6,
+) -> tf.Tensor:
+    """Compute natural-log mel magnitudes, `log(mel + floor)`, padded at the end.
+
+    The front end of the evaluation scripts of WaveGAN (arXiv:1802.04208): HTK mels, triangles of
+    height 1 that are straight in mel, and frames that start at the multiples of `hop_length`.
+
+    Args:
+      waveform: float32 or float64 tensor [..., time].
+      sample_rate: in Hz.
+      frame_length: window and transform length, in samples.
+      hop_length: samples between two frames.
+      n_mels: number of mel bands.
+      f_min: lower edge of the first band, in Hz.
+      f_max: upper edge of the last band, in Hz.
+      floor: added before the logarithm; keeps silence finite.
+
+    Returns:
+      Tensor [..., ceil(time / hop_length), n_mels] of the waveform's type.
+    """
+    magnitude = tf.abs(stft(waveform, frame_length, hop_length, pad_end=True))
+    bank = filter_bank(
+        sample_rate, frame_length, n_mels, f_min, f_max, "htk", norm="none", straight_in="mel"
+    )
+    mel = tf.tensordot(magnitude, tf.cast(bank.T, magnitude.dtype), 1)
+    return tf.math.log(mel + tf.cast(floor, mel.dtype))
 
 
 def silence(config):

@@ -35,7 +35,7 @@ def mel_to_waveform(features, config, iterations=32, momentum=0.99, seed=0):
 
     Raises:
       UserError: `iterations` or `momentum` is negative, the hop is longer than the window, or the
-        features can not be of this configuration: see `mel_to_magnitude`.
+        features cannot be of this configuration: see `mel_to_magnitude`.
     """
     if config.hop_length > config.win_length:
         raise UserError(

@@ -1,9 +1,7 @@
-"""Short-time Fourier transforms and log-mel spectrograms.
+"""Short-time Fourier transforms.
 
 Pure functions on tensors. Frames use a periodic Hann window that is as long as the transform; there
-is no centring, so frame `i` starts at sample `i * hop_length`. The mel scale is the HTK one,
-`1127 ln(1 + f / 700)`, with triangles of height 1 (no area normalisation), as in the evaluation
-scripts of WaveGAN (arXiv:1802.04208).
+is no centring, so frame `i` starts at sample `i * hop_length`.
 """
 
 import numpy as np
@@ -97,65 +95,3 @@ def inverse_stft(spectrum, frame_length, hop_length, window="dual"):
     return tf.signal.inverse_stft(
         spectrum, frame_length, hop_length, fft_length=frame_length, window_fn=window_fn
     )
-
-
-def hertz_to_mel(frequency):
-    """Map frequencies in Hz to HTK mels; accepts numbers and arrays."""
-    return 1127.0 * np.log1p(np.asarray(frequency, np.float64) / 700.0)
-
-
-def mel_matrix(sample_rate, frame_length, n_mels, f_min, f_max):
-    """Return the matrix that sums magnitude bins into mel bands.
-
-    It is computed in float64 and rounded, which equals the constant in the authors' exported
-    classifier graph bit for bit (`tf.signal.linear_to_mel_weight_matrix` differs by up to 2.3e-5).
-
-    Args:
-      sample_rate: in Hz.
-      frame_length: transform length of the STFT.
-      n_mels: number of bands.
-      f_min: lower edge of the first band in Hz, at least 0.
-      f_max: upper edge of the last band in Hz, at most `sample_rate / 2`.
-
-    Returns:
-      float32 array [frame_length // 2 + 1, n_mels], values 0..1; the row of 0 Hz is zero.
-
-    Raises:
-      ValueError: if the frequencies are not in order or above half the sample rate.
-    """
-    if not 0 <= f_min < f_max <= sample_rate / 2:
-        raise ValueError(
-            f"mel bands need 0 <= f_min < f_max <= sample_rate / 2, got f_min={f_min}, "
-            f"f_max={f_max}, sample_rate={sample_rate}"
-        )
-    bins = np.arange(frame_length // 2 + 1) * (sample_rate / frame_length)
-    bins = hertz_to_mel(bins)[:, np.newaxis]
-    edges = np.linspace(hertz_to_mel(f_min), hertz_to_mel(f_max), n_mels + 2)
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    rising = (bins - lower) / (centre - lower)
-    falling = (upper - bins) / (upper - centre)
-    weights = np.maximum(0.0, np.minimum(rising, falling))
-    weights[0] = 0.0
-    return weights.astype(np.float32)
-
-
-def log_mel(waveform, sample_rate, frame_length, hop_length, n_mels, f_min, f_max, floor=1e-6):
-    """Compute natural-log mel magnitudes, `log(mel + floor)`, padded at the end.
-
-    Args:
-      waveform: float32 or float64 tensor [..., time].
-      sample_rate: in Hz.
-      frame_length: window and transform length, in samples.
-      hop_length: samples between two frames.
-      n_mels: number of mel bands.
-      f_min: lower edge of the first band, in Hz.
-      f_max: upper edge of the last band, in Hz.
-      floor: added before the logarithm; keeps silence finite.
-
-    Returns:
-      Tensor [..., ceil(time / hop_length), n_mels] of the waveform's type.
-    """
-    magnitude = tf.abs(stft(waveform, frame_length, hop_length, pad_end=True))
-    matrix = mel_matrix(sample_rate, frame_length, n_mels, f_min, f_max)
-    mel = tf.tensordot(magnitude, tf.cast(matrix, magnitude.dtype), 1)
-    return tf.math.log(mel + tf.cast(floor, mel.dtype))

@@ -22,8 +22,10 @@ import scipy.fft
 import tqdm
 
 from tfwave.audio.files import resample
-from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, SILENCE, Sentence, SentenceReader
+from tfwave.audio.filter_bank import filter_bank
+from tfwave.data.builtin import espeak
+from tfwave.data.builtin.espeak import ENGINE_RATE
+from tfwave.data.builtin.sentences import PHONEMES, SILENCE, Sentence, SentenceReader
 from tfwave.data.store import AudioStore
 from tfwave.errors import UserError
 from tfwave.files import read_json, write_json
@@ -73,7 +75,10 @@ def cepstra(waveform):
     frames = np.lib.stride_tricks.sliding_window_view(padded, _TRANSFORM)[::HOP][:count]
     window = np.pad(np.hanning(_WINDOW), (_TRANSFORM - _WINDOW) // 2)
     power = np.abs(np.fft.rfft(frames * window)) ** 2
-    decibels = 10 * np.log10(np.maximum(power @ _triangles().T, 1e-12))
+    bank = filter_bank(
+        RATE, _TRANSFORM, _BANDS, _LOWEST, _HIGHEST, "htk", norm="none", dtype=np.float64
+    )
+    decibels = 10 * np.log10(np.maximum(power @ bank.T, 1e-12))
     loud = np.percentile(decibels.max(axis=1), 95)
     # Digital silence and a quiet room are then alike.
     bands = np.maximum(decibels, loud - _RANGE)
@@ -82,16 +87,6 @@ def cepstra(waveform):
     wide = np.pad(cepstrum, ((2, 2), (0, 0)), mode="edge")
     slopes = (2 * (wide[4:] - wide[:-4]) + wide[3:-1] - wide[1:-3]) / 10
     return np.concatenate([cepstrum, _SLOPE_WEIGHT * slopes], axis=1)
-
-
-def _triangles():
-    """Return triangles of equal width in mel, float64 [_BANDS, bins]."""
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, _BANDS + 2)[:, np.newaxis] / 2595) - 1)
-    bins = np.fft.rfftfreq(_TRANSFORM, 1 / RATE)
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling))
 
 
 def warp(cost):
@@ -228,12 +223,12 @@ def label_sentences(corpus, cache_dir, progress=True):
     """Label the recordings of a corpus by their transcripts, once; later calls read the labels.
 
     Args:
-      corpus: SentenceCorpus with texts.
+      corpus: Corpus with texts.
       cache_dir: folder for the labels.
       progress: show a progress bar.
 
     Returns:
-      The SentenceCorpus with segmentations in PHONEMES. Recordings without a transcript, and those
+      The Corpus with segmentations in PHONEMES. Recordings without a transcript, and those
       that it does not fit, have an empty one; they are counted and named in the log.
 
     Raises:
@@ -245,7 +240,7 @@ def label_sentences(corpus, cache_dir, progress=True):
         "alignment",
         importlib.metadata.version("espeakng-loader"),
         _RECIPE,
-        [[part.store.fingerprint, part.texts] for part in splits],
+        [[part.fingerprint, part.text] for part in splits],
     ]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
     path = os.path.join(os.path.abspath(cache_dir), f"alignment-{digest}.json")
@@ -257,8 +252,8 @@ def label_sentences(corpus, cache_dir, progress=True):
     for split, part in corpus.splits.items():
         rows = [labels.get(name, ()) for name in part.store.names]
         rows = [() if isinstance(row, str) else row for row in rows]
-        segments = tuple(np.array(row, np.int64).reshape(-1, 3) for row in rows)
-        labelled[split] = dataclasses.replace(part, segments=segments)
+        phonemes = tuple(np.array(row, np.int64).reshape(-1, 3) for row in rows)
+        labelled[split] = dataclasses.replace(part, phonemes=phonemes)
     return dataclasses.replace(corpus, splits=labelled, phonemes=PHONEMES)
 
 
@@ -266,12 +261,12 @@ def _labels(splits, progress):
     """Return {name of a recording: its segmentation, or why it has none}."""
     plans, labels = [], {}
     for part in splits:
-        for name, text in zip(part.store.names, part.texts, strict=True):
+        for name, text in zip(part.store.names, part.text, strict=True):
             if text:
                 plans.append(Transcript(part.store.folder, name, text))
             else:
                 labels[name] = "without a transcript"
-    answers = speech.run_workers("tfwave.data.alignment", plans)
+    answers = espeak.run_workers("tfwave.data.alignment", plans)
     bar = tqdm.tqdm(
         answers,
         "aligning transcripts",
@@ -337,13 +332,13 @@ def _serve():
     """Align the transcripts on standard input; answer each with JSON."""
     stores = {}
     with SentenceReader() as reader:
-        for item in speech.read_plans(Transcript):
+        for item in espeak.read_plans(Transcript):
             if item.folder not in stores:
                 store = AudioStore(item.folder, read_json(os.path.join(item.folder, "index.json")))
                 stores[item.folder] = store, {name: n for n, name in enumerate(store.names)}
             store, numbers = stores[item.folder]
             label = _label(reader, item, store, numbers[item.name])
-            speech.write_answer(json.dumps(label).encode())
+            espeak.write_answer(json.dumps(label).encode())
     sys.stdout.buffer.flush()
 
 

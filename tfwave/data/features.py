@@ -1,12 +1,15 @@
 """Features beside recordings, computed once, on disk, memory-mapped: mel spectrograms or others."""
 
 import dataclasses
+import os
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.fft
 import tensorflow as tf
 
 from tfwave.audio import mel
+from tfwave.data.corpus import Split
 from tfwave.data.store import AudioStore, store_of
 from tfwave.errors import UserError
 
@@ -48,13 +51,21 @@ class Features:
         return out
 
 
-def store_features(make, audio, hop_length, silence, cache_dir, key, progress=True):
+def store_features(
+    make: Callable[[], Iterable[np.ndarray]],
+    split: Split,
+    hop_length: int,
+    silence,
+    cache_dir: str | os.PathLike,
+    key,
+    progress: bool = True,
+) -> Features:
     """Keep features of recordings on disk, or open those that an earlier call kept.
 
     Args:
       make: function that returns an iterator of float32 [frames, channels], one for each file of
-        `audio`; called only when the features have to be made.
-      audio: AudioStore.
+        `split`; called only when the features have to be made.
+      split: Split of the recordings.
       hop_length: samples from frame to frame.
       silence: float32 [channels], the features of silence.
       cache_dir: folder for the features.
@@ -68,7 +79,7 @@ def store_features(make, audio, hop_length, silence, cache_dir, key, progress=Tr
       ValueError: frames have another number of channels than silence, or a file's frames do not
         match the length of its audio; names the file.
     """
-    silence = np.asarray(silence, np.float32)
+    audio, silence = split.store, np.asarray(silence, np.float32)
 
     def flat():
         for name, frames in zip(audio.names, make(), strict=True):
@@ -79,16 +90,16 @@ def store_features(make, audio, hop_length, silence, cache_dir, key, progress=Tr
                 )
             yield np.asarray(frames, np.float32).reshape(-1, 1)
 
-    key = ["features", key, audio.fingerprint, hop_length, silence.tolist()]
+    key = ["features", key, split.fingerprint, hop_length, silence.tolist()]
     store = store_of(
-        flat, audio.names, None, cache_dir, key, audio.sample_rate, "computing features", progress
+        flat, audio.names, cache_dir, key, audio.sample_rate, "computing features", progress
     )
     features = Features(store, len(silence), hop_length, silence)
     check_features(features, audio)
     return features
 
 
-def check_features(features, audio):
+def check_features(features: Features, audio: AudioStore) -> None:
     """Check that every file's features are as long as its audio, give or take a frame.
 
     Raises:
@@ -107,11 +118,17 @@ def check_features(features, audio):
         )
 
 
-def mel_features(audio, config, cache_dir, cepstra=0, progress=True):
+def mel_features(
+    split: Split,
+    config: mel.MelConfig,
+    cache_dir: str | os.PathLike,
+    cepstra: int = 0,
+    progress: bool = True,
+) -> Features:
     """Compute the mel spectrograms of recordings, or open those that an earlier call computed.
 
     Args:
-      audio: AudioStore of one channel.
+      split: Split of recordings of one channel.
       config: MelConfig.
       cache_dir: folder for the features.
       cepstra: how many cosines over the bands to keep; 0 for all. A dozen keep the spectral
@@ -124,6 +141,7 @@ def mel_features(audio, config, cache_dir, cepstra=0, progress=True):
     Raises:
       ValueError: the audio has another sample rate than the configuration.
     """
+    audio = split.store
     if audio.sample_rate != config.sample_rate:
         raise UserError(
             f"sample_rate of the mel features is {config.sample_rate} Hz, but the audio has "
@@ -143,10 +161,10 @@ def mel_features(audio, config, cache_dir, cepstra=0, progress=True):
 
     key = ["mel", dataclasses.asdict(config), *([cepstra] if cepstra else [])]
     silence = mel.silence(config) @ smoothing if cepstra else mel.silence(config)
-    return store_features(make, audio, config.hop_length, silence, cache_dir, key, progress)
+    return store_features(make, split, config.hop_length, silence, cache_dir, key, progress)
 
 
-def envelope_matrix(bands, cepstra):
+def envelope_matrix(bands: int, cepstra: int) -> np.ndarray:
     """Return what keeps the first `cepstra` cosines (DCT-II) over bands, float32 [bands, bands].
 
     Raises:

@@ -49,7 +49,6 @@ def _slices(paths, folder, cfg, conf):
     """Cut files as one of the authors' settings says; settings left out have their defaults."""
     store = build_store(
         paths,
-        None,
         os.path.join(folder, "cache"),
         _RATE,
         channels=conf.get("decode_num_channels", 1),

@@ -126,7 +126,7 @@ def read_phn(path, phones, from_rate, to_rate):
 
     Raises:
       UserError: a line is something else; names file and line.
-      OSError: the file can not be read.
+      OSError: the file cannot be read.
     """
     rows, numbers = [], {phone: number for number, phone in enumerate(phones)}
     with open(path, encoding="utf-8", errors="replace") as file:

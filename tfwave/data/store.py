@@ -38,22 +38,20 @@ class AudioStore:
     Attributes:
       names: tuple of file names relative to the corpus, in order.
       lengths: int64 `[files]`, frames of each waveform.
-      labels: int32 `[files]`, or None.
+      hashes: tuple of hexadecimal hashes of the samples of each waveform.
+      kept: int64 `[files]`, which of the paths that the store was made of each waveform comes from.
       sample_rate: Hz.
       channels: of every waveform.
       normalize: whether each file was scaled to a peak of 1.
       bad: tuple of (path, reason) of the files that could not be decoded and are left out.
-      fingerprint: hexadecimal hash of the names, labels, samples and decode options; equal for
-        equal content wherever and whenever it was decoded.
     """
 
-    def __init__(self, folder, index, labels=None, rows=None, samples=None):
+    def __init__(self, folder, index, rows=None, samples=None):
         """Open a complete store folder; use `build_store` or `store_of` to get one.
 
         Args:
           folder: the store.
           index: the value of its index.json.
-          labels: int32 per file of the store, or None.
           rows: indices of the files to show; all by default.
           samples: the mapped samples when another store has them open.
         """
@@ -67,9 +65,9 @@ class AudioStore:
             rows = np.arange(len(lengths))
         self._index = index
         self._rows = rows = np.asarray(rows, np.int64)
-        self._all_labels = None if labels is None else np.asarray(labels, np.int32)
-        self.labels = None if labels is None else self._all_labels[rows]
         self.names = tuple(index["names"][row] for row in rows)
+        self.hashes = tuple(index["hashes"][row] for row in rows)
+        self.kept = np.asarray(index["kept"], np.int64)[rows]
         self.lengths = lengths[rows]
         self._starts = (np.cumsum(lengths) - lengths)[rows]
         if samples is None:
@@ -77,7 +75,6 @@ class AudioStore:
             # A plain array over the map: np.memmap's own indexing is ten times slower.
             samples = np.asarray(samples).reshape(-1, self.channels)
         self._samples = samples
-        self.fingerprint = self._hash()
 
     def __len__(self):
         return len(self.names)
@@ -99,32 +96,11 @@ class AudioStore:
     def subset(self, rows):
         """Return a store of the files with these indices, in this order, on the same samples."""
         rows = self._rows[np.asarray(rows, np.int64)]
-        return AudioStore(self.folder, self._index, self._all_labels, rows, self._samples)
-
-    def with_labels(self, labels):
-        """Return the same store with other labels, int32 `[files]` or None."""
-        if labels is None:
-            return AudioStore(self.folder, self._index, None, self._rows, self._samples)
-        every = np.full(len(self._index["names"]), -1, np.int32)
-        every[self._rows] = labels
-        return AudioStore(self.folder, self._index, every, self._rows, self._samples)
-
-    def _hash(self):
-        hashes, labels = self._index["hashes"], self.labels
-        content = {
-            "options": [self.sample_rate, self.channels, self.normalize],
-            "files": [
-                [name, hashes[row]]
-                for name, row in zip(self.names, self._rows.tolist(), strict=True)
-            ],
-            "labels": None if labels is None else labels.tolist(),
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+        return AudioStore(self.folder, self._index, rows, self._samples)
 
 
 def build_store(
     paths,
-    labels,
     cache_dir,
     sample_rate=16000,
     channels=1,
@@ -137,7 +113,6 @@ def build_store(
 
     Args:
       paths: audio files, in the order wanted.
-      labels: one int per path, or None.
       cache_dir: folder for decoded audio; created when missing. The store is found again as long
         as paths, sizes and modification times are the same.
       sample_rate: Hz; files at another rate are resampled.
@@ -145,7 +120,7 @@ def build_store(
       normalize: False keeps the levels as recorded, which is what the published results were
         trained on (the authors' v1 loader). True scales every file to a peak of 1 over all its
         channels, which is what the authors' v2 code always does, whatever its flag says.
-      strict: refuse the whole corpus when one file can not be decoded.
+      strict: refuse the whole corpus when one file cannot be decoded.
       progress: show a progress bar.
       root: folder that `names` are relative to, by default the deepest folder of all paths.
 
@@ -153,15 +128,13 @@ def build_store(
       AudioStore of the files that could be decoded.
 
     Raises:
-      AudioFileError: under strict, the first file that can not be decoded.
+      AudioFileError: under strict, the first file that cannot be decoded.
       ValueError: no paths, or none could be decoded.
       OSError: cache_dir is not writable or the disk is full.
     """
     paths = [os.fspath(path) for path in paths]
     if not paths:
         raise UserError("there are no audio files to read")
-    if labels is not None and len(labels) != len(paths):
-        raise ValueError(f"labels: {len(labels)} were given for {len(paths)} paths")
     root = os.path.abspath(root if root is not None else _common_folder(paths))
     names = [os.path.relpath(os.path.abspath(path), root) for path in paths]
     options = {
@@ -194,18 +167,16 @@ def build_store(
     if not index["names"]:
         first = ": ".join(index["bad"][0])
         raise UserError(f"none of the {len(paths)} audio files can be decoded (first: {first})")
-    kept = None if labels is None else [labels[number] for number in index["kept"]]
-    return AudioStore(folder, index, kept)
+    return AudioStore(folder, index)
 
 
-def store_of(waveforms, names, labels, cache_dir, key, sample_rate, description, progress=True):
+def store_of(waveforms, names, cache_dir, key, sample_rate, description, progress=True):
     """Make a store of waveforms that a program makes, or open the one made before.
 
     Args:
       waveforms: function that returns an iterator of float32 `[frames, channels]`, one per name;
         called only when the store has to be made.
       names: one name per waveform.
-      labels: one int per waveform, or None.
       cache_dir: folder for the store.
       key: JSON-able value that determines the waveforms.
       sample_rate: Hz.
@@ -219,7 +190,7 @@ def store_of(waveforms, names, labels, cache_dir, key, sample_rate, description,
     index, folder = _cached(
         cache_dir, [options, key], names, waveforms, options, description, progress=progress
     )
-    return AudioStore(folder, index, labels)
+    return AudioStore(folder, index)
 
 
 def peak_normalize(waveform):
@@ -259,7 +230,7 @@ def _cached(cache_dir, key, names, source, options, description, progress, stric
             _build(folder, names, source, options, description, progress, strict)
             index = _read_index(folder)
     if index is None:
-        raise OSError(f"{folder}: the decoded audio can not be read back")
+        raise OSError(f"{folder}: the decoded audio cannot be read back")
     return index, folder
 
 
@@ -367,6 +338,6 @@ def _report(bad, total, strict):
     for path, reason in bad[:_NAMED]:
         _log.warning("left out: %s: %s", path, reason)
     if len(bad) > _NAMED:
-        _log.warning("left out: %d more files that can not be decoded", len(bad) - _NAMED)
+        _log.warning("left out: %d more files that cannot be decoded", len(bad) - _NAMED)
     if bad:
-        _log.warning("%d of %d audio files can not be decoded and are left out", len(bad), total)
+        _log.warning("%d of %d audio files cannot be decoded and are left out", len(bad), total)

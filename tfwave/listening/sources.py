@@ -8,11 +8,11 @@ import re
 
 from tfwave import files
 from tfwave.audio.files import require_audio
+from tfwave.data.layouts.clips import DIGITS
 from tfwave.errors import UserError
 from tfwave.repro import published
 
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_DIGIT = re.compile(rf"({'|'.join(_WORDS)}|[0-9])(?![a-z0-9])", re.IGNORECASE)
+_DIGIT = re.compile(rf"({'|'.join(DIGITS)}|[0-9])(?![a-z0-9])", re.IGNORECASE)
 LABELS = "labels.csv"
 
 
@@ -217,7 +217,7 @@ def _folder_clips(folder, key):
         word = _DIGIT.match(path.name)
         digit = labels.get(relative, labels.get(path.name))
         if digit is None and word:
-            digit = int(word[1]) if word[1].isdigit() else _WORDS.index(word[1].lower())
+            digit = int(word[1]) if word[1].isdigit() else DIGITS.index(word[1].lower())
         clips.append(Clip(path, f"{key}/{relative}", os.path.splitext(relative)[0], digit))
     return clips
 

@@ -8,7 +8,7 @@ reported relative to the value of the real test set. Details follow the authors'
 import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.spectral import log_mel
+from tfwave.audio.mel import log_mel
 
 _QUERY_BLOCK = 1024
 _REFERENCE_BLOCK = 512

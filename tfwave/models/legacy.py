@@ -47,6 +47,8 @@ def upgrade_description(description: dict[str, Any]) -> dict[str, Any]:
     Returns:
       A new dictionary; what is no description of an earlier version is returned as it is.
     """
+    if not isinstance(description, dict):
+        return description
     fields = description.get("model")
     if not isinstance(fields, dict) or "config" in description:
         classifier = description.get("classifier")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfwave.data.utterances import complete_utterances
+from tfwave.data.windows import whole_recordings
 from tfwave.layers.tracking import trained_variables
 from tfwave.repro.experiment import Measured
 from tfwave.repro.report.page import read_clip
@@ -84,7 +84,7 @@ class LikelihoodExperiment(SpeechExperiment):
         windows = self.windows("test", row)
         most = int(self.preset.clip_seconds * self.preset.sample_rate)
         names = self.corpus.splits["test"].store.names
-        recordings = complete_utterances(windows).take(self.preset.clips)
+        recordings = whole_recordings(windows).take(self.preset.clips)
         for name, batch in zip(names, recordings, strict=False):
             length = int(batch["length"][0]) - windows.config.context
             yield name, batch, min(most, length)

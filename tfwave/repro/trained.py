@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tfwave import files
 from tfwave.data.builtin.sentences import read_sentences
-from tfwave.data.sentence_corpora import SentenceCorpus, open_sentences
-from tfwave.data.utterances import Windows, evaluation_slices, training_slices
+from tfwave.data.corpus import Corpus, open_corpus
+from tfwave.data.layouts.recognize import SPEECH
+from tfwave.data.windows import Windows, evaluation_batches, training_batches
 from tfwave.repro.experiment import Experiment
 from tfwave.repro.report.report import ReportHeader
 from tfwave.repro.results import CURVES, Results
@@ -112,7 +113,7 @@ class TrainedExperiment(Experiment):
         return {
             "corpus": {
                 "recordings": {name: len(split) for name, split in splits},
-                "fingerprints": {name: split.store.fingerprint for name, split in splits},
+                "fingerprints": {name: split.fingerprint for name, split in splits},
                 "sample_rate": corpus.sample_rate,
                 "synthetic": corpus.synthetic,
             },
@@ -211,14 +212,15 @@ class SpeechExperiment(TrainedExperiment):
         """Return the slices of a held-out batch."""
         return self.schedule(row).batch_size
 
-    def open_corpus(self) -> SentenceCorpus:
+    def open_corpus(self) -> Corpus:
         options, preset, unseen = self.options, self.preset, self.table.unseen_speakers
         if options.data_dir:
-            return open_sentences(
+            return open_corpus(
                 options.data_dir,
                 options.cache_dir,
                 preset.sample_rate,
                 strict=options.strict,
+                layouts=SPEECH,
                 unseen_speakers=unseen,
             )
         return read_sentences(
@@ -233,13 +235,13 @@ class SpeechExperiment(TrainedExperiment):
     def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
         size = self.schedule(row).batch_size
         windows = self.windows("train", row)
-        return training_slices(windows, size, self.options.seed, start, shard, shards)
+        return training_batches(windows, size, self.options.seed, start, shard, shards)
 
     def description(self, row: Row) -> dict:
         return {
             "seed": self.options.seed,
             "score_batches": self.preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+            "corpus": self.corpus.splits["train"].fingerprint,
         }
 
     def score(self, row: Row, model: keras.Model) -> float:
@@ -260,7 +262,7 @@ class SpeechExperiment(TrainedExperiment):
           {mean, n}: over n samples, or over n slices where `test_step` counts no samples.
         """
         step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
-        slices = evaluation_slices(self.windows(split, row), self.held_out_size(row))
+        slices = evaluation_batches(self.windows(split, row), self.held_out_size(row))
         total = count = 0.0
         for batch in slices.take(-1 if batches is None else batches):
             measured = step(batch)

@@ -189,16 +189,14 @@ def _tracked_as(model, names):
     version cannot read, or, for the digit classifier, kept the step beside the weights.
     """
     if any(name.startswith("weights/step") for name in names):
-        nested = any(name.startswith("weights/weights/") for name in names)
-        if not nested:
-            return _tracked(model)
-    elif not any(name.startswith("weights/") for name in names):
+        return _tracked(model)
+    if not any(name.startswith("model/weights/") for name in names):
         return tf.train.Checkpoint(model=model, **model.optimizers())
-    weights = {n: v for n, v in model.named_variables().items() if n != "step"}
-    inner = tf.train.Checkpoint(step=model.step, weights=weights)
-    if any(name.startswith("weights/weights/") for name in names):
-        return tf.train.Checkpoint(weights=inner, **model.optimizers())
-    return inner
+    weights = tf.train.Checkpoint(step=model.step, weights=model.named_variables())
+    if not any(name.startswith("model/weights/weights/") for name in names):
+        return tf.train.Checkpoint(model=weights)  # the best weights of a classifier
+    state = tf.train.Checkpoint(weights=weights, **model.optimizers())
+    return tf.train.Checkpoint(model=state, **model.optimizers())
 
 
 def _write(parent, model, step, facts):

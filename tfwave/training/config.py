@@ -10,14 +10,14 @@ PROFILED = (3, 5)
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """Length and rhythm of a run; one step is one generator update with its critic updates.
+    """Length and rhythm of a run; a step of a GAN is a generator update with its critic updates.
 
     Only `steps`, `batch_size` and `seed` influence the weights. How often a run logs, scores or
     saves, and when it is stopped and resumed, does not.
 
     Attributes:
       steps: generator updates of the whole run.
-      batch_size: clips of one critic update, over all replicas together.
+      batch_size: clips of one batch, over all replicas together.
       seed: seed of every draw that has no seed of its own (initial values of plain Keras layers).
       log_every: steps between rows of metrics.jsonl and TensorBoard scalars.
       media_every: steps between audio and images in TensorBoard, 0 for never.

@@ -92,12 +92,12 @@ def _claim(directory, description):
     try:
         old = files.read_json(path)
     except FileNotFoundError:
-        _write_description(path, description)
+        _write_description(path, new)
         return
     upgraded = legacy.upgrade_description(old)
-    if upgraded is not old and upgraded.get("mel") is None:
+    if isinstance(upgraded, dict) and upgraded.get("mel") is None and new.get("mel"):
         # Earlier versions recorded no front end where the configuration has none.
-        upgraded["mel"] = new.get("mel")
+        upgraded = {**upgraded, "mel": new["mel"]}
     difference = files.first_difference(new, upgraded)
     if not difference and upgraded is not old:
         _write_description(path, new)

@@ -10,7 +10,7 @@ class NonFiniteError(UserError):
     """A loss, gradient or weight became infinite or not a number; the run was stopped."""
 
 
-def check_metrics(step, names, values, batches_fn=None):
+def check_metrics(step, names, values, batches_fn=None, updates=1):
     """Raise if one of a step's metrics is not finite.
 
     Args:
@@ -19,6 +19,7 @@ def check_metrics(step, names, values, batches_fn=None):
       values: float array [metrics].
       batches_fn: function of (start_step, shard_index, shard_count) giving the training batches,
         used to look whether the step's own clips are to blame.
+      updates: batches that a step takes; several are the first axis of everything in its data.
 
     Raises:
       NonFiniteError: the sentence names the step, the metrics and the batches of the step.
@@ -27,7 +28,7 @@ def check_metrics(step, names, values, batches_fn=None):
     if not bad:
         return
     what = ", ".join(f"{name} is {value}" for name, value in bad)
-    where = "" if batches_fn is None else f" ({_describe_batches(step, batches_fn)})"
+    where = "" if batches_fn is None else f" ({_describe_batches(step, batches_fn, updates)})"
     raise NonFiniteError(f"training stopped at step {step}: {what}{where}")
 
 
@@ -46,19 +47,14 @@ def check_variables(step, variables):
             )
 
 
-def _describe_batches(step, batches_fn):
+def _describe_batches(step, batches_fn, updates):
     """Name the batches (counted from 0 over the whole run) that a step consumed."""
-    element = next(iter(batches_fn(step - 1, 0, 1)))
-    waveform = np.asarray(element["waveform"])
-    if waveform.ndim == 4:  # a batch for each update of the step
-        batches = waveform
-    else:
-        batches = [np.concatenate([np.ravel(part).astype(np.float64) for part in element.values()])]
-    updates = len(batches)
+    data = next(iter(batches_fn(step - 1, 0, 1)))
     first = (step - 1) * updates
     text = f"batches {first} to {first + updates - 1}" if updates > 1 else f"batch {first}"
-    for number, batch in enumerate(batches, first):
-        count = int((~np.isfinite(batch)).sum())
+    for update in range(updates):
+        parts = [part[update] if updates > 1 else part for part in data.values()]
+        count = sum(int((~np.isfinite(np.asarray(part))).sum()) for part in parts)
         if count:
-            return text + f", of which batch {number} holds {count} non-finite samples"
+            return text + f", of which batch {first + update} holds {count} non-finite samples"
     return text + ", whose samples are all finite"

@@ -75,13 +75,12 @@ def train(
 
     Args:
       directory: folder of the run. Several workers need one that all of them see.
-      model_fn: function without arguments giving the compiled model. It has a variable `step` and
-        a `train_step(clips)` that returns a dict of float32 scalars. Called inside the
+      model_fn: function without arguments giving the compiled `System`. Called inside the
         strategy's scope.
       batches_fn: function of (start_step, shard_index, shard_count) giving an infinite dataset of
-        what `train_step` takes: clips [critic_updates, batch_size / shard_count, time, channels],
-        or a dict of arrays for one update. Its element number s is always the same, whatever
-        `start_step` it was reached from.
+        what `train_step` takes: dicts of arrays [batch_size / shard_count, ...], with an axis of
+        updates before where a step takes several batches. Its element number s is always the
+        same, whatever `start_step` it was reached from.
       config: TrainingConfig.
       description: JSON-able dict of everything that the weights depend on.
       strategy: tf.distribute.Strategy, by default one device.
@@ -124,6 +123,7 @@ class _Run:
     def __init__(self, directory, model, config, strategy, batches_fn, score_fn, score):
         self._directory = directory
         self._model = model
+        self._updates = model.batch_spec().updates
         self._config = config
         self._strategy = strategy
         self._batches_fn = batches_fn
@@ -148,7 +148,7 @@ class _Run:
         manifest = checkpoints.resume(self._directory, self._model, notes.append)
         if manifest is not None:
             self._step = manifest["step"]
-            self._seconds = manifest["seconds"]
+            self._seconds = manifest.get("seconds", 0.0)  # absent from classifiers of before
         self._check_step()
         distribution.check_workers_agree(self._strategy, self._step)
         self._read_best()
@@ -194,9 +194,9 @@ class _Run:
         while self._step < self._config.steps:
             self._profile(self._step + 1 - self._begun)
             begin = time.monotonic()
-            clips = self._batches.next()
+            data = self._batches.next()
             votes = [float(request.signum > 0), float(self._save_is_due_by_time())]
-            vector = self._train_step(clips, tf.constant(votes, tf.float32))
+            vector = self._train_step(data, tf.constant(votes, tf.float32))
             self._step += 1
             self._unread.append(vector)
             if self._together:
@@ -205,7 +205,7 @@ class _Run:
                 stop, save = request.signum > 0, self._save_is_due_by_time()
             self._read_if_due(stop or save)
             self._seconds += time.monotonic() - begin
-            self._after_step(clips, save or stop)
+            self._after_step(data, save or stop)
             if stop:
                 self._leave(request.signum)
         self._end_profile()
@@ -229,16 +229,16 @@ class _Run:
         return resource
 
     def _make_train_step(self):
-        def replica_step(clips, votes):
-            metrics = self._model.train_step(clips)
+        def replica_step(data, votes):
+            metrics = self._model.train_step(data)
             self._names[:] = list(metrics)
             values = tf.stack([tf.cast(value, tf.float32) for value in metrics.values()])
             return tf.concat([values, votes], axis=0)
 
         # No XLA: on the CPU it makes strided convolutions many times slower.
         @tf.function(jit_compile=False, autograph=False)
-        def train_step(clips, votes):
-            values = self._strategy.run(replica_step, args=(clips, votes))
+        def train_step(data, votes):
+            values = self._strategy.run(replica_step, args=(data, votes))
             return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
 
         return train_step
@@ -256,7 +256,7 @@ class _Run:
         first = self._step - len(self._unread) + 1
         for step, vector in enumerate(self._unread, first):
             values = vector.numpy()[: len(self._names)]
-            guard.check_metrics(step, self._names, values, self._batches_fn)
+            guard.check_metrics(step, self._names, values, self._batches_fn, self._updates)
         self._metrics = {n: float(v) for n, v in zip(self._names, values, strict=True)}
         self._unread = []
         self._last_read = now
@@ -271,7 +271,7 @@ class _Run:
         )
         return step in (1, config.steps) or any(n and step % n == 0 for n in rhythms)
 
-    def _after_step(self, clips, save):
+    def _after_step(self, data, save):
         """Log, score and save, in this order: a checkpoint follows all that its step wrote."""
         config, step = self._config, self._step
         last = step == config.steps
@@ -284,7 +284,7 @@ class _Run:
         if values:
             self._log(values)
         if config.media_every and (step % config.media_every == 0 or last):
-            self._media(clips)
+            self._media(data)
         if last:
             self._summaries.finish(step)
         if save or last or (config.checkpoint_every and step % config.checkpoint_every == 0):
@@ -298,9 +298,9 @@ class _Run:
             self._rows.append(self._step, values)
         self._progress.update(self._step, values, speed)
 
-    def _media(self, clips):
-        batch = self._strategy.experimental_local_results(clips)[0]
-        self._summaries.media(self._step, self._model, batch)
+    def _media(self, data):
+        local = self._strategy.experimental_local_results(data)[0]
+        self._summaries.media(self._step, self._model, local)
 
     def _score(self):
         """Score the weights and keep them where they are the best so far."""
@@ -356,8 +356,7 @@ class _Run:
     def _clips_per_second(self):
         step, seconds = self._logged
         self._logged = (self._step, self._seconds)
-        updates = getattr(getattr(self._model, "config", None), "critic_updates", 1)
-        clips = (self._step - step) * updates * self._config.batch_size
+        clips = (self._step - step) * self._updates * self._config.batch_size
         return clips / max(1e-9, self._seconds - seconds)
 
     def _profile(self, step):
@@ -388,10 +387,10 @@ class _Run:
         model = self._model
         counts = [
             f"{name} {getattr(model, name).count_params():,} parameters"
-            for name in ("generator", "discriminator", "network")
-            if getattr(model, name, None) is not None
-        ]
-        precision = getattr(getattr(model, "config", None), "precision", None)
+            for name in model.networks
+            if isinstance(getattr(model, name), keras.layers.Layer)
+        ] or [f"{model.count_params():,} parameters"]
+        precision = getattr(model.config, "precision", None)
         if self._step == 0:
             start = f"{self._config.steps} steps to train"
         else:

@@ -66,16 +66,16 @@ class Summaries:
                 layout = custom_scalars.pb(_layout(self._curves, values))
                 tf.summary.experimental.write_raw_pb(layout.SerializeToString())
 
-    def media(self, step, model, clips):
+    def media(self, step, model, data):
         """Let the model write its audio and images.
 
         Args:
           step: number of the step.
-          model: the model, with a `summaries(step, clips)` method.
-          clips: real clips [batch, time, channels].
+          model: the model, with a `summaries(step, data)` method.
+          data: what the step was trained on, a dict of arrays.
         """
         with self._writer.as_default(step=step):
-            model.summaries(step, clips)
+            model.summaries(step, data)
 
     def finish(self, step):
         """Mark the run as complete in the HParams tab."""

@@ -82,8 +82,8 @@ def prepare_training(model_dim, batch_size, precision):
     model = WaveGAN(WaveGANConfig(model_dim=model_dim, precision=precision))
     model.compile()
     step = tf.function(model.train_step, autograph=False)
-    reals = tf.constant(_clips(batch_size))
-    return lambda: step(reals)["D_loss"].numpy()
+    data = {"waveform": tf.constant(_clips(batch_size))}
+    return lambda: step(data)["D_loss"].numpy()
 
 
 def prepare_tf1_graph(model_dim, batch_size):
@@ -107,14 +107,17 @@ def prepare_generation(model_dim, precision):
 
 def prepare_loading(batch_size):
     """50 elements of five batches, from a store of 2,000 one-second files."""
-    from tfwave.data.pipeline import training_batches
+    from tfwave.data.corpus import Split
     from tfwave.data.slices import SliceConfig
     from tfwave.data.store import build_store
+    from tfwave.data.windows import WindowConfig, Windows, training_batches
 
     folder = tempfile.TemporaryDirectory(prefix="tfwave-benchmark-")
-    store = build_store(_wav_files(folder.name, 2000), None, folder.name, progress=False)
+    store = build_store(_wav_files(folder.name, 2000), folder.name, progress=False)
     slices = SliceConfig(first_slice=True, pad_end=True, random_offset=False)
-    batches = iter(training_batches(store, slices, batch_size, 5, seed=0))
+    config = WindowConfig(SLICE_LEN, 0, columns=("waveform",), updates=5, channel_axis=True)
+    windows = Windows(Split(store), config, slices=slices)
+    batches = iter(training_batches(windows, batch_size, seed=0))
 
     def load(folder=folder):  # which is removed when the process ends
         for _ in range(50):

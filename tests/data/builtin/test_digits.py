@@ -31,18 +31,20 @@ def corpus(cache):
     return spoken_digits(cache, seed=1, sizes=SIZES, progress=False)
 
 
-def waveforms(store):
-    return [store.waveform(number) for number in range(len(store))]
+def waveforms(split):
+    return [split.store.waveform(number) for number in range(len(split))]
 
 
 def test_corpus_is_what_it_says(corpus):
     assert corpus.synthetic and "synthetic" in corpus.description
-    assert {split: len(store) for split, store in corpus.splits.items()} == SIZES
+    assert {split: len(part) for split, part in corpus.splits.items()} == SIZES
     assert len(corpus.classes) == 10 and corpus.sample_rate == 16000
-    for store in corpus.splits.values():
-        np.testing.assert_array_equal(store.labels, np.arange(len(store)) % 10)
-        assert store.lengths.max() <= 16384 and store.lengths.min() > 1600
-        peaks = [np.abs(waveform).max() for waveform in waveforms(store)]
+    assert corpus.layout == "built in"
+    for part in corpus.splits.values():
+        assert part.columns == ("label",)
+        np.testing.assert_array_equal(part.label, np.arange(len(part)) % 10)
+        assert part.store.lengths.max() <= 16384 and part.store.lengths.min() > 1600
+        peaks = [np.abs(waveform).max() for waveform in waveforms(part)]
         assert min(peaks) > 0.01 and max(peaks) <= 1.0 and np.std(peaks) > 0.01
 
 
@@ -54,9 +56,9 @@ def test_voices_are_disjoint_and_many():
 
 
 def test_names_tell_the_voice_of_the_split(corpus):
-    for split, store in corpus.splits.items():
+    for split, part in corpus.splits.items():
         variants = {variant.replace(" ", "-") for variant in VARIANTS[split]}
-        for name in store.names:
+        for name in part.store.names:
             assert name.startswith(split + "/") and name.split("_")[-1] in variants
 
 
@@ -72,8 +74,8 @@ def test_a_clip_is_the_same_alone_and_after_others():
 
 def test_clips_do_not_depend_on_the_sizes(corpus, cache):
     other = spoken_digits(cache, seed=1, sizes={"train": 5, "valid": 3, "test": 2}, progress=False)
-    for split, store in other.splits.items():
-        for one, same in zip(waveforms(store), waveforms(corpus.splits[split]), strict=False):
+    for split, part in other.splits.items():
+        for one, same in zip(waveforms(part), waveforms(corpus.splits[split]), strict=False):
             np.testing.assert_array_equal(one, same)
 
 
@@ -124,9 +126,9 @@ def test_unknown_voice_is_named():
 
 
 def test_klatt_voices_are_others(cache):
-    store = klatt_digits(cache, 30, seed=1, progress=False)
-    assert len(store) == 30 and store.labels.tolist() == list(range(10)) * 3
-    assert all(name.split("_")[-1] in VARIANTS["klatt"] for name in store.names)
+    part = klatt_digits(cache, 30, seed=1, progress=False)
+    assert len(part) == 30 and part.label.tolist() == list(range(10)) * 3
+    assert all(name.split("_")[-1] in VARIANTS["klatt"] for name in part.store.names)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,8 @@ def test_workers_need_neither_tensorflow_nor_a_home(tmp_path, root):
     os.chmod(home, stat.S_IRUSR | stat.S_IXUSR)
     code = (
         "import sys; from tfwave.data.builtin.digits import klatt_digits\n"
-        "store = klatt_digits(sys.argv[1], 4, progress=False)\n"
-        "print(len(store), 'tensorflow' in sys.modules, 'keras' in sys.modules)\n"
+        "part = klatt_digits(sys.argv[1], 4, progress=False)\n"
+        "print(len(part), 'tensorflow' in sys.modules, 'keras' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "cache"],

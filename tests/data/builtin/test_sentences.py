@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin import sentences
+from tfwave.data.builtin import digits, sentences
 from tfwave.data.builtin.sentences import (
     PHONEMES,
     TRAIN_VOICES,
@@ -37,16 +36,17 @@ def test_corpus_is_what_it_says(corpus):
     assert corpus.sample_rate == 16000 and corpus.speakers == TRAIN_VOICES[:4]
     assert len(set(corpus.phonemes)) == len(corpus.phonemes) == 48
     for part in corpus.splits.values():
+        assert part.columns == ("speaker", "text", "phonemes") and all(part.text)
         assert part.store.lengths.min() > 16000 and part.store.lengths.max() < 6 * 16000
         for number, name in enumerate(part.store.names):
-            assert name.split("_")[-1] == corpus.speakers[part.store.labels[number]]
+            assert name.split("_")[-1] == corpus.speakers[part.speaker[number]]
             assert 0.02 < np.abs(part.store.waveform(number)).max() <= 1.0
-    assert set(corpus.splits["train"].store.labels) == {0, 1, 2, 3}
+    assert set(corpus.splits["train"].speaker) == {0, 1, 2, 3}
 
 
 def test_segments_cover_each_clip_without_gaps(corpus):
     for part in corpus.splits.values():
-        for number, rows in enumerate(part.segments):
+        for number, rows in enumerate(part.phonemes):
             assert rows.dtype == np.int64 and rows[0, 0] == 0
             np.testing.assert_array_equal(rows[1:, 0], rows[:-1, 1])
             assert abs(rows[-1, 1] - part.store.lengths[number]) <= 2
@@ -55,7 +55,7 @@ def test_segments_cover_each_clip_without_gaps(corpus):
 
 def test_labels_fit_the_sound(corpus):
     train, crossings, levels = corpus.splits["train"], {}, {}
-    for number, rows in enumerate(train.segments):
+    for number, rows in enumerate(train.phonemes):
         waveform = train.store.waveform(number)[:, 0]
         for start, stop, phoneme in rows:
             piece = waveform[start:stop]
@@ -68,7 +68,7 @@ def test_labels_fit_the_sound(corpus):
 
 def test_sentences_and_where_asked_voices_are_disjoint(cache):
     corpus = read_sentences(cache, seed=2, sizes=SIZES, held_out_voices=True, progress=False)
-    used = {split: set(part.store.labels) for split, part in corpus.splits.items()}
+    used = {split: set(part.speaker) for split, part in corpus.splits.items()}
     assert not used["train"] & (used["valid"] | used["test"])
     assert not used["valid"] & used["test"]
     texts = {split: {plan(2, split, n, TRAIN_VOICES).text for n in range(60)} for split in VOICES}
@@ -79,9 +79,9 @@ def test_sentences_and_where_asked_voices_are_disjoint(cache):
 
 
 def test_voices_belong_to_the_splits_of_the_digits():
-    assert set(TRAIN_VOICES) <= set(speech.VARIANTS["train"])
+    assert set(TRAIN_VOICES) <= set(digits.VARIANTS["train"])
     for split, voices in VOICES.items():
-        assert set(voices) <= set(speech.VARIANTS[split]) and len(set(voices)) == len(voices)
+        assert set(voices) <= set(digits.VARIANTS[split]) and len(set(voices)) == len(voices)
 
 
 def test_a_sentence_is_the_same_alone_and_after_others(corpus):
@@ -89,21 +89,21 @@ def test_a_sentence_is_the_same_alone_and_after_others(corpus):
     with sentences.SentenceReader() as reader:
         for number in (7, 3, 7):
             samples, segments = reader.read(plan(1, "train", number, corpus.speakers))
-            assert len(segments) == len(train.segments[number])
+            assert len(segments) == len(train.phonemes[number])
             alone = sentences.resample(samples.astype(np.float32) / 32768, 22050, 16000)
             np.testing.assert_array_equal(alone, train.store.waveform(number)[:, 0])
 
 
 def test_second_call_speaks_nothing_and_seeds_differ(corpus, cache, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(speech, "run_workers", None)
+        patch.setattr(sentences, "run_workers", None)
         again = read_sentences(cache, seed=1, sizes=SIZES, progress=False)
     for split, part in again.splits.items():
-        assert part.store.fingerprint == corpus.splits[split].store.fingerprint
-        for one, other in zip(part.segments, corpus.splits[split].segments, strict=True):
+        assert part.fingerprint == corpus.splits[split].fingerprint
+        for one, other in zip(part.phonemes, corpus.splits[split].phonemes, strict=True):
             np.testing.assert_array_equal(one, other)
     other = read_sentences(cache, 9, {"train": 2, "valid": 1, "test": 1}, progress=False)
-    assert other.splits["valid"].store.fingerprint != corpus.splits["valid"].store.fingerprint
+    assert other.splits["valid"].fingerprint != corpus.splits["valid"].fingerprint
 
 
 def test_labels_that_were_removed_are_made_again(tmp_path):
@@ -112,7 +112,7 @@ def test_labels_that_were_removed_are_made_again(tmp_path):
     (labels,) = tmp_path.glob("phonemes-*.json")
     labels.unlink()
     again = read_sentences(tmp_path, 1, small, progress=False).splits["train"]
-    np.testing.assert_array_equal(again.segments[1], first.segments[1])
+    np.testing.assert_array_equal(again.phonemes[1], first.phonemes[1])
 
 
 def test_another_rate_scales_the_labels(corpus, cache):
@@ -120,7 +120,7 @@ def test_another_rate_scales_the_labels(corpus, cache):
     eight = read_sentences(cache, 1, small, sample_rate=8000, progress=False).splits["train"]
     sixteen = corpus.splits["train"]
     assert abs(2 * eight.store.lengths[0] - sixteen.store.lengths[0]) <= 2
-    assert np.abs(2 * eight.segments[0][:, :2] - sixteen.segments[0][:, :2]).max() <= 2
+    assert np.abs(2 * eight.phonemes[0][:, :2] - sixteen.phonemes[0][:, :2]).max() <= 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfwave import files
 from tfwave.audio import world
 from tfwave.audio.mel import mel_spectrogram
-from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
+from tfwave.data.corpus import Corpus, Split
 from tfwave.data.store import store_of
 from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.wavernn.config import WaveRNNConfig
@@ -54,9 +54,9 @@ def corpus(tmp_path_factory):
 
     names, rate = [f"{length}.wav" for length in lengths], SMOKE.sample_rate
     cache = tmp_path_factory.mktemp("noise")
-    store = store_of(make, names, [0, 0, 0], cache, "noise", rate, "x", progress=False)
-    splits = dict.fromkeys(("train", "valid", "test"), Utterances(store))
-    return SentenceCorpus("noise", "noise.", True, splits, (), (), rate)
+    store = store_of(make, names, cache, "noise", rate, "x", progress=False)
+    splits = dict.fromkeys(("train", "valid", "test"), Split(store))
+    return Corpus("noise", "noise.", True, rate, splits)
 
 
 @pytest.fixture(scope="module")

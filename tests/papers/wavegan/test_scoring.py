@@ -10,8 +10,8 @@ from tfwave.papers.wavegan import scoring as wavegan_scoring
 from tfwave.repro.experiment import save_clips
 
 
-class _Store:
-    """The part of AudioStore that scoring reads."""
+class _Clips:
+    """The part of Split and AudioStore that scoring reads."""
 
     channels = 1
 
@@ -19,7 +19,7 @@ class _Store:
         self._clips = clips
         self.names = tuple(f"{i:03d}.wav" for i in range(len(clips)))
         self.lengths = np.array([len(clip) for clip in clips])
-        self.labels = labels
+        self.label, self.store = labels, self
 
     def frames(self, number, start, stop):
         return self._clips[number][start:stop, np.newaxis]
@@ -41,13 +41,13 @@ def _logits(clips):
 
 @pytest.fixture
 def references():
-    train = wavegan_scoring.recorded(_Store(_noise(12, seed=1)), _SLICES)
+    train = wavegan_scoring.recorded(_Clips(_noise(12, seed=1)), _SLICES)
     features = wavegan_scoring.similarity_features(np.concatenate(list(train.blocks())))
     return wavegan_scoring.ReferenceScores(_logits, features, np.linspace(0, 1, 8193), 2, 8)
 
 
 def test_recordings_come_as_padded_int16_in_the_authors_order():
-    store = _Store([np.full(100 + i, i / 32768, np.float32) for i in range(7)], np.arange(7))
+    store = _Clips([np.full(100 + i, i / 32768, np.float32) for i in range(7)], np.arange(7))
     clips = wavegan_scoring.recorded(store, _SLICES)
     block = np.concatenate(list(clips.blocks()))
     assert block.dtype == np.int16 and block.shape == (7, 16384)
@@ -57,12 +57,12 @@ def test_recordings_come_as_padded_int16_in_the_authors_order():
 
 
 def test_full_scale_recordings_are_clipped_not_wrapped():
-    clips = wavegan_scoring.recorded(_Store([np.array([1.0, -1.0], np.float32)]), _SLICES)
+    clips = wavegan_scoring.recorded(_Clips([np.array([1.0, -1.0], np.float32)]), _SLICES)
     assert list(next(iter(clips.blocks()))[0, :2]) == [32767, -32768]
 
 
 def test_copies_of_the_training_set_have_distance_zero(references):
-    clips = wavegan_scoring.recorded(_Store(_noise(12, seed=1)), _SLICES)
+    clips = wavegan_scoring.recorded(_Clips(_noise(12, seed=1)), _SLICES)
     measured, details = wavegan_scoring.score(clips, references, keep=3)
     assert measured["d_train"]["absolute"] == pytest.approx(0, abs=1e-6)
     assert measured["d_self"]["absolute"] > 1
@@ -71,7 +71,7 @@ def test_copies_of_the_training_set_have_distance_zero(references):
 
 
 def test_reference_relative_to_itself_is_one(references):
-    clips = wavegan_scoring.recorded(_Store(_noise(9, seed=2)), _SLICES)
+    clips = wavegan_scoring.recorded(_Clips(_noise(9, seed=2)), _SLICES)
     measured, _ = wavegan_scoring.score(clips, references, keep=0)
     ratios = wavegan_scoring.relative(measured, measured)
     assert [ratios[name]["mean"] for name in wavegan_scoring.RATIOS] == [1.0, 1.0, 1.0]
@@ -81,7 +81,7 @@ def test_reference_relative_to_itself_is_one(references):
 def test_louder_clips_have_more_noise_in_proportion(references):
     quiet, loud = (
         wavegan_scoring.score(
-            wavegan_scoring.recorded(_Store(_noise(8, 3, gain)), _SLICES), references, 0
+            wavegan_scoring.recorded(_Clips(_noise(8, 3, gain)), _SLICES), references, 0
         )[0]
         for gain in (0.05, 0.1)
     )
@@ -94,7 +94,7 @@ def test_zero_reference_gives_no_ratio():
 
 
 def test_train_features_are_computed_once(tmp_path):
-    clips = wavegan_scoring.recorded(_Store(_noise(5)), _SLICES)
+    clips = wavegan_scoring.recorded(_Clips(_noise(5)), _SLICES)
     made = wavegan_scoring.train_features(clips, "name", tmp_path)
     read = wavegan_scoring.Clips(5, lambda: pytest.fail("read again"))
     again = wavegan_scoring.train_features(read, "name", tmp_path)
@@ -131,7 +131,7 @@ def test_kept_clips_have_captions_and_are_written_as_they_are(tmp_path):
 
 def test_one_example_per_class_is_kept(tmp_path):
     labels = np.array([3, 1, 3, 1, 1])
-    clips = wavegan_scoring.recorded(_Store(_noise(5), labels), _SLICES)
+    clips = wavegan_scoring.recorded(_Clips(_noise(5), labels), _SLICES)
     examples = wavegan_clips.save_examples(tmp_path, clips, (), 16000)
     assert sorted(e["caption"] for e in examples) == ["“one”", "“three”"]
     assert (tmp_path / "samples/class_3.wav").exists()

@@ -1,32 +1,32 @@
-"""Built-in spoken digits: eSpeak NG through ctypes, from the PyPI package espeakng-loader.
+"""Built-in spoken digits: ten words spoken by eSpeak NG.
 
 Makes a corpus of the shape of SC09 on any machine without a download: ten words, many voices,
 disjoint between the splits, at most 16384 samples at 16 kHz. It is speech by rule, far more
 regular than recordings; every corpus made here says that it is synthetic.
 
 Every clip is a pure function of (seed, split, number): its parameters come from a counter-based
-generator, and the engine, which keeps state from one utterance to the next (flutter phase, noise,
-filters), is loaded afresh for each.
+generator.
 """
 
-import _ctypes
-import ast
-import contextlib
-import ctypes
 import dataclasses
 import importlib.metadata
-import logging
 import os
-import struct
-import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 
-import espeakng_loader
 import numpy as np
 
 from tfwave.audio.files import resample
-from tfwave.data.corpora import DIGIT_SLICES, DIGITS, SPLITS, Corpus
+from tfwave.data.builtin.espeak import (
+    ENGINE_RATE,
+    Synthesizer,
+    read_plans,
+    run_workers,
+    write_answer,
+)
+from tfwave.data.corpus import Corpus, Split
+from tfwave.data.layouts.clips import DIGIT_SLICES, DIGITS
+from tfwave.data.layouts.layout import SPLITS
 from tfwave.data.slices import random_bits
 from tfwave.data.store import store_of
 from tfwave.errors import UserError
@@ -69,16 +69,7 @@ VARIANTS = {
     "test": tuple(("Andy Michael f4 grandma john linda norbert paul travis zac").split()),
     "klatt": KLATT_VARIANTS,
 }
-_ENGINE_RATE = 22050
-_SYNCHRONOUS = 2
-_UTF8 = 1
-_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
-_WORKERS_MOST = 8
 _RECIPE = 1  # Raise when the same seed is to give other clips.
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,98 +97,22 @@ class Utterance:
     pause: float = 0.0
 
 
-class Synthesiser:
-    """eSpeak NG, usable by one thread of a process at a time. Use as a context manager.
+def _clip(synthesizer, item):
+    """Return int16 `[frames]` of an Utterance, at most MAX_SAMPLES, with its gain and pause.
 
-    Attributes:
-      options: what the engine is initialised with; a subclass asks for phoneme events here.
+    Trailing silence of the engine is kept, what does not fit is cut.
     """
-
-    options = 0
-
-    def __init__(self):
-        self._stack = contextlib.ExitStack()
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tfwave-speech-"))
-        self._data = _data_folder(folder).encode()
-        self._libc = ctypes.CDLL(None)
-        self._parts = []
-        self._callback = _CALLBACK(self._collect)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._stack.close()
-
-    def speak(self, utterance):
-        """Return the engine's int16 samples `[frames]` at 22050 Hz, without gain and pause.
-
-        Raises:
-          OSError: the library can not be loaded or refuses the voice.
-        """
-        library = ctypes.CDLL(espeakng_loader.get_library_path())
-        try:
-            rate = library.espeak_Initialize(_SYNCHRONOUS, 0, self._data, self.options)
-            if rate != _ENGINE_RATE:
-                raise OSError(f"eSpeak NG does not start (espeak_Initialize returned {rate})")
-            library.espeak_SetSynthCallback(self._callback)
-            voice = f"gmw/{utterance.accent}+{utterance.variant}"
-            if library.espeak_SetVoiceByName(voice.encode()):
-                raise OSError(f"eSpeak NG has no voice {utterance.accent}+{utterance.variant}")
-            library.espeak_SetParameter(_RATE, utterance.rate, 0)
-            library.espeak_SetParameter(_VOLUME, 100, 0)
-            library.espeak_SetParameter(_PITCH, utterance.pitch, 0)
-            library.espeak_SetParameter(_RANGE, utterance.pitch_range, 0)
-            # The engine's noise comes from the C library's generator.
-            self._libc.srand(1)
-            self._parts.clear()
-            text = utterance.text.encode("utf-8") + b"\0"
-            size = ctypes.c_size_t(len(text))
-            if library.espeak_Synth(text, size, 0, 1, 0, _UTF8, None, None):
-                raise OSError(f"eSpeak NG can not say {utterance.text!r}")
-            library.espeak_Terminate()
-            return np.frombuffer(b"".join(self._parts), np.int16)
-        finally:
-            # Unloading is the only thing that resets all of the engine's static state.
-            _ctypes.dlclose(library._handle)
-
-    def clip(self, utterance):
-        """Return int16 `[frames]`, at most 16384 frames at 16 kHz, with gain and pause.
-
-        Trailing silence of the engine is kept, what does not fit is cut.
-        """
-        speech = resample(self.speak(utterance).astype(np.float32), _ENGINE_RATE, SAMPLE_RATE)
-        room = max(0, MAX_SAMPLES - len(speech))
-        pause = np.zeros(min(int(utterance.pause * SAMPLE_RATE), room), np.float32)
-        waveform = np.concatenate([pause, speech * np.float32(utterance.gain)])[:MAX_SAMPLES]
-        return np.clip(np.round(waveform), -32768, 32767).astype(np.int16)
-
-    def _collect(self, samples, count, events):
-        del events
-        if samples and count > 0:
-            self._parts.append(ctypes.string_at(samples, 2 * count))
-        return 0
+    samples = synthesizer.speak(
+        item.text, item.accent, item.variant, item.pitch, item.pitch_range, item.rate
+    )
+    speech = resample(samples.astype(np.float32), ENGINE_RATE, SAMPLE_RATE)
+    room = max(0, MAX_SAMPLES - len(speech))
+    pause = np.zeros(min(int(item.pause * SAMPLE_RATE), room), np.float32)
+    waveform = np.concatenate([pause, speech * np.float32(item.gain)])[:MAX_SAMPLES]
+    return np.clip(np.round(waveform), -32768, 32767).astype(np.int16)
 
 
-def _data_folder(folder):
-    """Make a folder of links to eSpeak's data with a short path and lower case accent names.
-
-    eSpeak keeps paths in small buffers, and it finds a voice without reading all 250 voice files
-    first only if the file's name is in lower case; that halves the time per clip.
-    """
-    original = espeakng_loader.get_data_path()
-    target = os.path.join(folder, "espeak-ng-data")
-    accents = os.path.join(target, "lang", "gmw")
-    os.makedirs(accents)
-    for name in os.listdir(original):
-        if name != "lang":
-            os.symlink(os.path.join(original, name), os.path.join(target, name))
-    for name in os.listdir(os.path.join(original, "lang", "gmw")):
-        os.symlink(os.path.join(original, "lang", "gmw", name), os.path.join(accents, name.lower()))
-    return target
-
-
-def plan(seed, split, number):
+def plan(seed: int, split: str, number: int) -> Utterance:
     """Return the Utterance of clip `number` of a split: digit number % 10, all else drawn.
 
     Args:
@@ -225,7 +140,12 @@ def plan(seed, split, number):
     )
 
 
-def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
+def spoken_digits(
+    cache_dir: str | os.PathLike,
+    seed: int = 0,
+    sizes: dict[str, int] | None = None,
+    progress: bool = True,
+) -> Corpus:
     """Open the built-in corpus of spoken digits, synthesising it the first time.
 
     Args:
@@ -242,9 +162,9 @@ def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
     if set(sizes) != set(SPLITS) or min(sizes.values()) < 1:
         raise UserError(f"sizes must give each of train, valid, test at least 1 clip, not {sizes}")
     wanted = [(split, number) for split in SPLITS for number in range(sizes[split])]
-    store = _speak_all(wanted, cache_dir, seed, "speaking", progress)
+    every = _speak_all(wanted, cache_dir, seed, "speaking", progress)
     marks = np.array([split for split, _ in wanted])
-    splits = {split: store.subset(np.flatnonzero(marks == split)) for split in SPLITS}
+    splits = {split: every.subset(np.flatnonzero(marks == split)) for split in SPLITS}
     voices = ", ".join(f"{len(VARIANTS[split])} {split}" for split in SPLITS)
     counts = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
     return Corpus(
@@ -261,7 +181,9 @@ def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
     )
 
 
-def klatt_digits(cache_dir, count, seed=0, progress=True):
+def klatt_digits(
+    cache_dir: str | os.PathLike, count: int, seed: int = 0, progress: bool = True
+) -> Split:
     """Make digits with eSpeak's Klatt voices, of which `spoken_digits` uses none.
 
     Stands for the `Parametric` row of the paper's table: speech by a formant synthesiser.
@@ -273,7 +195,7 @@ def klatt_digits(cache_dir, count, seed=0, progress=True):
       progress: show a progress bar.
 
     Returns:
-      AudioStore of `count` clips at 16 kHz, labels 0..9 in turn.
+      Split of `count` clips at 16 kHz, labels 0..9 in turn.
     """
     if count < 1:
         raise UserError(f"count must be at least 1, not {count}")
@@ -292,13 +214,13 @@ def _speak_all(wanted, cache_dir, seed, description, progress):
     version = importlib.metadata.version("espeakng-loader")
     ranges = [[split, sum(other == split for other, _ in wanted)] for split in VARIANTS]
     key = ["espeak", version, _RECIPE, ACCENTS, VARIANTS, seed, ranges]
-    labels = [number % 10 for _, number in wanted]
-    return store_of(
-        lambda: render(plans), names, labels, cache_dir, key, SAMPLE_RATE, description, progress
+    store = store_of(
+        lambda: render(plans), names, cache_dir, key, SAMPLE_RATE, description, progress
     )
+    return Split(store, label=np.array([number % 10 for _, number in wanted], np.int32))
 
 
-def render(plans, workers=None):
+def render(plans: list[Utterance], workers: int | None = None) -> Iterator[np.ndarray]:
     """Yield float32 `[frames, 1]` clips of utterances in order, from several processes.
 
     Args:
@@ -312,86 +234,11 @@ def render(plans, workers=None):
         yield (np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768))[:, None]
 
 
-def run_workers(module, plans, workers=None):
-    """Yield what several processes of a module answer to each plan, in order.
-
-    Each process runs the module as a program, so that neither TensorFlow nor the calling script is
-    imported in it. It reads a line for each plan, the fields as Python literals, and answers with
-    `write_answer`.
-
-    Args:
-      module: full name of the module.
-      plans: list of dataclass instances with plain fields.
-      workers: number of processes; by default one per usable core.
-
-    Raises:
-      OSError: a process fails; the message has its last line.
-    """
-    if workers is None:
-        workers = min(_WORKERS_MOST, _usable_cores())
-    workers = max(1, min(workers, len(plans)))
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with contextlib.ExitStack() as stack:
-        pipes = []
-        for worker in range(workers):
-            request = stack.enter_context(tempfile.TemporaryFile())
-            for item in plans[worker::workers]:
-                request.write(repr(dataclasses.astuple(item)).encode() + b"\n")
-            request.seek(0)
-            errors = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen(
-                [sys.executable, "-m", module],
-                stdin=request,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            )
-            stack.callback(_stop, process)
-            pipes.append((process, errors))
-        for number in range(len(plans)):
-            yield _receive(*pipes[number % workers])
-
-
-def _usable_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _receive(process, errors):
-    header = process.stdout.read(4)
-    data = process.stdout.read(struct.unpack("<I", header)[0]) if len(header) == 4 else b""
-    if not data:
-        process.wait()
-        errors.seek(0)
-        lines = errors.read().decode(errors="replace").strip().splitlines()
-        raise OSError(f"speech synthesis failed: {lines[-1] if lines else 'no reason given'}")
-    return data
-
-
-def write_answer(data):
-    """Send bytes, at least one, from a process to its `run_workers`."""
-    sys.stdout.buffer.write(struct.pack("<I", len(data)) + data)
-
-
-def read_plans(kind):
-    """Yield the plans that `run_workers` sends to this process, as instances of `kind`."""
-    for line in sys.stdin.buffer:
-        yield kind(*ast.literal_eval(line.decode()))
-
-
-def _stop(process):
-    process.stdout.close()
-    process.kill()
-    process.wait()
-
-
 def _serve():
-    """Speak the utterances on standard input, write the int16 samples of each."""
-    with Synthesiser() as synthesiser:
+    """Synthesise the utterances on standard input, write the int16 samples of each."""
+    with Synthesizer() as synthesizer:
         for item in read_plans(Utterance):
-            write_answer(synthesiser.clip(item).astype("<i2").tobytes())
+            write_answer(_clip(synthesizer, item).astype("<i2").tobytes())
     sys.stdout.buffer.flush()
 
 

@@ -17,10 +17,15 @@ import sys
 import numpy as np
 
 from tfwave.audio.files import resample
-from tfwave.data.builtin import digits as speech
-from tfwave.data.builtin.digits import Synthesiser
-from tfwave.data.corpora import SPLITS
-from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
+from tfwave.data.builtin.espeak import (
+    ENGINE_RATE,
+    Synthesizer,
+    read_plans,
+    run_workers,
+    write_answer,
+)
+from tfwave.data.corpus import Corpus, Split
+from tfwave.data.layouts.layout import SPLITS
 from tfwave.data.slices import random_bits
 from tfwave.data.store import store_of
 from tfwave.errors import UserError
@@ -114,7 +119,6 @@ _GRAMMAR = (
 _RECIPE = 1  # Raise when the same seed is to give other sentences.
 _SPLIT_OF_TENTH = ("valid", "test") + ("train",) * 8
 _PHONEME_EVENT = 7
-ENGINE_RATE = 22050  # Hz
 
 
 class _Event(ctypes.Structure):
@@ -149,8 +153,8 @@ class Sentence:
     rate: int = 175
 
 
-class SentenceReader(Synthesiser):
-    """eSpeak NG that tells which phoneme sounds when. Use as a context manager."""
+class SentenceReader(Synthesizer):
+    """eSpeak NG with the times of its phonemes. Use as a context manager."""
 
     options = 1  # espeakINITIALIZE_PHONEME_EVENTS
 
@@ -161,13 +165,11 @@ class SentenceReader(Synthesiser):
           (int16 samples [frames] at 22050 Hz, list of (first sample, last sample, phoneme)).
 
         Raises:
-          OSError: the library can not be loaded or refuses the voice.
+          OSError: the library cannot be loaded or refuses the voice.
         """
         self._events = []
         samples = self.speak(
-            speech.Utterance(
-                sentence.text, ACCENT, sentence.voice, sentence.pitch, 50, sentence.rate
-            )
+            sentence.text, ACCENT, sentence.voice, sentence.pitch, rate=sentence.rate
         )
         return samples, _labelled(self._events, len(samples))
 
@@ -230,14 +232,14 @@ def split_of(text):
 
 
 def read_sentences(
-    cache_dir,
-    seed=0,
-    sizes=None,
-    speakers=4,
-    held_out_voices=False,
-    sample_rate=16000,
-    progress=True,
-):
+    cache_dir: str | os.PathLike,
+    seed: int = 0,
+    sizes: dict[str, int] | None = None,
+    speakers: int = 4,
+    held_out_voices: bool = False,
+    sample_rate: int = 16000,
+    progress: bool = True,
+) -> Corpus:
     """Open the built-in corpus of read sentences, synthesising it the first time.
 
     Args:
@@ -251,7 +253,7 @@ def read_sentences(
       progress: show a progress bar.
 
     Returns:
-      SentenceCorpus with speakers and phoneme labels.
+      Corpus with speakers, texts and phoneme labels.
 
     Raises:
       UserError: a value out of range.
@@ -276,15 +278,15 @@ def read_sentences(
         sample_rate,
         [dataclasses.astuple(item) for item in plans],
     ]
-    store, segments = _spoken(plans, names, known, cache_dir, key, sample_rate, progress)
+    store, segments = _spoken(plans, names, cache_dir, key, sample_rate, progress)
+    speaker = np.array([known.index(item.voice) for item in plans], np.int32)
+    text = tuple(item.text for item in plans)
+    every = Split(store, speaker=speaker, text=text, phonemes=tuple(segments))
     marks = np.array([split for split, _ in wanted])
-    splits = {}
-    for split in SPLITS:
-        rows = np.flatnonzero(marks == split)
-        splits[split] = Utterances(store.subset(rows), tuple(segments[row] for row in rows))
+    splits = {split: every.subset(np.flatnonzero(marks == split)) for split in SPLITS}
     counts = ", ".join(f"{sizes[split]:,} {split}" for split in SPLITS)
     own = ", other voices for valid and test" if held_out_voices else ""
-    return SentenceCorpus(
+    return Corpus(
         name="espeak_sentences",
         description=(
             f"synthetic: sentences of a word grammar read by eSpeak NG, {counts}; "
@@ -311,7 +313,7 @@ def _check(seed, sizes, speakers, sample_rate):
         raise UserError(f"sample_rate must lie between 4,000 and 192,000 Hz, not {sample_rate}")
 
 
-def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
+def _spoken(plans, names, cache_dir, key, sample_rate, progress):
     """Return (store, segmentations) of sentences, from the cache where they are there."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
     path = os.path.join(os.path.abspath(cache_dir), f"phonemes-{digest}.json")
@@ -319,7 +321,7 @@ def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
 
     def speak():
         labels.clear()
-        for data in speech.run_workers("tfwave.data.builtin.sentences", plans):
+        for data in run_workers("tfwave.data.builtin.sentences", plans):
             head, samples = data.split(b"\n", 1)
             labels.append(_resampled(json.loads(head), sample_rate))
             waveform = np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768)
@@ -327,10 +329,7 @@ def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):
         # Before the store is complete, so that a complete store always has its labels.
         write_json(path, labels)
 
-    numbers = [known.index(item.voice) for item in plans]
-    store = store_of(
-        speak, names, numbers, cache_dir, key, sample_rate, "reading sentences", progress
-    )
+    store = store_of(speak, names, cache_dir, key, sample_rate, "reading sentences", progress)
     if not os.path.exists(path):  # Someone removed it.
         for _ in speak():
             pass
@@ -351,10 +350,10 @@ def _resampled(segments, sample_rate):
 def _serve():
     """Read the sentences on standard input; answer labels as JSON, a line feed and the samples."""
     with SentenceReader() as reader:
-        for item in speech.read_plans(Sentence):
+        for item in read_plans(Sentence):
             samples, segments = reader.read(item)
             head = json.dumps(segments).encode() + b"\n"
-            speech.write_answer(head + samples.astype("<i2").tobytes())
+            write_answer(head + samples.astype("<i2").tobytes())
     sys.stdout.buffer.flush()
 
 

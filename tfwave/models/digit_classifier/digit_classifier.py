@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.spectral import log_mel
+from tfwave.audio.mel import log_mel
 from tfwave.errors import UserError
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models import signatures

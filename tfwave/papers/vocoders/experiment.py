@@ -8,7 +8,7 @@ import numpy as np
 
 from tfwave.audio.mel import MelConfig, mel_spectrogram
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import Windows
+from tfwave.data.windows import Windows
 from tfwave.errors import UserError
 from tfwave.metrics import vocoder as measures
 from tfwave.papers.vocoders.presets import VocoderPreset
@@ -39,11 +39,11 @@ class VocoderExperiment(SpeechExperiment):
         return TRAINED[row.system].make(self.config(row), self.options.seed)
 
     def open_windows(self, split: str, row: Row) -> Windows:
-        system, utterances = TRAINED[row.system], self.corpus.splits[split]
+        system, recordings = TRAINED[row.system], self.corpus.splits[split]
         features = None
         if system.with_features:
-            features = mel_features(utterances.store, self.front_end(row), self.options.cache_dir)
-        return Windows(utterances, system.window(self.config(row), self.preset), features)
+            features = mel_features(recordings, self.front_end(row), self.options.cache_dir)
+        return Windows(recordings, system.window(self.config(row), self.preset), features)
 
     def schedule(self, row: Row) -> Schedule:
         preset = self.preset.of(row.system)

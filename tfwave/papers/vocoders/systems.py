@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfwave.audio import mel as mels
 from tfwave.audio import world
 from tfwave.audio.mel_inversion import mel_to_waveform
-from tfwave.data.utterances import WindowConfig
+from tfwave.data.windows import WindowConfig
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 from tfwave.models.melgan.melgan import MelGAN
 from tfwave.models.waveglow.waveglow import WaveGlow

@@ -5,15 +5,17 @@ import hashlib
 import os
 
 import numpy as np
-import tensorflow as tf
 
-from tfwave import files
 from tfwave.errors import UserError
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import from_authors
-from tfwave.training import checkpoints
-from tfwave.training.classifier import evaluate_classifier, read_accuracy, train_classifier
+from tfwave.papers.wavegan.classifier_training import (
+    evaluate_classifier,
+    read_accuracy,
+    train_classifier,
+)
+from tfwave.training.directory import read_description
+from tfwave.training.load import load_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +81,13 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
         )
     test = corpus.splits["test"]
     accuracy = None
-    if test.labels is not None and int(np.max(test.labels)) < classifier.config.classes:
+    if test.label is not None and int(np.max(test.label)) < classifier.config.classes:
         accuracy = evaluate_classifier(classifier, test)["accuracy"]
     return Scorer(classifier, origin, fingerprint(classifier), accuracy)
 
 
 def _trained(cache_dir, corpus, preset, seed):
-    if corpus.splits["train"].labels is None:
+    if corpus.splits["train"].label is None:
         raise UserError(
             f"{corpus.name}: the clips carry no digit labels, so no classifier can be trained for "
             "the inception score; give one with --classifier"
@@ -99,23 +101,18 @@ def _trained(cache_dir, corpus, preset, seed):
 
 
 def load_classifier(folder):
-    """Load the best weights of a classifier that `training.classifier` trained.
+    """Load the best weights of a classifier that `train_classifier` trained.
 
     Raises:
       UserError: the folder holds no trained classifier.
     """
     try:
-        description = files.read_json(os.path.join(folder, "config.json"))
-        config = DigitClassifierConfig(**description["classifier"])
-    except (OSError, KeyError, TypeError):
-        raise UserError(
-            f"--classifier: {folder} is not the folder of a trained classifier"
-        ) from None
-    classifier = DigitClassifier(config)
-    step = tf.Variable(0, dtype=tf.int64, trainable=False)
-    weights = tf.train.Checkpoint(step=step, weights=classifier.named_variables())
-    checkpoints.restore(folder, weights, "best")
-    return classifier
+        description = read_description(folder)
+    except OSError:
+        description = {}
+    if description.get("system") != "DigitClassifier":
+        raise UserError(f"--classifier: {folder} is not the folder of a trained classifier")
+    return load_model(folder, "best")[0]
 
 
 def fingerprint(classifier):

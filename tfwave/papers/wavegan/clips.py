@@ -1,7 +1,7 @@
 """The captions of WaveGAN's clips, and an example of every class for comparison."""
 
 from tfwave.audio.files import write_wav
-from tfwave.data.corpora import DIGITS
+from tfwave.data.layouts.clips import DIGITS
 
 
 def describe_clips(details: dict, classes: tuple[str, ...]) -> list[tuple]:

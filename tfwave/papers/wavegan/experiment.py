@@ -8,10 +8,12 @@ import tensorflow as tf
 import tqdm
 
 from tfwave.audio.files import require_audio
-from tfwave.data import corpora
+from tfwave.data import corpus as corpora
 from tfwave.data.builtin import digits
-from tfwave.data.pipeline import training_batches
-from tfwave.data.store import AudioStore, build_store
+from tfwave.data.corpus import Split
+from tfwave.data.layouts.recognize import CLIPS
+from tfwave.data.store import build_store
+from tfwave.data.windows import WindowConfig, Windows, training_batches
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
 from tfwave.models.wavegan.wavegan import WaveGAN
@@ -49,7 +51,9 @@ class WaveGANExperiment(TrainedExperiment):
     def open_corpus(self) -> corpora.Corpus:
         options, preset = self.options, self.preset
         if options.data_dir:
-            return corpora.open_corpus(options.data_dir, options.cache_dir, strict=options.strict)
+            return corpora.open_corpus(
+                options.data_dir, options.cache_dir, strict=options.strict, layouts=CLIPS
+            )
         sizes = dict(train=preset.train_clips, valid=preset.valid_clips, test=preset.test_clips)
         corpus = digits.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
         return dataclasses.replace(corpus, name="built-in spoken digits")
@@ -82,14 +86,14 @@ class WaveGANExperiment(TrainedExperiment):
         return scorer
 
     @functools.cached_property
-    def parametric(self) -> AudioStore:
+    def parametric(self) -> Split:
         """The recordings of the row Parametric."""
         options, folder = self.options, self.options.extra.get("parametric_dir", "")
         if not folder:
             count = self.preset.parametric_clips
             return digits.klatt_digits(options.cache_dir, count=count, seed=options.seed)
         paths = require_audio(folder)
-        return build_store(paths, None, options.cache_dir, strict=options.strict)
+        return Split(build_store(paths, options.cache_dir, strict=options.strict))
 
     @functools.cached_property
     def reference_scores(self) -> scoring.ReferenceScores:
@@ -191,17 +195,22 @@ class WaveGANExperiment(TrainedExperiment):
         return model
 
     def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
-        batches = training_batches(
-            self.corpus.splits["train"],
-            self.corpus.slices,
+        slices = self.corpus.slices
+        config = WindowConfig(
+            slices.slice_len,
+            context=0,
+            columns=("waveform",),
+            updates=self.preset.critic_updates,
+            channel_axis=True,
+        )
+        return training_batches(
+            Windows(self.corpus.splits["train"], config, slices=slices),
             self.preset.batch_size,
-            self.preset.critic_updates,
             self.options.seed,
             start,
             shard,
             shards,
         )
-        return batches.map(lambda clips: {"waveform": clips})
 
     def criterion(self, row: Row) -> Score:
         return Score("inception_score")

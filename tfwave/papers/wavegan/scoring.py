@@ -58,20 +58,21 @@ class ReferenceScores:
     distance_clips: int
 
 
-def recorded(store, slices):
+def recorded(split, slices):
     """Return the clips of recordings, in the order in which the authors' scripts read them.
 
     Args:
-      store: `AudioStore`.
+      split: `Split`.
       slices: `SliceConfig`; a random start is not used.
 
     Returns:
       `Clips`.
     """
+    store = split.store
     table = slice_table(store.lengths, dataclasses.replace(slices, random_offset=False), 0, 0)
     names = [(store.names[file], int(start)) for file, start in table]
     table = table[authors_order(names)]
-    labels = None if store.labels is None else np.asarray(store.labels)[table[:, 0]]
+    labels = None if split.label is None else split.label[table[:, 0]]
 
     def blocks():
         for start in range(0, len(table), BLOCK):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfwave.audio import mulaw
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import WindowConfig, Windows
+from tfwave.data.windows import WindowConfig, Windows
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.papers.wavenet import tables
@@ -37,17 +37,15 @@ class WaveNetExperiment(LikelihoodExperiment):
         return super().train(row, results)
 
     def open_windows(self, split: str, row: Row) -> Windows:
-        utterances = self.corpus.splits[split]
+        recordings = self.corpus.splits[split]
         config = WindowConfig(
             slice_len=self.preset.slice_len,
             context=self.config.context_len,
             frame_padding=self.config.frame_padding,
         )
         cepstra = dict(row.changes).get("cepstra", 0)
-        features = mel_features(
-            utterances.store, self.preset.mel(), self.options.cache_dir, cepstra
-        )
-        return Windows(utterances, config, features)
+        features = mel_features(recordings, self.preset.mel(), self.options.cache_dir, cepstra)
+        return Windows(recordings, config, features)
 
     def _models(self):
         """Return the settings of the model and of its features."""

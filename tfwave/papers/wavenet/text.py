@@ -9,7 +9,8 @@ import os
 
 import keras
 
-from tfwave.data.sentence_corpora import SentenceCorpus, open_sentences
+from tfwave.data.corpus import Corpus, open_corpus
+from tfwave.data.layouts.recognize import SPEECH
 from tfwave.errors import UserError
 from tfwave.models.wavenet.recognizer import WaveNetRecognizerConfig
 from tfwave.papers.wavenet.presets import Preset
@@ -40,7 +41,7 @@ class TextExperiment(Experiment):
         for flag in CORPORA:
             if options.extra.get(flag):
                 folder, cache = options.extra[flag], options.cache_dir
-                corpus = open_sentences(folder, cache, strict=options.strict)
+                corpus = open_corpus(folder, cache, strict=options.strict, layouts=SPEECH)
                 self.values |= corpus_values(flag, corpus)
         if table1:
             columns = published.load_paper("wavenet").tables["table1"].columns
@@ -78,7 +79,7 @@ def model_values(preset: Preset) -> dict[str, float]:
     }
 
 
-def corpus_values(flag: str, corpus: SentenceCorpus) -> dict[str, float]:
+def corpus_values(flag: str, corpus: Corpus) -> dict[str, float]:
     """Return {row: number}: the hours, and for VCTK the speakers, of a corpus that the user has."""
     stores = [split.store for split in corpus.splits.values()]
     seconds = sum(float(store.lengths.sum()) / store.sample_rate for store in stores)

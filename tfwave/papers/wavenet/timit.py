@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfwave.data.alignment import label_sentences
 from tfwave.data.phonemes import TIMIT_39, TIMIT_48, TIMIT_61, fold_table
-from tfwave.data.utterances import WindowConfig, Windows, complete_utterances, training_slices
+from tfwave.data.windows import WindowConfig, Windows, training_batches, whole_recordings
 from tfwave.errors import UserError
 from tfwave.metrics.phoneme_error_rate import Edits, corpus_edits
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
@@ -111,7 +111,7 @@ class TimitExperiment(SpeechExperiment):
             self.labels = "eSpeak NG's reading of the transcripts, aligned by dynamic time warping"
         corpus = self.corpus
         for split, part in corpus.splits.items():
-            if not any(map(len, part.segments)):
+            if not any(map(len, part.phonemes)):
                 raise UserError(f"{corpus.name}: no {split} recording has phoneme labels")
         timit = corpus.phonemes == TIMIT_61
         self._trained_phones = TIMIT_48 if timit else corpus.phonemes
@@ -139,7 +139,7 @@ class TimitExperiment(SpeechExperiment):
     def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
         table = tf.constant(np.append(self._to_trained, -1), tf.int32)  # unlabelled stays -1
         size, seed = self.preset.batch_size, self.options.seed
-        slices = training_slices(self.windows("train", row), size, seed, start, shard, shards)
+        slices = training_batches(self.windows("train", row), size, seed, start, shard, shards)
         return slices.map(
             lambda batch: {
                 "waveform": batch["waveform"],
@@ -157,7 +157,7 @@ class TimitExperiment(SpeechExperiment):
             **self.settings(row),
             "seed": self.options.seed,
             "slice_len": self.preset.slice_len,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+            "corpus": self.corpus.splits["train"].fingerprint,
         }
 
     def score(self, row: Row, model: keras.Model) -> float:
@@ -172,7 +172,7 @@ class TimitExperiment(SpeechExperiment):
             lambda waveform: model(waveform), autograph=False, reduce_retracing=True
         )
         size, references, hypotheses = self.config.frame_length, [], []
-        for batch in complete_utterances(self.windows(split, row)):
+        for batch in whole_recordings(self.windows(split, row)):
             sequence = batch["sequence"][0].numpy()
             if sequence.max() < 0:  # without labels
                 continue
@@ -185,7 +185,7 @@ class TimitExperiment(SpeechExperiment):
     def _labels_digest(self):
         digest = hashlib.sha256()
         for part in self.corpus.splits.values():
-            for rows in part.segments:
+            for rows in part.phonemes:
                 digest.update(rows.tobytes() + b"|")
         return digest.hexdigest()[:16]
 
@@ -213,7 +213,7 @@ class TimitExperiment(SpeechExperiment):
 
 
 def _aligned(corpus, cache_dir):
-    if all(part.texts is None for part in corpus.splits.values()):
+    if all(part.text is None for part in corpus.splits.values()):
         raise UserError(
             f"{corpus.name}: no phoneme labels (.PHN files as in TIMIT) and no transcripts "
             "(metadata.csv as in LJSpeech); without --data_dir the built-in sentences have them"

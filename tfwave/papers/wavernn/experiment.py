@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import WindowConfig, Windows
+from tfwave.data.windows import WindowConfig, Windows
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
@@ -30,16 +30,16 @@ class WaveRNNExperiment(LikelihoodExperiment):
     clip_seed = SEEDS["16-bit samples"]
 
     def open_windows(self, split: str, row: Row) -> Windows:
-        utterances, preset = self.corpus.splits[split], self.preset
+        recordings, preset = self.corpus.splits[split], self.preset
         if not row.trained:
-            return Windows(utterances, WindowConfig(preset.sequence))
+            return Windows(recordings, WindowConfig(preset.sequence))
         config = configuration(row, preset)
         length = preset.held_out
         if split == "train":
             length = preset.sequence * (_WAVENET_SLICE if row.system == "wavenet" else 1)
         window = WindowConfig(length, config.context_len, config.frame_padding)
-        features = mel_features(utterances.store, preset.mel(), self.options.cache_dir)
-        return Windows(utterances, window, features)
+        features = mel_features(recordings, preset.mel(), self.options.cache_dir)
+        return Windows(recordings, window, features)
 
     def _models(self, row):
         """Return the settings of a row's model and of its features."""

@@ -1,0 +1,1 @@
+"""Layouts of folders of recordings, each recognised from names alone."""
