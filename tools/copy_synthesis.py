@@ -10,6 +10,7 @@ spectrogram, .npz of tools/mel_spectrogram.py, takes the place of a recording; o
 end than the model's is refused.
 """
 
+import inspect
 import os
 import pathlib
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _WHICH = flags.DEFINE_enum(
@@ -27,6 +29,9 @@ _ITERATIONS = flags.DEFINE_integer(
     "iterations", 32, "Of the fast Griffin-Lim beside the vocoder.", lower_bound=0
 )
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Most that is taken of a recording.")
+_DENOISE = flags.DEFINE_float(
+    "denoise", 0.0, "WaveGlow: strength of the authors' denoiser, such as 0.1; 0 for none.", 0.0
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of draws and initial phases.", lower_bound=0)
 
 _SHOWN = ("log_spectral_distance", "mel_cepstral_distortion", "pesq", "stoi")
@@ -47,14 +52,16 @@ def main(argv):
     from tfwave.audio.mel_files import SUFFIX, read_mel
     from tfwave.audio.mel_inversion import mel_to_waveform
     from tfwave.metrics.vocoder import measure
-    from tfwave.papers.vocoders.systems import TRAINED, vocode
-    from tfwave.training.load import find_training, front_end_of, load_model
+    from tfwave.training.load import find_training, load_model
 
-    model, description, step = load_model(find_training(argv[1]), _WHICH.value)
-    systems = [system for system in TRAINED.values() if isinstance(model, system.make)]
-    config = front_end_of(description)
-    if not systems or config is None:
-        raise ValueError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
+    model, _, step = load_model(find_training(argv[1]), _WHICH.value)
+    if model.kind != "mel":
+        raise UserError(f"{argv[1]}: {type(model).__name__} is no vocoder of mel spectrograms")
+    config, kwargs = model.mel, {}
+    if _DENOISE.value:
+        if "denoise" not in inspect.signature(model.generate).parameters:
+            raise UserError(f"--denoise: {type(model).__name__} has no denoiser")
+        kwargs["denoise"] = _DENOISE.value
     sources = find_recordings(argv[2])
     most = int(_SECONDS.value * config.sample_rate) // config.hop_length
     failed, out_dir = 0, pathlib.Path(_OUT_DIR.value)
@@ -73,7 +80,7 @@ def main(argv):
                 given = {"recording": recording}
                 features = mel_spectrogram(recording[np.newaxis], config)
             made = {
-                "vocoder": vocode(systems[0], model, features, config, _SEED.value),
+                "vocoder": model.generate(features, seed=_SEED.value, **kwargs)[0, :, 0].numpy(),
                 "griffin_lim": mel_to_waveform(
                     features, config, _ITERATIONS.value, seed=_SEED.value
                 )[0].numpy(),

@@ -47,14 +47,14 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
 
     from tfwave.serving import export
-    from tfwave.training.load import find_training, front_end_of, load_model
+    from tfwave.training.load import find_training, load_model
 
     out = os.path.abspath(_OUT.value)
     model, description, step = load_model(find_training(_TRAIN_DIR.value), _WHICH.value)
     about = {"step": step, "weights": _WHICH.value, "speakers": description.get("speakers")}
     for folder, xla in [(out, False), *([(out + "_xla", True)] if _XLA.value else [])]:
         started = time.perf_counter()
-        made = export.export_model(model, folder, about, front_end_of(description), xla)
+        made = export.export_model(model, folder, about, xla)
         seconds = time.perf_counter() - started
         print(f"{made.path}: {made.size / 1e6:,.1f} MB in {seconds:.1f} s (weights of step {step})")
     for name, signature in made.signatures.items():

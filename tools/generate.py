@@ -12,6 +12,7 @@ already there are skipped, so that an interrupted command is repeated to finish 
 any number of processes or machines divide the clips among them, in one folder or in many.
 """
 
+import inspect
 import os
 import sys
 import time
@@ -24,11 +25,9 @@ from tfwave import cli
 from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-from tfwave.models.wavenet.generation import stream
-from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.errors import UserError
 from tfwave.training.directory import open_directory
-from tfwave.training.load import find_training, front_end_of, load_model
+from tfwave.training.load import find_training, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
@@ -52,19 +51,22 @@ _SPEAKER = flags.DEFINE_string("speaker", None, "WaveNet: name of the speaker.")
 _MEL = flags.DEFINE_string(
     "mel",
     None,
-    "WaveNet: recording whose mel spectrogram the clips follow, or the spectrogram itself, .npz of "
+    "Vocoders: recording whose mel spectrogram the clips follow, or the spectrogram, .npz of "
     "tools/mel_spectrogram.py or .npy of float32 [frames, bands], from the start of --prime on.",
 )
-_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "WaveNet: below 1 keeps to the likely.")
+_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Step by step: below 1 keeps to the likely.")
+_DENOISE = flags.DEFINE_float(
+    "denoise", 0.0, "WaveGlow: strength of the authors' denoiser, such as 0.1; 0 for none.", 0.0
+)
 _SECONDS = flags.DEFINE_float(
     "seconds",
     None,
-    "WaveNet: length of a clip, --prime included; by default that of --mel, or 1 after --prime.",
+    "Length of a clip, --prime included; by default that of --mel, or 1 after --prime.",
 )
 
 # Always whole batches of this size: the rounding of a clip must not depend on how many are made.
 _BATCH = 16
-_WAVENET_BATCH = 8  # clips that WaveNet makes at a time
+_STREAMED_BATCH = 8  # clips that are generated at a time, sample by sample
 
 
 def latent(seed, number, latent_dim):
@@ -87,7 +89,7 @@ def waveforms(model, latents):
         block = latents[start : start + _BATCH]
         padded = np.zeros((_BATCH, latents.shape[1]), np.float32)
         padded[: len(block)] = block
-        made.append(np.asarray(model.generate(padded))[: len(block)])
+        made.append(np.asarray(model.generate(latents=padded))[: len(block)])
     return np.concatenate(made)
 
 
@@ -159,141 +161,172 @@ def write_line(model, out_dir, seed, seed_to, steps):
     return len(missing)
 
 
-def continue_clips(model, description, out_dir, count, seed, shards=1, shard=0):
-    """Write clips 0 .. count - 1 that a WaveNet makes; existing ones are kept.
+def generate_clips(model, description, out_dir, count, seed, shards=1, shard=0):
+    """Write clips 0 .. count - 1 of a system that generates from a mel spectrogram or from samples.
 
     Args:
-      model: WaveNet.
+      model: the system; existing clips are kept.
       description: of its training.
       out_dir, count, seed, shards, shard: as of `missing_blocks`.
 
     Returns:
       The number of files written.
     """
-    config = model.config
-    how, known = conditions(config, description)
-    if _SECONDS.value is not None:
-        total = round(_SECONDS.value * config.sample_rate)
-    elif "features" in how:
-        frames = how["features"].shape[1] - 2 * config.frame_padding
-        total = frames * config.conditioning.hop_length
-    else:
-        total = len(known) + config.sample_rate
-    samples = total - len(known)
-    if samples < 1:
-        raise ValueError(
-            f"a clip of {total / config.sample_rate:g} s leaves nothing to generate after "
-            f"{len(known) / config.sample_rate:g} s of --prime"
-        )
-    blocks = missing_blocks(out_dir, count, seed, _WAVENET_BATCH, shards, shard)
-    wanted = sum(map(len, blocks.values()))
-    made, started = 0, time.perf_counter()
-    with tqdm(total=wanted * samples, unit="sample", unit_scale=True, disable=None) as bar:
-        for first, missing in blocks.items():
-            clips = min(_WAVENET_BATCH, count - first)
-            pieces = [np.tile(known[np.newaxis, :, np.newaxis], [clips, 1, 1])]
-            for piece in stream(
-                model.averaged,
-                samples,
-                clips=clips,
-                first_clip=first,
-                seed=seed,
-                temperature=_TEMPERATURE.value,
-                **how,
-            ):
-                pieces.append(piece.numpy())
-                bar.update(pieces[-1].shape[0] * pieces[-1].shape[1])
-            made += clips * samples
-            for number, clip in enumerate(np.concatenate(pieces, axis=1), first):
-                if number in missing:
-                    write_wav(clip_path(out_dir, seed, number), clip, config.sample_rate)
-    if made:
-        rate = made / (time.perf_counter() - started)
-        print(f"{rate:,.0f} samples/s, compilation included", file=sys.stderr)
-    return wanted
+    kwargs, prime = conditions(model, description)
+    rate = model.sample_rate
+    samples = samples_of(model, kwargs, len(prime))
+    if samples is not None:
+        kwargs["samples"] = samples
+    size = _STREAMED_BATCH if hasattr(model, "stream") else 1
+    blocks = missing_blocks(out_dir, count, seed, size, shards, shard)
+    total = sum(map(len, blocks.values()))
+    done, start_time = 0, time.perf_counter()
+    with tqdm(total=total, unit="clip", disable=None) as bar:
+        for first, numbers in blocks.items():
+            if size == 1:
+                clips = model.generate(seed=seed + first, **kwargs).numpy()
+            else:
+                clips = streamed(model, first, min(size, count - first), seed, kwargs, bar)
+            done += clips.shape[0] * clips.shape[1]
+            start = np.tile(prime[np.newaxis, :, np.newaxis], [len(clips), 1, 1])
+            for number, clip in enumerate(np.concatenate([start, clips], axis=1), first):
+                if number in numbers:
+                    write_wav(clip_path(out_dir, seed, number), clip, rate)
+            bar.update(len(numbers))
+    if done:
+        speed = done / (time.perf_counter() - start_time)
+        print(f"{speed:,.0f} samples/s, compilation included", file=sys.stderr)
+    return total
 
 
-def conditions(config, description):
-    """What the flags ask a WaveNet for.
+def streamed(model, first, count, seed, kwargs, bar):
+    """Generate clips first .. first + count - 1 of a seed, showing how far they are."""
+    blocks = []
+    for block in model.stream(count=count, first=first, seed=seed, **kwargs):
+        blocks.append(block.numpy())
+        seconds = sum(block.shape[1] for block in blocks) / model.sample_rate
+        bar.set_postfix_str(f"{seconds:.1f} s of each clip")
+    return np.concatenate(blocks, axis=1)
 
-    Returns:
-      (arguments of `stream`, waveform [time] of --prime).
+
+def samples_of(model, kwargs, primed):
+    """Return how many samples each clip gets after its prime, None for all that --mel covers.
+
+    Args:
+      model: the system.
+      kwargs: arguments of its `generate`.
+      primed: samples of the prime.
 
     Raises:
-      ValueError: a flag does not fit the model; names the flag.
+      UserError: --seconds leaves nothing to generate, or a mel spectrogram sets the length.
     """
-    how, known = {}, np.zeros(0, np.float32)
+    rate = model.sample_rate
+    if _SECONDS.value is None and "mel" in kwargs:
+        total = kwargs["mel"].shape[1] * model.mel.hop_length
+        if not primed:
+            return None
+    elif _SECONDS.value is None:
+        total = primed + rate
+    elif "samples" not in inspect.signature(model.generate).parameters:
+        raise UserError(f"--seconds: the length of a {type(model).__name__}'s clip follows --mel")
+    else:
+        total = round(_SECONDS.value * rate)
+    if total <= primed:
+        raise UserError(
+            f"a clip of {total / rate:g} s leaves nothing to generate after "
+            f"{primed / rate:g} s of --prime"
+        )
+    return total - primed
+
+
+def conditions(model, description):
+    """Return what the flags ask a system for.
+
+    Returns:
+      (arguments of its `generate`, waveform [time] of --prime).
+
+    Raises:
+      UserError: a flag does not fit the system; names the flag.
+    """
+    kwargs, prime = {}, np.zeros(0, np.float32)
+    parameters = inspect.signature(model.generate).parameters
+    for flag, name in ((_PRIME, "prime"), (_SPEAKER, "speaker"), (_DENOISE, "denoise")):
+        if flag.value and name not in parameters:
+            raise UserError(f"--{flag.name}: a {type(model).__name__} takes none")
     if not _TEMPERATURE.value > 0:
-        raise ValueError(f"--temperature must be above 0, not {_TEMPERATURE.value:g}")
+        raise UserError(f"--temperature must be above 0, not {_TEMPERATURE.value:g}")
+    if "temperature" in parameters:
+        kwargs["temperature"] = _TEMPERATURE.value
+    elif _TEMPERATURE.present:
+        raise UserError(f"--temperature: a {type(model).__name__} takes none")
+    if _DENOISE.value:
+        kwargs["denoise"] = _DENOISE.value
     if _PRIME.value:
-        known = load(_PRIME.value, config.sample_rate, 1)[:, 0]
-        if not len(known):
-            raise ValueError(f"--prime: {_PRIME.value} holds no samples")
-        how["prime_with"] = known[np.newaxis]
-    if bool(_MEL.value) != (config.conditioning is not None):
+        prime = load(_PRIME.value, model.sample_rate, 1)[:, 0]
+        if not len(prime):
+            raise UserError(f"--prime: {_PRIME.value} holds no samples")
+        kwargs["prime"] = prime[np.newaxis]
+    if bool(_MEL.value) != (model.kind == "mel"):
         wants = "takes none" if _MEL.value else "is conditioned on a mel spectrogram; give one"
-        raise ValueError(f"--mel: this model {wants}")
+        raise UserError(f"--mel: this model {wants}")
     if _MEL.value:
-        how["features"] = read_mel(_MEL.value, config, front_end_of(description))
+        kwargs["mel"] = read_mel(_MEL.value, model.mel)
     speakers = description.get("speakers") or []
-    if bool(_SPEAKER.value) != bool(config.speaker_channels):
+    with_speakers = bool(getattr(model.config, "speaker_channels", 0))
+    if bool(_SPEAKER.value) != with_speakers:
         wants = "knows no speakers" if _SPEAKER.value else f"needs one of {', '.join(speakers[:8])}"
-        raise ValueError(f"--speaker: this model {wants}")
+        raise UserError(f"--speaker: this model {wants}")
     if _SPEAKER.value:
-        how["speaker"] = [speaker_number(speakers, _SPEAKER.value)]
-    return how, known
+        kwargs["speaker"] = [speaker_number(speakers, _SPEAKER.value)]
+    return kwargs, prime
 
 
-def read_mel(path, config, front_end):
-    """Mel spectrogram [1, frames, bands] of a file, with the frames that the model needs around.
+def read_mel(path, front_end):
+    """Read or compute a mel spectrogram [1, frames, bands].
 
     Args:
       path: recording, or .npz or .npy of a mel spectrogram.
-      config: WaveNetConfig.
-      front_end: MelConfig that the model was trained with.
+      front_end: MelConfig of the model.
     """
     if path.endswith((".npy", mel_files.SUFFIX)):
         try:
             frames = mel_files.read_mel(path, front_end)
         except (OSError, ValueError) as error:
-            raise ValueError(f"--mel: {cli.one_line(error)}") from None
-    else:
-        waveform = load(path, config.sample_rate, 1)[:, 0]
-        frames = mel.mel_spectrogram(waveform[np.newaxis], front_end)[0].numpy()
-    around = np.tile(mel.silence(front_end), [config.frame_padding, 1])
-    return np.concatenate([around, frames, around])[np.newaxis].astype(np.float32)
+            raise UserError(f"--mel: {cli.one_line(error)}") from None
+        return frames[np.newaxis].astype(np.float32)
+    waveform = load(path, front_end.sample_rate, 1)[:, 0]
+    return mel.mel_spectrogram(waveform[np.newaxis], front_end).numpy()
 
 
 def main(argv):
     if len(argv) != 2:
-        raise ValueError("give one trained directory")
+        raise UserError("give one trained directory")
     if _INTERPOLATE.value == 1:
-        raise ValueError("--interpolate: a line needs at least 2 steps")
+        raise UserError("--interpolate: a line needs at least 2 steps")
     shards, shard = _SHARDS.value, _SHARD.value
     if shard >= shards:
-        raise ValueError(f"--shard must be below --shards, {shards}, not {shard}")
+        raise UserError(f"--shard must be below --shards, {shards}, not {shard}")
     if shards > 1 and _INTERPOLATE.value:
-        raise ValueError("--shards divides --count clips; a line of --interpolate is not divided")
+        raise UserError("--shards divides --count clips; a line of --interpolate is not divided")
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
-    if isinstance(model, DigitClassifier):
-        raise ValueError(f"{directory}: a classifier makes no sound")
-    if not isinstance(model, WaveNet) and not hasattr(model.config, "latent_dim"):
-        raise ValueError(
-            f"{directory}: {type(model).__name__} speaks what a recording says; "
-            "use tools/copy_synthesis.py"
-        )
+    if model.kind == "none":
+        raise UserError(f"{directory}: a {type(model).__name__} makes no sound")
+    if _INTERPOLATE.value and model.kind != "latents":
+        raise UserError(f"--interpolate: a {type(model).__name__} has no latents")
     out_dir = _OUT_DIR.value
     # Skipping files is only right when they came from these very weights.
-    made_from = {"generated_from": description, "step": step}
-    if isinstance(model, WaveNet):
+    source = {"generated_from": description, "step": step}
+    if model.kind != "latents":
         asked = (_PRIME, _SPEAKER, _MEL, _TEMPERATURE, _SECONDS)
-        made_from["flags"] = {flag.name: flag.value for flag in asked}
+        source["flags"] = {flag.name: flag.value for flag in asked}
+        if _DENOISE.value:
+            source["flags"]["denoise"] = _DENOISE.value
     part = f"-{shard}-of-{shards}" if shards > 1 else ""
-    with open_directory(out_dir, made_from, part):
+    with open_directory(out_dir, source, part):
         asked = (out_dir, _COUNT.value, _SEED.value, shards, shard)
-        if isinstance(model, WaveNet):
-            written = continue_clips(model, description, *asked)
+        if model.kind != "latents":
+            written = generate_clips(model, description, *asked)
         elif _INTERPOLATE.value:
             steps = _INTERPOLATE.value
             written = write_line(model, out_dir, _SEED.value, _SEED_TO.value, steps)

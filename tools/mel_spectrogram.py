@@ -56,13 +56,13 @@ def front_end(name):
     """
     from tfwave.audio.mel import RECIPES
     from tfwave.training.directory import read_description
-    from tfwave.training.load import find_training, front_end_of
+    from tfwave.training.load import find_training, front_end
 
     if name in RECIPES:
         return RECIPES[name]
     if not os.path.isdir(name):
         raise ValueError(f"{name} is neither a trained directory nor one of {', '.join(RECIPES)}")
-    config = front_end_of(read_description(find_training(name)))
+    config = front_end(read_description(find_training(name)))
     if config is None:
         raise ValueError(f"{name}: the model that was trained there takes no mel spectrogram")
     return config

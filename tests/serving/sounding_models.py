@@ -86,7 +86,8 @@ def save(module, folder):
 
 def wavegan():
     """A small WaveGAN."""
-    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.config import WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN
 
     return WaveGAN(WaveGANConfig(model_dim=1, latent_dim=LATENT_DIM), seed=3)
 

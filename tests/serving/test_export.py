@@ -14,14 +14,14 @@ import soundfile
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.serving import tiny_systems
-from tfwave.models.melgan.melgan import folded
+from tests.conformance.cases import BY_NAME, CASES
+from tests.serving import requests_of
+from tfwave.audio.mel import MelConfig, mel_spectrogram
 from tfwave.serving import export, local_server, served_model
 from tfwave.serving.client import GrpcClient
 
-SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}
 SLOW = [pytest.mark.slow]
-NAMES = [pytest.param(s.name, marks=SLOW if s.slow else []) for s in tiny_systems.SYSTEMS]
+NAMES = [pytest.param(s.name, marks=SLOW if s.slow else []) for s in CASES]
 CODE = pathlib.Path(__file__).with_name("load_saved_model.c")
 COMPILED = "wavernn_xla"  # the compiled form of the system before the underscore
 
@@ -34,13 +34,11 @@ class Versions(dict):
         self._folder = folder
 
     def __missing__(self, name):
-        system = SYSTEMS[name.removesuffix("_xla")]
-        model = tiny_systems.make(system)
-        version = export.export_model(
-            model, self._folder / name, mel=system.mel, xla=name == COMPILED
-        )
-        request = tiny_systems.request(system, next(iter(version.signatures.values())))
-        self[name] = version, request, np.asarray(system.reference(model, request))
+        case = BY_NAME[name.removesuffix("_xla")]
+        model = case.stirred()
+        version = export.export_model(model, self._folder / name, xla=name == COMPILED)
+        request = requests_of.request(case, next(iter(version.signatures.values())))
+        self[name] = version, request, np.asarray(case.answer(model, request))
         return self[name]
 
 
@@ -55,13 +53,13 @@ def answers(exported, request, tmp_path_factory):
     """Folder of what one process without tfwave made of all systems that are tested."""
     scratch = tmp_path_factory.mktemp("answers")
     parameters = [item.callspec.params for item in request.session.items if "[" in item.nodeid]
-    names = {p["name"] for p in parameters if "name" in p} & {*SYSTEMS, COMPILED}
+    names = {p["name"] for p in parameters if "name" in p} & {*BY_NAME, COMPILED}
     jobs = []
     for name in sorted(names):
         version, asked, _ = exported[name]
         np.savez(scratch / f"{name}.npz", **asked)
         for key, function in version.signatures.items():
-            np.savez(scratch / f"{name}.{key}.npz", **tiny_systems.example(function))
+            np.savez(scratch / f"{name}.{key}.npz", **requests_of.example(function))
         jobs.append([name, str(version.path), list(version.signatures)])
     script = """
         import json, sys
@@ -123,7 +121,9 @@ def test_a_server_answers_as_the_model(name, exported):
             np.testing.assert_allclose(client.predict(main, asked)[output], wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n.values != ("classifier",)])
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if "waveform" not in BY_NAME[n.values[0]].request]
+)
 def test_wav_files_hold_the_waveforms(name, exported, answers):
     about = export.read_about(exported[name][0].path)
     for number, clip in enumerate(exported[name][2]):
@@ -230,7 +230,7 @@ def test_the_c_api_answers_as_the_model_and_survives_bad_requests(name, exported
 
     right()
     for given in interface.inputs:
-        for bad in tiny_systems.bad_values(given):
+        for bad in requests_of.bad_values(given):
             answer, _ = in_c.ask("serving_default", {**request, given.name: bad}, output)
             assert answer.startswith("error 3 ") and given.name in answer, (bad.shape, answer)
     right()
@@ -248,7 +248,7 @@ def test_clips_must_agree(exported):
     request = {k: tf.constant(v) for k, v in exported["wavenet_mel"][1].items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match="speaker must be for as many clips"):
         loaded["vocode"](**{**request, "speaker": tf.constant([0, 1, 2])})
-    example = tiny_systems.example(exported["wavenet_mel"][0].signatures["generate"])
+    example = requests_of.example(exported["wavenet_mel"][0].signatures["generate"])
     request = {k: tf.constant(v) for k, v in example.items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match="features must cover the samples"):
         loaded["generate"](**{**request, "samples": tf.constant(5000)})
@@ -289,7 +289,7 @@ def test_sample_depends_on_its_seed_alone(exported):
     "name",
     [
         "melgan",
-        *(pytest.param(n, marks=SLOW) for n in SYSTEMS if n.endswith("_mel")),
+        *(pytest.param(n, marks=SLOW) for n in BY_NAME if n.endswith("_mel")),
         *(pytest.param(n, marks=SLOW) for n in ("waveglow", "fatchord")),
     ],
 )
@@ -301,7 +301,7 @@ def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
     time = 25 * about["mel"]["hop_length"] + 3
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, [2, time, 1]).astype(np.float32)
     copied = loaded["copy_synthesis"](waveform=tf.constant(noise), **how)["waveform"]
-    mel = tiny_systems.mels.mel_spectrogram(noise[:, :, 0], tiny_systems.MelConfig(**about["mel"]))
+    mel = mel_spectrogram(noise[:, :, 0], MelConfig(**about["mel"]))
     spoken = loaded["vocode"](mel=mel, **how)["waveform"][:, :time]
     assert copied.shape == spoken.shape and time - about["mel"]["hop_length"] < copied.shape[1]
     np.testing.assert_allclose(copied, spoken, atol=1e-4)
@@ -309,7 +309,7 @@ def test_copy_synthesis_is_vocoding_by_the_own_front_end(name, exported):
 
 @pytest.mark.parametrize("name", ["wavenet", pytest.param("wavenet_mel", marks=SLOW)])
 def test_continuation_is_primed_generation(name, exported):
-    model = tiny_systems.make(SYSTEMS[name])
+    model = BY_NAME[name].stirred()
     loaded = tf.saved_model.load(str(exported[name][0].path)).signatures["continuation"]
     prime = np.sin(np.arange(40) / 3.0).reshape(2, 20, 1).astype(np.float32)
     how = {"seed": 5, "temperature": 0.7}
@@ -319,7 +319,7 @@ def test_continuation_is_primed_generation(name, exported):
         noise = np.random.default_rng(3).normal(size=[2, 110, 5]).astype(np.float32)
         known = {"features": noise, "speaker": np.int32([1, 2])}
     made = loaded(**{k: tf.constant(v) for k, v in {**request, **known}.items()})["waveform"]
-    wanted = model.generate(600, prime_with=prime[:, :, 0], xla=False, **how, **known)
+    wanted = model.generate(samples=600, prime=prime[:, :, 0], xla=False, **how, **known)
     np.testing.assert_allclose(made, wanted, atol=1e-5)
 
 
@@ -351,9 +351,9 @@ def test_only_what_is_needed_is_stored(exported):
         name: sorted(tuple(shape) for key, shape in found.items() if key.startswith("kept/"))
         for name, found in stored.items()
     }
-    models = {s.name: tiny_systems.make(s) for s in tiny_systems.SYSTEMS if s.name in stored}
+    models = {name: BY_NAME[name].stirred() for name in stored}
     wanted = {
-        "melgan": folded(models["melgan"]).generator,
+        "melgan": models["melgan"].fold_weight_norm().generator,
         "wavenet": models["wavenet"].averaged,
         "wavegan": models["wavegan"].generator,
     }

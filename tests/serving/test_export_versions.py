@@ -1,16 +1,13 @@
 """Versions of an exported model, and the files that a server is started with."""
 
-import dataclasses
 import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.serving import tiny_systems
+from tests.conformance.cases import BY_NAME
 from tfwave.serving import export
-
-SYSTEMS = {system.name: system for system in tiny_systems.SYSTEMS}
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +15,13 @@ def folder(tmp_path_factory):
     """A folder with two models, one of them compiled."""
     folder = tmp_path_factory.mktemp("models")
     export.export_model(_small(), folder / "digits")
-    wavernn = tiny_systems.make(SYSTEMS["wavernn"])
+    wavernn = BY_NAME["wavernn"].stirred()
     assert export.export_model(wavernn, folder / "rnn_xla", xla=True).path.name == "1"
     return folder
 
 
 def _small():
-    return tiny_systems.make(SYSTEMS["classifier"])
+    return BY_NAME["classifier"].stirred()
 
 
 def test_without_their_package_warmup_requests_are_left_out(monkeypatch, tmp_path):
@@ -70,7 +67,7 @@ def test_two_exports_at_once_take_two_versions(monkeypatch, tmp_path):
 
 def test_another_system_is_no_next_version(tmp_path):
     export.export_model(_small(), tmp_path / "model")
-    wavegan = tiny_systems.make(SYSTEMS["wavegan"])
+    wavegan = BY_NAME["wavegan"].stirred()
     with pytest.raises(ValueError, match="holds versions of DigitClassifier"):
         export.export_model(wavegan, tmp_path / "model")
     with pytest.raises(ValueError, match="WaveGAN has no loop"):
@@ -79,14 +76,6 @@ def test_another_system_is_no_next_version(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(export.ExportError, match="file"):
         export.export_model(wavegan, tmp_path / "file" / "model")
-
-
-def test_features_of_another_front_end_are_refused():
-    model, mel = tiny_systems.make(SYSTEMS["wavenet_mel"]), tiny_systems.SHORT
-    with pytest.raises(ValueError, match="mel has 7 bands and a hop of 6"):
-        export.signatures_of(model, dataclasses.replace(mel, n_mels=7))
-    with pytest.raises(ValueError, match="mel is of 16000 Hz; the network's waveforms have 8000"):
-        export.signatures_of(model, dataclasses.replace(mel, sample_rate=16000))
 
 
 # The server's files.

@@ -49,7 +49,7 @@ def test_answers_what_the_model_does(server, connect):
 def test_answers_what_a_wavegan_does(server, connect):
     model = sounding_models.wavegan()
     made = connect(server, "wavegan", version=1).predict("generate", {"latents": latents(2)})
-    np.testing.assert_allclose(made["waveform"], model.generate(latents(2)), atol=1e-5)
+    np.testing.assert_allclose(made["waveform"], model.generate(latents=latents(2)), atol=1e-5)
 
 
 def test_bytes_text_and_truth_values(server, connect):

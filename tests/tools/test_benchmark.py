@@ -54,7 +54,7 @@ def test_wavenet_has_every_figure(run_script):
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     for variant in ("small", "ibab"):
-        for precision in ("float32", "bfloat16"):
+        for precision in ("float32", "mixed_bfloat16"):
             assert figures[f"{variant}, 2 clips, {precision}"]["unit"] == "samples/s"
     assert figures["small, 1 clip, queues, speed-up"]["baseline"].startswith("naive")
     assert figures["small, 40 layers, receptive field 4094"]["median"] > 0
@@ -192,44 +192,48 @@ def assert_same(ours, theirs):
 
 
 def test_plain_melgan_is_melgan(benchmarks):
-    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.config import MelGANConfig
+    from tfwave.models.melgan.melgan import MelGAN
 
     config = MelGANConfig(channels=1, ratios=(16, 16), residual_blocks=2, discriminator_channels=4)
-    model, features = folded(MelGAN(config, seed=1)), normal([2, 7, 80])
+    model, features = MelGAN(config, seed=1).fold_weight_norm(), normal([2, 7, 80])
     generate = benchmarks("melgan_plain").generator(model)
     assert_same(model.generate(features), generate(features))
 
 
 def test_plain_waveglow_is_waveglow(benchmarks):
-    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, folded
+    from tfwave.models.waveglow.config import WaveGlowConfig
+    from tfwave.models.waveglow.waveglow import WaveGlow
 
     model = WaveGlow(WaveGlowConfig(channels=4, flows=2, early_every=1, layers=2), seed=1)
     for number, coupling in enumerate(model.network.couplings):
         for variable in (coupling.end_kernel, coupling.end_bias):
             variable.assign(0.1 * normal(variable.shape, number))
-    model, features = folded(model), normal([2, 3, 80])
+    model, features = model.fold_weight_norm(), normal([2, 3, 80])
     z = normal(model.noise_shape(features), 1)
     assert_same(model.invert(z, features), benchmarks("waveglow_plain").inverse(model)(z, features))
 
 
 def test_plain_dual_softmax_is_wavernn(benchmarks):
     from tfwave.models.wavernn.cell import waveform_of
+    from tfwave.models.wavernn.config import WaveRNNConfig
     from tfwave.models.wavernn.generation import WaveRNNSteps
-    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+    from tfwave.models.wavernn.wavernn import WaveRNN
 
     model = WaveRNN(WaveRNNConfig(units=16), seed=1)
     uniform = WaveRNNSteps(256, hop=1).noise(3, 0, 2)[:50]
     made = benchmarks("wavernn_plain").dual_softmax(model.network.cell, uniform)
     made = tf.transpose(waveform_of(made[..., 0], made[..., 1], 256))
-    assert_same(model.generate(50, clips=2, seed=3)[..., 0], made)
+    assert_same(model.generate(samples=50, count=2, seed=3)[..., 0], made)
 
 
 def test_plain_mel_conditioned_is_the_public_model(benchmarks):
     from tfwave.models.fatchord_wavernn import generation
-    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+    from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
     from tfwave.models.wavenet import outputs as wavenet_outputs
 
-    model = FatchordWaveRNN(FatchordConfig(units=8, dense_units=8), seed=1)
+    model = FatchordWaveRNN(FatchordWaveRNNConfig(units=8, dense_units=8), seed=1)
     rows = normal([2, 40, 208])
     drawn = wavenet_outputs.draws(model.config, tf.constant(0), tf.constant(0), 2, 40)
     made = benchmarks("wavernn_plain").mel_conditioned(model.network, rows, drawn)

@@ -8,8 +8,10 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
+from tfwave.models.wavernn.config import WaveRNNConfig
+from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.serving.export import read_about
 from tfwave.training import checkpoints
 from tfwave.training.load import load_model

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.training import checkpoints
 
 
@@ -69,7 +70,7 @@ def test_loads_the_weights_asked_for(generate, wavegan_run, specgan_run):
     latest, _, latest_step = generate.load_model(directory, "latest")
     assert (step, latest_step) == (5, 7) and description["row"] == "tiny"
     z = best.sample_latents(2, 0)
-    assert np.abs(best.generate(z) - latest.generate(z)).max() > 1e-3
+    assert np.abs(best.generate(latents=z) - latest.generate(latents=z)).max() > 1e-3
     assert isinstance(generate.load_model(str(specgan_run), "best")[0], SpecGAN)
 
 

@@ -12,7 +12,7 @@ import types
 import numpy as np
 import pytest
 
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.training import classifier as training
 from tfwave.training.classifier import (
     batch_rows,

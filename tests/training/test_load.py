@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import WaveGANConfig
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.training import checkpoints
 from tfwave.training.load import load_model
 
@@ -33,7 +34,7 @@ def test_fields_that_came_later_have_their_defaults(run):
     loaded, _, step = load_model(describe(settings), "best")
     assert step == 5 and loaded.config == model.config
     z = model.sample_latents(1, 0)
-    np.testing.assert_array_equal(loaded.generate(z), model.generate(z))
+    np.testing.assert_array_equal(loaded.generate(latents=z), model.generate(latents=z))
 
 
 @pytest.mark.parametrize(

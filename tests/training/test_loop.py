@@ -114,7 +114,11 @@ def test_resuming_after_an_error_converges_to_the_same_run(uninterrupted, tmp_pa
 
         failing.count = 0
         return tiny_training.batches(*where).map(
-            lambda clips: tf.ensure_shape(tf.numpy_function(fail, [clips], tf.float32), clips.shape)
+            lambda data: {
+                "waveform": tf.ensure_shape(
+                    tf.numpy_function(fail, [data["waveform"]], tf.float32), data["waveform"].shape
+                )
+            }
         )
 
     with pytest.raises(tf.errors.OpError):

@@ -181,7 +181,7 @@ def test_signals_outside_the_main_thread_are_left_alone():
 
 
 def test_progress_without_a_terminal_is_plain_lines(capsys):
-    progress = Progress(True, 0, 4)
+    progress = Progress(True, 0, 4, ["D_loss", "G_loss"])
     progress.say("hello")
     for step in (1, 2, 4):
         progress.update(step, {"D_loss": -1.25, "G_loss": 0.5, "x_rms": 0.1}, 320.0)
@@ -192,7 +192,7 @@ def test_progress_without_a_terminal_is_plain_lines(capsys):
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    progress = Progress(True, 2, 4)
+    progress = Progress(True, 2, 4, ["D_loss", "G_loss"])
     progress.update(4, {"D_loss": -1.25}, 320.0)
     progress.close()
     text = capsys.readouterr().err

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfwave.models.system import BatchSpec, Curve, System
 from tfwave.training.config import TrainingConfig
 from tfwave.training.distribution import open_strategy
 from tfwave.training.interrupts import Interrupted
@@ -23,42 +25,49 @@ UPDATES = 2
 BATCH = 8
 
 
-class TinyGAN(keras.Model):
+@dataclasses.dataclass(frozen=True)
+class TinyConfig:
+    """Sizes of a `TinyGAN`."""
+
+    sample_rate: int = 16000
+
+
+class TinyGAN(System):
     """Least-squares GAN on [batch, 32, 1]; every draw is a function of seed and step."""
 
+    config_class = TinyConfig
+    networks = ("generator", "discriminator")
+    kind = "latents"
+    curves = (Curve("D_loss", "Losses", shown=True), Curve("G_loss", "Losses", shown=True))
+
     def __init__(self, seed=0, broken_at=None):
-        super().__init__()
-        self.seed = seed
+        super().__init__(seed=seed)
         self.broken_at = broken_at
         self.generator = keras.Sequential(
-            [keras.layers.Dense(LENGTH), keras.layers.Reshape([LENGTH, 1])], name="generator"
+            [keras.layers.Dense(LENGTH, name="dense"), keras.layers.Reshape([LENGTH, 1])],
+            name="generator",
         )
         self.discriminator = keras.Sequential(
             [
-                keras.layers.Conv1D(4, 5, strides=2, padding="same", activation="relu"),
+                keras.layers.Conv1D(4, 5, 2, padding="same", activation="relu", name="conv"),
                 keras.layers.Flatten(),
-                keras.layers.Dense(1),
+                keras.layers.Dense(1, name="score"),
             ],
             name="discriminator",
         )
         self.generator.build([None, 4])
         self.discriminator.build([None, LENGTH, 1])
-        self.step = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.built = True
 
-    def compile(self):
-        super().compile(run_eagerly=False, jit_compile=False)
-        self.generator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5, beta_2=0.9)
-        self.discriminator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5, beta_2=0.9)
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+    def batch_spec(self, samples=None):
+        return BatchSpec(("waveform",), LENGTH, updates=UPDATES)
+
+    def default_optimizer(self, network):
+        return keras.optimizers.Adam(1e-2, beta_1=0.5, beta_2=0.9)
 
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, reals):
+    def train_step(self, data):
+        reals = data["waveform"]
         replica = tf.distribute.get_replica_context()
         count, index = replica.num_replicas_in_sync, replica.replica_id_in_sync_group
         batch = reals.shape[1]
@@ -89,9 +98,9 @@ class TinyGAN(keras.Model):
         self.step.assign_add(1)
         return {"D_loss": d_loss, "G_loss": g_loss}
 
-    def summaries(self, step, reals):
+    def summaries(self, step, data):
         with tf.name_scope("clips"):
-            tf.summary.audio("real", reals, 16000, step=step)
+            tf.summary.audio("real", data["waveform"][0], 16000, step=step)
 
 
 def make_model(seed=0, broken_at=None):
@@ -111,7 +120,7 @@ def batches(start_step, shard_index, shard_count, bad_step=None):
             clips = tf.where(second & (step == bad_step), np.nan, clips)
         rows = BATCH // shard_count
         clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
-        return tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])
+        return {"waveform": tf.ensure_shape(clips, [UPDATES, rows, LENGTH, 1])}
 
     return tf.data.Dataset.counter(start=start_step).map(
         tf.autograph.experimental.do_not_convert(element)
@@ -126,7 +135,7 @@ def ramps(start_step, shard_index, shard_count, updates, batch, length):
         clips = 0.1 * tf.random.stateless_normal([updates, batch, length, 1], seed)
         rows = batch // shard_count
         clips = clips[:, shard_index * rows : (shard_index + 1) * rows]
-        return tf.ensure_shape(clips, [updates, rows, length, 1])
+        return {"waveform": tf.ensure_shape(clips, [updates, rows, length, 1])}
 
     return tf.data.Dataset.counter(start=start_step).map(
         tf.autograph.experimental.do_not_convert(element)
@@ -158,7 +167,8 @@ def system(name):
         names = ("generator_optimizer", "discriminator_optimizer")
         return {name: keras.optimizers.SGD(1e-3) for name in names}
 
-    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.config import WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN
 
     config = WaveGANConfig(model_dim=1, critic_updates=2)
 
@@ -171,7 +181,7 @@ def system(name):
         return ramps(*where, config.critic_updates, BATCH, config.slice_len)
 
     def score_fn(model):
-        waveform = model.generate(model.sample_latents(4, seed=0))
+        waveform = model.generate(4)
         return float(tf.math.sin(1e5 * tf.reduce_mean(tf.square(waveform))))
 
     return model_fn, batches_fn, score_fn
@@ -184,9 +194,9 @@ def slowed(batches_fn, seconds):
         time.sleep(seconds)
         return clips
 
-    def wait_for(clips):
-        waited = tf.numpy_function(wait, [clips], tf.float32)
-        return tf.ensure_shape(waited, clips.shape)
+    def wait_for(data):
+        waited = tf.numpy_function(wait, [data["waveform"]], tf.float32)
+        return {"waveform": tf.ensure_shape(waited, data["waveform"].shape)}
 
     return lambda *where: batches_fn(*where).map(wait_for)
 

@@ -1,61 +1,83 @@
-"""What model configurations share: checks of their fields, and what follows from a front end."""
+"""Checks and helpers for the frozen dataclasses that hold a system's hyperparameters."""
 
-from tfwave.losses.adversarial import LOSSES
+import dataclasses
+from typing import Any
 
-_PRECISIONS = ("float32", "mixed_bfloat16")
+from tfwave.audio.mel import MelConfig
+from tfwave.errors import UserError
+from tfwave.models.precision import PRECISIONS
 
 
 class WithMel:
-    """Base of configurations that have a front end `mel`."""
+    """Mixin of configurations that have a mel front end in their field `mel`."""
+
+    mel: MelConfig
 
     @property
-    def sample_rate(self):
-        """Hz."""
+    def sample_rate(self) -> int:
+        """Samples per second."""
         return self.mel.sample_rate
 
     @property
-    def hop_length(self):
-        """Samples of a frame."""
+    def hop_length(self) -> int:
+        """Samples per frame."""
         return self.mel.hop_length
 
 
-def read_nested(config, **kinds):
-    """Make configurations of dicts, which is what config.json of a run has in their place.
+def read_nested(config: Any, **classes: type) -> None:
+    """Turn dictionaries in fields, as JSON stores them, into configurations.
 
     Args:
       config: a frozen dataclass, in its `__post_init__`.
-      **kinds: field=its dataclass.
+      **classes: field=its dataclass.
     """
-    for field, kind in kinds.items():
-        if isinstance(getattr(config, field), dict):
-            object.__setattr__(config, field, kind(**getattr(config, field)))
+    for field, cls in classes.items():
+        value = getattr(config, field)
+        if isinstance(value, dict):
+            object.__setattr__(config, field, cls(**value))
 
 
-def check(config, field: str, holds: bool, wanted: str):
-    """Refuse a value of a configuration.
-
-    Raises:
-      ValueError: `holds` is false; names the field, its value and what is wanted.
-    """
-    if not holds:
-        raise ValueError(
-            f"{type(config).__name__}.{field} is {getattr(config, field)!r}; it must be {wanted}"
-        )
-
-
-def check_common_fields(config, upsampling: tuple):
-    """Check the fields that the configurations of WaveGAN and SpecGAN share.
+def check(config: Any, field: str, holds: bool, expected: str) -> None:
+    """Refuse an illegal value of a field.
 
     Args:
       config: the dataclass.
-      upsampling: the names that `upsample` may have.
+      field: name of the field.
+      holds: whether its value is legal.
+      expected: the legal values in words.
 
     Raises:
-      ValueError: the first illegal value, by field.
+      UserError: `holds` is false; names the field, its value and what is expected.
     """
-    for field in ("model_dim", "kernel_len", "latent_dim", "critic_updates", "sample_rate"):
-        check(config, field, getattr(config, field) >= 1, "1 or more")
-    check(config, "phase_shuffle", 0 <= config.phase_shuffle < 8, "0 to 7 frames")
-    check(config, "dropout", 0.0 <= config.dropout < 1.0, "0 or more and below 1")
-    for field, names in (("upsample", upsampling), ("loss", LOSSES), ("precision", _PRECISIONS)):
-        check(config, field, getattr(config, field) in names, f"one of {', '.join(names)}")
+    if not holds:
+        raise UserError(
+            f"{type(config).__name__}.{field} is {getattr(config, field)!r}; it must be {expected}"
+        )
+
+
+def check_precision(config: Any) -> None:
+    """Refuse a field `precision` that names no number format.
+
+    Raises:
+      UserError: names the field, its value and the possible ones.
+    """
+    check(config, "precision", config.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+
+
+def from_fields(config_class: type, fields: dict[str, Any]) -> Any:
+    """Build a configuration from stored fields; fields that it got later have their defaults.
+
+    Args:
+      config_class: a frozen dataclass.
+      fields: {field: value}, as JSON stores them.
+
+    Raises:
+      UserError: a field that the configuration does not have, or an illegal value.
+    """
+    unknown = set(fields) - {field.name for field in dataclasses.fields(config_class)}
+    if unknown:
+        raise UserError(
+            f"{config_class.__name__} has no field {min(unknown)!r}; the configuration was written "
+            "by another version of tfwave"
+        )
+    return config_class(**fields)

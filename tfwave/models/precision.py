@@ -1,34 +1,55 @@
-"""Passes over whole clips whose large products may have factors of reduced precision."""
+"""Number formats of the large products inside networks.
+
+Weights, inputs and outputs are float32 whatever the format. "mixed_bfloat16", Keras' name of the
+policy, multiplies bfloat16 factors, for processors and accelerators that do so faster.
+"""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
-_TYPES = {"float32": tf.float32, "bfloat16": tf.bfloat16}
+from tfwave.errors import UserError
+
+_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+PRECISIONS = tuple(_DTYPES)
 
 
-class Pass:
-    """A function of tensors, traced once for each precision.
+def factor_dtype(precision: str) -> tf.DType:
+    """Return the type of the factors of large products.
 
     Args:
-      function: takes tensors and the type of the factors.
-      specs: list of tf.TensorSpec, of the tensors.
+      precision: one of `PRECISIONS`.
+
+    Raises:
+      UserError: unknown precision.
+    """
+    if precision not in _DTYPES:
+        raise UserError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
+    return _DTYPES[precision]
+
+
+class TracedByPrecision:
+    """A function of tensors that is traced once for each precision.
+
+    Args:
+      function: takes the tensors and the tf.DType of the factors.
+      specs: tf.TensorSpec of each tensor.
     """
 
-    def __init__(self, function, specs):
-        def traced(kind):
-            return tf.function(lambda *tensors: function(*tensors, kind), specs, autograph=False)
+    def __init__(self, function: Callable, specs: list[tf.TensorSpec]):
+        def trace(dtype):
+            return tf.function(lambda *tensors: function(*tensors, dtype), specs, autograph=False)
 
-        self._traced = {name: traced(kind) for name, kind in _TYPES.items()}
+        self._functions = {dtype: trace(dtype) for dtype in _DTYPES.values()}
 
-    def __call__(self, *tensors, precision):
-        """Run it.
+    def __call__(self, *tensors: tf.Tensor, precision: str = "float32"):
+        """Call the function.
 
         Args:
           *tensors: as the specs say.
-          precision: "float32", or "bfloat16" for machines that multiply it faster.
+          precision: one of `PRECISIONS`.
 
         Raises:
-          ValueError: unknown precision.
+          UserError: unknown precision.
         """
-        if precision not in self._traced:
-            raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(_TYPES)}")
-        return self._traced[precision](*tensors)
+        return self._functions[factor_dtype(precision)](*tensors)

@@ -23,7 +23,8 @@ import tensorflow as tf
 
 import tfwave
 from tfwave import files
-from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.errors import UserError
+from tfwave.models.system import System
 from tfwave.training.directory import reason
 
 _ABOUT = os.path.join("assets.extra", "tfwave.json")
@@ -53,38 +54,34 @@ class Exported:
     warmed: bool
 
 
-def signatures_of(model, mel=None, xla=False):
-    """The signatures of a model of any system, the main one first.
+def signatures_of(model: System, xla: bool = False) -> dict:
+    """Return the signatures of a model, the main one first.
 
     Args:
       model: a system of tfwave.
-      mel: MelConfig of a WaveNet's features, or None. Other models know it themselves.
-      xla: compile the loop that makes the samples.
+      xla: whether the loop that generates samples is compiled.
 
     Raises:
-      ValueError: the model has no such loop.
+      UserError: the model has no such loop.
     """
-    how = {}
-    if isinstance(model, WaveNet):
-        how["mel"] = mel if model.config.conditioning is not None else None
-    if xla:
-        if "xla" not in inspect.signature(model.signatures).parameters:
-            raise ValueError(
-                f"{type(model).__name__} has no loop over samples that could be compiled: xla is "
-                "for models that go sample by sample"
-            )
-        how["xla"] = True
-    return model.signatures(**how)
+    if not xla:
+        return model.signatures()
+    if "xla" not in inspect.signature(model.signatures).parameters:
+        raise UserError(
+            f"{type(model).__name__} has no loop over samples that could be compiled: xla is "
+            "for models that go sample by sample"
+        )
+    return model.signatures(xla=True)
 
 
-def export_model(model, out, about=None, mel=None, xla=False):
+def export_model(model, out, about=None, xla=False):
     """Write the next version of a model.
 
     Args:
       model: a system of tfwave with its weights.
       out: folder of the model's versions, whose name is the model's; created when missing.
       about: JSON-able dict of what else should be known of it, such as its step.
-      mel, xla: see `signatures_of`.
+      xla: see `signatures_of`.
 
     Returns:
       `Exported`.
@@ -95,15 +92,12 @@ def export_model(model, out, about=None, mel=None, xla=False):
     """
     out = pathlib.Path(os.path.abspath(out))
     _check_owner(out, type(model).__name__)
-    signatures = signatures_of(model, mel, xla)
+    signatures = signatures_of(model, xla)
     described = {name: function.interface.described() for name, function in signatures.items()}
-    front_end = getattr(model.config, "mel", mel)
     facts = {
         **(about or {}),
-        "system": type(model).__name__,
-        "config": dataclasses.asdict(model.config),
-        "mel": None if front_end is None else dataclasses.asdict(front_end),
-        "sample_rate": model.config.sample_rate,
+        **model.describe(),
+        "sample_rate": model.sample_rate,
         "tfwave": tfwave.__version__,
         "tensorflow": tf.version.VERSION,
         "xla": xla,

@@ -171,16 +171,33 @@ def restore(directory, model, which="best"):
 
 
 def _tracked(model):
-    """Name everything that a checkpoint holds."""
-    return tf.train.Checkpoint(model=model, **optimizers(model))
+    """Name everything that a checkpoint holds.
+
+    Variables stand under names that are the same in both Keras versions. A checkpoint that follows
+    the attributes of Keras' layers, as earlier versions of tfwave wrote them, is not read by the
+    other version.
+    """
+    weights = {**model.named_variables(), "step": model.step}
+    return tf.train.Checkpoint(weights=weights, **model.optimizers())
 
 
-def optimizers(model):
-    """Return the optimisers of a compiled model by the names of its attributes."""
-    adversarial = ("generator_optimizer", "discriminator_optimizer")
-    names = adversarial if hasattr(model, adversarial[0]) else ("optimizer",)
-    found = {name: getattr(model, name, None) for name in names}
-    return {name: optimizer for name, optimizer in found.items() if optimizer is not None}
+def _tracked_as(model, names):
+    """Name everything as the checkpoint does that has variables of these names.
+
+    Earlier versions of tfwave followed the attributes of Keras' layers, which the other Keras
+    version cannot read, or, for the digit classifier, kept the step beside the weights.
+    """
+    if any(name.startswith("weights/step") for name in names):
+        nested = any(name.startswith("weights/weights/") for name in names)
+        if not nested:
+            return _tracked(model)
+    elif not any(name.startswith("weights/") for name in names):
+        return tf.train.Checkpoint(model=model, **model.optimizers())
+    weights = {n: v for n, v in model.named_variables().items() if n != "step"}
+    inner = tf.train.Checkpoint(step=model.step, weights=weights)
+    if any(name.startswith("weights/weights/") for name in names):
+        return tf.train.Checkpoint(weights=inner, **model.optimizers())
+    return inner
 
 
 def _write(parent, model, step, facts):
@@ -204,7 +221,9 @@ def _write(parent, model, step, facts):
 def _read(folder, model, whole):
     """Load a verified checkpoint; `whole` demands that nothing in it is left over."""
     try:
-        status = _tracked(model).read(os.path.join(folder, _PREFIX))
+        prefix = os.path.join(folder, _PREFIX)
+        names = [name for name, _ in tf.train.list_variables(prefix)]
+        status = _tracked_as(model, names).read(prefix)
         status.assert_existing_objects_matched()
         if whole:
             status.assert_consumed()

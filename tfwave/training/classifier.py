@@ -27,7 +27,8 @@ import tensorflow as tf
 
 from tfwave import files
 from tfwave.metrics.inception_score import log_softmax
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.training import checkpoints, guard
 from tfwave.training.directory import open_directory
 from tfwave.training.interrupts import Interrupted, stop_on_signals
@@ -163,9 +164,8 @@ class _Run:
         self._description = description
         self.classifier = classifier
         classifier.compile()
-        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._weights = tf.train.Checkpoint(step=self._step, weights=classifier.named_variables())
-        self._state = tf.train.Checkpoint(weights=self._weights, optimizer=classifier.optimizer)
+        self._step = classifier.step
+        self._weights = self._state = classifier
 
     def load_best(self):
         """Load the weights with the best validation score and return their step."""
@@ -178,8 +178,8 @@ class _Run:
         checkpoints.resume(self._folder, self._state, notes.append)
         start = int(self._step)
         checkpoints.tidy(self._folder, start)
-        bar = Progress(progress, start, steps)
-        summaries = Summaries(self._folder, start, self._description)
+        bar = Progress(progress, start, steps, ["loss", "accuracy"])
+        summaries = Summaries(self._folder, start, self._description, curves=self.classifier.curves)
         for note in [*notes, self._introduction(start, corpus)]:
             bar.say(note)
         try:
@@ -204,7 +204,7 @@ class _Run:
         store = corpus.splits["train"]
         for batch in _labelled_batches(store, config, self._description["seed"], done, steps):
             metrics = train_step(batch)
-            step = int(self._step.assign_add(1))
+            step = int(self._step)
             last = step == steps
             if step % _LOG_EVERY == 0 or last:
                 values = {name: float(value) for name, value in metrics.items()}
@@ -258,7 +258,7 @@ def _labelled_batches(store, config, seed, start, steps):
         waveform, label = tf.numpy_function(read, [step], (tf.float32, tf.int32))
         waveform.set_shape([config.batch_size, config.slice_len])
         label.set_shape([config.batch_size])
-        return waveform, label
+        return {"waveform": waveform, "label": label}
 
     dataset = tf.data.Dataset.range(start, steps).map(load, num_parallel_calls=2)
     return dataset.prefetch(4)

@@ -8,6 +8,7 @@ import re
 import socket
 
 from tfwave import files
+from tfwave.models import legacy
 
 _CONFIG = "config.json"
 _LOCK = "lock"
@@ -55,14 +56,14 @@ def reason(error):
 
 
 def read_description(directory):
-    """Read the description that a run was started with.
+    """Read the description that a run was started with, in today's form.
 
     Raises:
       DirectoryError: the directory holds no run.
     """
     path = os.path.join(os.fspath(directory), _CONFIG)
     try:
-        return files.read_json(path)
+        return legacy.upgrade_description(files.read_json(path))
     except FileNotFoundError:
         raise DirectoryError(
             f"{directory}: not the directory of a run (it has no {_CONFIG})"
@@ -112,7 +113,7 @@ def _lock(directory, lock):
 
 def _claim(directory, description):
     # Compared after a round trip, because JSON has no tuples and only text keys.
-    new = json.loads(json.dumps(description))
+    new = legacy.upgrade_description(json.loads(json.dumps(description)))
     path = os.path.join(directory, _CONFIG)
     try:
         old = files.read_json(path)
@@ -122,7 +123,13 @@ def _claim(directory, description):
         except OSError as error:
             raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
         return
-    found = first_difference(old, new)
+    upgraded = legacy.upgrade_description(old)
+    if upgraded is not old and upgraded.get("mel") is None:
+        # Earlier versions recorded no front end where the configuration has none.
+        upgraded["mel"] = new.get("mel")
+    found = first_difference(upgraded, new)
+    if not found and upgraded is not old:
+        files.write_json(path, new)
     if found:
         raise ValueError(
             f"{directory}: belongs to another configuration: {found[0]} is {found[1]} there and "

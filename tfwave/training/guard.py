@@ -47,10 +47,11 @@ def check_variables(step, variables):
 def _describe_batches(step, batches_fn):
     """Name the batches (counted from 0 over the whole run) that a step consumed."""
     element = next(iter(batches_fn(step - 1, 0, 1)))
-    if isinstance(element, dict):  # one update
-        batches = [np.concatenate([np.ravel(part).astype(np.float64) for part in element.values()])]
+    waveform = np.asarray(element["waveform"])
+    if waveform.ndim == 4:  # a batch for each update of the step
+        batches = waveform
     else:
-        batches = np.asarray(element)
+        batches = [np.concatenate([np.ravel(part).astype(np.float64) for part in element.values()])]
     updates = len(batches)
     first = (step - 1) * updates
     text = f"batches {first} to {first + updates - 1}" if updates > 1 else f"batch {first}"

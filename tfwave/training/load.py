@@ -1,93 +1,111 @@
-"""Models as a training directory describes them, with their weights."""
+"""Trained models, built from the directories that training or `System.save` wrote."""
 
-import dataclasses
+import importlib
 import os
+import zipfile
+from typing import Any
 
-import tensorflow as tf
+import numpy as np
 
+from tfwave import models
 from tfwave.audio.mel import MelConfig
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifier, DigitClassifierConfig
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
-from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
-from tfwave.models.wavenet.config import WaveNetConfig
-from tfwave.models.wavenet.wavenet import WaveNet
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.errors import UserError
+from tfwave.models.config import from_fields
+from tfwave.models.system import WEIGHTS_FILE, System
 from tfwave.training.checkpoints import restore
 from tfwave.training.directory import read_description
 
-_SYSTEMS = (
-    (WaveGANConfig, WaveGAN),
-    (SpecGANConfig, SpecGAN),
-    (WaveNetConfig, WaveNet),
-    (MelGANConfig, MelGAN),
-    (WaveRNNConfig, WaveRNN),
-    (FatchordConfig, FatchordWaveRNN),
-    (WaveGlowConfig, WaveGlow),
-)
+
+def load(directory: Any, which: str = "best") -> System:
+    """Build the trained model of a directory, with its weights.
+
+    Args:
+      directory: a directory that training or `System.save` wrote, or the row of a paper table that
+        holds one in train/.
+      which: "best" for the weights with the best score, "latest" for the newest ones.
+
+    Returns:
+      The model.
+
+    Raises:
+      UserError: the directory describes no system of tfwave.
+      OSError: it holds no model or no such weights.
+    """
+    return load_model(find_training(directory), which)[0]
 
 
-def find_training(directory):
+def find_training(directory: Any) -> str:
     """Return the training directory: `directory` itself or, of a row of a table, its train/."""
+    directory = os.fspath(directory)
     inner = os.path.join(directory, "train")
     has_own = os.path.exists(os.path.join(directory, "config.json"))
     return inner if not has_own and os.path.isdir(inner) else directory
 
 
-def front_end_of(description):
-    """Return the MelConfig of the features that a trained model takes, or None.
+def load_model(directory: Any, which: str = "best") -> tuple[System, dict[str, Any], int]:
+    """Build the model that a directory describes and load its weights.
 
     Args:
-      description: of its run, as a dict.
-    """
-    # A WaveNet's configuration names no front end; the description of its run does.
-    fields = (description.get("model") or {}).get("mel") or description.get("mel")
-    return fields and MelConfig(**fields)
-
-
-def load_model(directory, which):
-    """Build the model that a training directory describes and load its weights.
-
-    Args:
-      directory: a directory that training wrote.
+      directory: a directory that training or `System.save` wrote.
       which: "best" or "latest".
 
     Returns:
-      (model, description of the run, step of the weights). Fields that the configuration of a
-      system got after the run was made have their defaults.
+      (model, description of its training, step of the weights). Fields that the configuration got
+      after the model was trained have their defaults.
 
     Raises:
-      ValueError: the run's configuration belongs to no system of tfwave.
-      OSError: the directory holds no run or no such weights.
+      UserError: the directory describes no system of tfwave.
+      OSError: it holds no model or no such weights.
     """
+    directory = os.fspath(directory)
     description = read_description(directory)
-    description = description if isinstance(description, dict) else {}
-    settings = description.get("model")
-    # The rows of a table name the classifier of their scores there.
-    if isinstance(description.get("classifier"), dict):
-        return _load_classifier(directory, description, which)
-    for make_config, make_model in _SYSTEMS:
-        if _is_of(make_config, settings or ()):
-            model = make_model(make_config(**settings))
-            return model, description, restore(directory, model, which)
-    raise ValueError(f"{directory}: config.json describes no model that this tfwave has")
+    model = build(description, directory)
+    path = os.path.join(directory, WEIGHTS_FILE)
+    if not os.path.exists(path):
+        return model, description, restore(directory, model, which)
+    _read_weights(model, path)
+    return model, description, int(model.step.numpy())
 
 
-def _is_of(make_config, settings):
-    """Whether settings are a configuration, or one of before it got its newest fields."""
-    names = {field.name for field in dataclasses.fields(make_config)}
-    # Systems have fields of their own, which tell them apart; a few that many have would not.
-    return set(settings) <= names and 2 * len(settings) > len(names)
+def front_end(description: dict[str, Any]) -> MelConfig | None:
+    """Return the front end of the mel spectrograms that a trained model takes, None without one."""
+    fields = description.get("mel")
+    return fields and MelConfig(**fields)
 
 
-def _load_classifier(directory, description, which):
-    """`load_model` of a directory that `tfwave.training.classifier` wrote."""
-    model = DigitClassifier(DigitClassifierConfig(**description["classifier"]))
-    weights = tf.train.Checkpoint(
-        step=tf.Variable(0, dtype=tf.int64), weights=model.named_variables()
-    )
-    if which == "latest":  # with the optimiser beside them
-        weights = tf.train.Checkpoint(weights=weights)
-    return model, description, restore(directory, weights, which)
+def build(description: dict[str, Any], source: Any = "the description") -> System:
+    """Build the model of a description, with its initial weights.
+
+    Args:
+      description: of a trained model; see `models.legacy` for its forms.
+      source: what to call it in errors, such as its directory.
+
+    Raises:
+      UserError: it describes no system of tfwave.
+    """
+    name = description.get("system") if isinstance(description, dict) else None
+    if name not in models.SYSTEMS or not isinstance(description.get("config"), dict):
+        raise UserError(f"{source}: config.json describes no model that this tfwave has")
+    system = getattr(importlib.import_module("tfwave.models"), name)
+    try:
+        config = from_fields(system.config_class, description["config"])
+        mel = description.get("mel")
+        if mel is None or getattr(config, "mel", None) is not None:
+            return system(config)
+        return system(config, mel=MelConfig(**mel))
+    except (UserError, TypeError) as error:
+        raise UserError(f"{source}: config.json: {error}") from None
+
+
+def _read_weights(model, path):
+    """Assign the arrays of a file of `System.save`."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            weights = dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{path}: cannot be read as weights ({error})") from None
+    for name, variable in model.named_variables().items():
+        if name not in weights or weights[name].shape != tuple(variable.shape):
+            sizes = list(weights[name].shape) if name in weights else "no array"
+            raise UserError(f"{path}: {name} needs {list(variable.shape)}, there is {sizes}")
+        variable.assign(weights[name])

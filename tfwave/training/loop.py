@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfwave.models.system import Curve
 from tfwave.training import checkpoints, distribution, guard
 from tfwave.training.directory import open_directory
 from tfwave.training.interrupts import Interrupted, stop_on_signals
@@ -158,15 +159,35 @@ class _Run:
             checkpoints.tidy(self._directory, self._step)
             self._rows = self._closing(RowWriter(self._directory, self._step))
         self._summaries = self._closing(
-            Summaries(self._directory if self._chief else None, self._step, description, hparams)
+            Summaries(
+                self._directory if self._chief else None,
+                self._step,
+                description,
+                hparams,
+                self._curves(),
+            )
         )
-        self._progress = self._closing(Progress(shown, self._step, self._config.steps))
+        self._progress = self._closing(
+            Progress(
+                shown,
+                self._step,
+                self._config.steps,
+                [curve.name for curve in self._model.curves if curve.shown],
+            )
+        )
         for note in [*notes, self._introduction()]:
             self._progress.say(note)
         self._batches = self._closing(
             distribution.ReplicaBatches(self._strategy, self._batches_fn, self._step)
         )
         self._train_step = self._make_train_step()
+
+    def _curves(self):
+        """The scalars that the model and the score log, for the charts."""
+        curves, score = self._model.all_curves(), self._score_kind
+        if any(curve.name == score.name for curve in curves):
+            return curves
+        return (*curves, Curve(score.name, "Held-out score", score.lower_is_better))
 
     def loop(self, request):
         """Train until the last step or until a signal asks to stop."""
@@ -281,8 +302,7 @@ class _Run:
         self._progress.update(self._step, values, speed)
 
     def _media(self, clips):
-        local = self._strategy.experimental_local_results(clips)[0]
-        batch = local if isinstance(local, dict) else local[0]
+        batch = self._strategy.experimental_local_results(clips)[0]
         self._summaries.media(self._step, self._model, batch)
 
     def _score(self):
@@ -359,7 +379,7 @@ class _Run:
             tf.profiler.experimental.stop()
 
     def _variables(self):
-        owners = [self._model, *checkpoints.optimizers(self._model).values()]
+        owners = [self._model, *self._model.optimizers().values()]
         return [v for owner in owners for v in list(owner.variables)]
 
     def _check_step(self):

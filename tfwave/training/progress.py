@@ -6,7 +6,6 @@ import time
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
-_SHOWN = ("D_loss", "G_loss", "loss", "bits_per_sample")
 
 
 class Progress:
@@ -16,12 +15,14 @@ class Progress:
       shown: False for silence.
       step: the step that the run continues from.
       steps: the last step.
+      names: the metrics to show.
     """
 
-    def __init__(self, shown, step, steps):
+    def __init__(self, shown, step, steps, names=()):
         self._shown = shown
         self._start = self._step = step
         self._steps = steps
+        self._names = names
         self._begin = self._last_line = time.monotonic()
         self._bar = None
         if shown and sys.stderr.isatty():
@@ -40,7 +41,7 @@ class Progress:
         """Show the state after a step; `metrics` maps names to numbers."""
         if not self._shown:
             return
-        losses = {n: f"{metrics[n]:.4g}" for n in _SHOWN if n in metrics}
+        losses = {n: f"{metrics[n]:.4g}" for n in self._names if n in metrics}
         if self._bar is not None:
             self._bar.set_postfix(losses, clips_per_s=f"{clips_per_second:.0f}", refresh=False)
             self._bar.update(step - self._step)

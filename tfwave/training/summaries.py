@@ -24,20 +24,11 @@ from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.hparams.api_pb2 import Status
 
+from tfwave.models.system import charts
 from tfwave.training.directory import DirectoryError, reason
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
-_SCORES = "Scores on held-out clips"
-# Charts: what they show, and the names of their scalars as a regular expression.
-_CHARTS = (
-    ("Losses of discriminator and generator", "[DG]_loss"),
-    ("Loss", "loss|nll_.*|nats_per_sample|bits_per_sample"),
-    ("Parts of the loss", "gradient_penalty|G_adversarial|feature_matching|stft_loss|mel_error"),
-    ("Gradient norms", "(.*_)?grad_norm"),
-    ("RMS of real and generated clips", "x_rms|G_z_rms"),
-    (_SCORES, "held_out_.*|inception_score"),
-)
 
 
 class Summaries:
@@ -48,11 +39,13 @@ class Summaries:
       step: the step that the run continues from, 0 for a new run.
       description: dict shown as text.
       hparams: dict of hyperparameters for the HParams tab, or None.
+      curves: `models.system.Curve` of every scalar; one chart draws those of one title.
     """
 
-    def __init__(self, directory, step, description, hparams=None):
+    def __init__(self, directory, step, description, hparams=None, curves=()):
         self._directory = directory
         self._hparams = hparams
+        self._curves = curves
         self._has_layout = True
         if directory is None:
             self._writer = tf.summary.create_noop_writer()
@@ -70,7 +63,7 @@ class Summaries:
                 tf.summary.scalar(f"scalars/{name}", value)
             if not self._has_layout:
                 self._has_layout = True
-                layout = custom_scalars.pb(_layout(values))
+                layout = custom_scalars.pb(_layout(self._curves, values))
                 tf.summary.experimental.write_raw_pb(layout.SerializeToString())
 
     def media(self, step, model, clips):
@@ -151,16 +144,24 @@ def _end_of_step(path, step):
     return end
 
 
-def _layout(names):
-    """The charts of a run whose first scalars have these names; scores come later."""
-    charts = [
+def _layout(curves, names):
+    """Lay out the charts of a run whose first scalars have these names."""
+    # Held-out numbers are logged later than the first row.
+    later = [curve.name for curve in curves if curve.name not in names]
+    layout = [
         layout_pb2.Chart(
-            title=title, multiline=layout_pb2.MultilineChartContent(tag=[f"^scalars/({pattern})$"])
+            title=title,
+            multiline=layout_pb2.MultilineChartContent(
+                tag=[f"^scalars/{re.escape(name)}$" for name in tags]
+            ),
         )
-        for title, pattern in _CHARTS
-        if title == _SCORES or any(re.fullmatch(pattern, name) for name in names)
+        for title, tags in charts(curves, [*names, *(n for n in later if _is_score(n))]).items()
     ]
-    return layout_pb2.Layout(category=[layout_pb2.Category(title="Training", chart=charts)])
+    return layout_pb2.Layout(category=[layout_pb2.Category(title="Training", chart=layout)])
+
+
+def _is_score(name):
+    return name.startswith("held_out_") or name.endswith("_score")
 
 
 def _simple(value):

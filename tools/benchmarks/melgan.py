@@ -21,7 +21,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     """
     sides = {
         "tfwave": measure.Side(prepare_generation, model_dim, "float32"),
-        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "bfloat16"),
+        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "mixed_bfloat16"),
         PLAIN: measure.Side(prepare_plain, model_dim),
     }
     if torch_python:
@@ -39,11 +39,12 @@ def prepare_generation(model_dim, precision):
     """One clip from a mel spectrogram."""
     import tensorflow as tf
 
-    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.config import MelGANConfig
+    from tfwave.models.melgan.melgan import MelGAN
 
-    model = folded(MelGAN(MelGANConfig(channels=model_dim)))
+    model = MelGAN(MelGANConfig(channels=model_dim)).fold_weight_norm()
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
-    return lambda: model.generate(features, precision).numpy()
+    return lambda: model.generate(features, precision=precision).numpy()
 
 
 def prepare_plain(model_dim):
@@ -51,9 +52,10 @@ def prepare_plain(model_dim):
     import tensorflow as tf
     from benchmarks import melgan_plain
 
-    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
+    from tfwave.models.melgan.config import MelGANConfig
+    from tfwave.models.melgan.melgan import MelGAN
 
-    generate = melgan_plain.generator(folded(MelGAN(MelGANConfig(channels=model_dim))))
+    generate = melgan_plain.generator(MelGAN(MelGANConfig(channels=model_dim)).fold_weight_norm())
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
     return lambda: generate(features).numpy()
 
@@ -67,7 +69,8 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update of the discriminators and one of the generator."""
-    from tfwave.models.melgan.melgan import MelGAN, MelGANConfig
+    from tfwave.models.melgan.config import MelGANConfig
+    from tfwave.models.melgan.melgan import MelGAN
 
     return training.step_of(MelGAN(MelGANConfig(channels=model_dim)), batch_size, "G_loss")
 

@@ -8,7 +8,7 @@ def generator(model):
     """A MelGAN's generator in the layers that Keras has for them.
 
     Args:
-      model: MelGAN without norms, such as `tfwave.models.melgan.melgan.folded` returns.
+      model: MelGAN without norms, such as `fold_weight_norm` returns.
 
     Returns:
       Function of float32 [batch, frames, n_mels] that returns [batch, 256 * frames, 1].

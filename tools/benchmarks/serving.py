@@ -160,7 +160,8 @@ def _latents(client):
 
 
 def _model(model_dim):
-    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.config import WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN
 
     return WaveGAN(WaveGANConfig(model_dim=model_dim))
 
@@ -180,7 +181,7 @@ def prepare_python(model_dim, clips):
 
     def generate():
         for _ in range(CLIPS // clips):
-            model.generate(latents).numpy()
+            model.generate(latents=latents).numpy()
 
     return generate
 

@@ -76,7 +76,8 @@ def prepare_training(model_dim, batch_size, precision):
     """tfwave's update on fixed clips, a fresh batch for each critic update."""
     import tensorflow as tf
 
-    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.config import WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN
 
     model = WaveGAN(WaveGANConfig(model_dim=model_dim, precision=precision))
     model.compile()
@@ -96,11 +97,12 @@ def prepare_tf1_graph(model_dim, batch_size):
 
 def prepare_generation(model_dim, precision):
     """64 clips from latents."""
-    from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+    from tfwave.models.wavegan.config import WaveGANConfig
+    from tfwave.models.wavegan.wavegan import WaveGAN
 
     model = WaveGAN(WaveGANConfig(model_dim=model_dim, precision=precision))
     latents = model.sample_latents(64)
-    return lambda: model.generate(latents).numpy()
+    return lambda: model.generate(latents=latents).numpy()
 
 
 def prepare_loading(batch_size):

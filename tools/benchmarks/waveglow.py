@@ -21,7 +21,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     """
     sides = {
         "tfwave": measure.Side(prepare_generation, model_dim, "float32"),
-        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "bfloat16"),
+        "tfwave in bfloat16": measure.Side(prepare_generation, model_dim, "mixed_bfloat16"),
         PLAIN: measure.Side(prepare_plain, model_dim),
     }
     if torch_python:
@@ -65,7 +65,8 @@ def prepare_torch(model_dim):
 
 def prepare_training(model_dim, batch_size):
     """One update."""
-    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+    from tfwave.models.waveglow.config import WaveGlowConfig
+    from tfwave.models.waveglow.waveglow import WaveGlow
 
     return training.step_of(WaveGlow(WaveGlowConfig(channels=model_dim)), batch_size, "loss")
 
@@ -80,9 +81,10 @@ def prepare_torch_training(model_dim, batch_size):
 def _prepared(model_dim):
     import tensorflow as tf
 
-    from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig, folded
+    from tfwave.models.waveglow.config import WaveGlowConfig
+    from tfwave.models.waveglow.waveglow import WaveGlow
 
-    model = folded(WaveGlow(WaveGlowConfig(channels=model_dim)))
+    model = WaveGlow(WaveGlowConfig(channels=model_dim)).fold_weight_norm()
     features = tf.random.stateless_normal([1, FRAMES, 80], [0, 0])
     z = tf.random.stateless_normal(model.noise_shape(features), [1, 0], 0.0, 0.6)
     return model, z, features

@@ -8,7 +8,7 @@ def inverse(model):
     """A WaveGlow from noise to waveforms in the layers that Keras has, as the paper draws it.
 
     Args:
-      model: WaveGlow without norms, such as `tfwave.models.waveglow.waveglow.folded` returns.
+      model: WaveGlow without norms, such as `fold_weight_norm` returns.
 
     Returns:
       Function of z float32 [batch, groups, group] and features [batch, frames, n_mels] that returns

@@ -57,7 +57,7 @@ def _generation(runs, variant, clips, model_dim):
     from tfwave.models.sampler import BLOCK
 
     found = {}
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", "mixed_bfloat16"):
         config = variant_config(variant, model_dim)
         side = measure.Side(prepare_generation, config, clips, precision)
         rates = [clips * BLOCK / side.run() for _ in range(runs)]

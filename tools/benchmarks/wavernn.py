@@ -88,7 +88,8 @@ def _dual_softmax(model_dim, block=None, outputs=False):
     import tensorflow as tf
 
     from tfwave.layers.block_sparsity import PruningConfig
-    from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+    from tfwave.models.wavernn.config import WaveRNNConfig
+    from tfwave.models.wavernn.wavernn import WaveRNN
 
     pruning = block and PruningConfig(0.95, block, start=0, steps=1, every=1)
     config = WaveRNNConfig(
@@ -122,9 +123,10 @@ def prepare_plain_dual_softmax(model_dim, clips):
 def _mel_conditioned(units, clips):
     import tensorflow as tf
 
-    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig, FatchordWaveRNN
+    from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+    from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 
-    model = FatchordWaveRNN(FatchordConfig(units=units, dense_units=units))
+    model = FatchordWaveRNN(FatchordWaveRNNConfig(units=units, dense_units=units))
     channels = model.config.mel.n_mels + model.config.aux_channels
     return model, tf.random.stateless_normal([clips, SAMPLES, channels], [0, 0])
 
@@ -158,15 +160,16 @@ def prepare_torch(kind, units, clips):
 
 def prepare_subscale(model_dim):
     """One clip of 16 sub-tensors side by side."""
-    from tfwave.models.wavernn.subscale import SubscaleConfig, SubscaleWaveRNN
+    from tfwave.models.wavernn.config import SubscaleWaveRNNConfig
+    from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 
-    config = SubscaleConfig(
+    config = SubscaleWaveRNNConfig(
         units=_of(1024, model_dim) // 2 * 2,
         conv_channels=_of(384, model_dim),
         residual_channels=_of(768, model_dim),
     )
     model = SubscaleWaveRNN(config)
-    return lambda: model.generate(SUBSCALE_SAMPLES).numpy()
+    return lambda: model.generate(samples=SUBSCALE_SAMPLES).numpy()
 
 
 def prepare_training(kind, model_dim):

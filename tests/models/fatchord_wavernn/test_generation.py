@@ -10,11 +10,8 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
 from tfwave.models import sampler
 from tfwave.models.fatchord_wavernn import generation
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import (
-    FatchordConfig,
-    FatchordWaveRNN,
-    labels_of,
-)
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN, labels_of
 from tfwave.models.wavenet import outputs as wavenet_outputs
 
 MEL = MelConfig(sample_rate=8000, n_fft=64, hop_length=6, win_length=24, n_mels=5)
@@ -42,7 +39,7 @@ def short_blocks(monkeypatch):
 
 @pytest.fixture(scope="module", params=OUTPUTS)
 def model(request):
-    made = FatchordWaveRNN(FatchordConfig(**TINY, output=request.param))
+    made = FatchordWaveRNN(FatchordWaveRNNConfig(**TINY, output=request.param))
     rng = np.random.default_rng(3)
     for variable in trained_variables(made.network):
         variable.assign(rng.normal(0, 0.4, variable.shape))
@@ -175,7 +172,9 @@ def test_a_clip_in_folds_has_its_length_and_begins_silent(model):
     assert made.shape == (2, 24 * 6, 1) and np.abs(made).max() <= 1.0
     silence = generation.decoded(model.config, tf.zeros([]))
     np.testing.assert_allclose(made[:, :5], np.full([2, 5, 1], silence), atol=1e-6)
-    np.testing.assert_array_equal(made, model.generate(_features(2, 25), 1, xla=False, **FOLDS))
+    np.testing.assert_array_equal(
+        made, model.generate(_features(2, 25), seed=1, xla=False, **FOLDS)
+    )
 
 
 def test_folds_of_a_clip_do_not_hear_each_other(model):

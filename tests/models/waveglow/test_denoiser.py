@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfwave.audio.mel import TACOTRON2
 from tfwave.models.waveglow import denoiser
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.waveglow.config import WaveGlowConfig
+from tfwave.models.waveglow.waveglow import WaveGlow
 
 MEL = dataclasses.replace(TACOTRON2, n_fft=64, win_length=64, hop_length=16, n_mels=5)
 CONFIG = WaveGlowConfig(

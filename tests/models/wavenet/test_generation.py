@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models import sampler
-from tfwave.models.wavenet import outputs, queues
+from tfwave.models.wavenet import generation, outputs, queues
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.context import ContextConfig
 from tfwave.models.wavenet.wavenet import WaveNet
@@ -50,6 +50,14 @@ CONFIGS = {
     ),
 }
 BLOCK = 40
+
+
+def _generate(model, samples=None, clips=None, prime_with=None, **kwargs):
+    return model.generate(samples=samples, count=clips, prime=prime_with, **kwargs)
+
+
+def _streamed(model, samples, **kwargs):
+    return tf.concat(list(generation.stream(model.averaged, samples, **kwargs)), axis=1)
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +166,7 @@ def test_fast_equals_naive(models, name):
     model = models(name)
     samples = 2 * model.config.receptive_field + 9
     request = _request(model.config, 2, samples)
-    made = model.generate(samples, seed=5, **request)
+    made = _generate(model, samples, seed=5, **request)
     assert made.shape == (2, samples, 1) and np.abs(made).max() <= 1.0
     assert np.std(made) > 0.01 and (made[0] != made[1]).numpy().any()
     slow = _slowly(model.network, made[..., 0], seed=5, **request)
@@ -181,53 +189,53 @@ def test_priming_continues(models, name, known):
     model = models(name)
     request = _request(model.config, 2, 30, known)
     prime_with = _noise(2, known, seed=3)
-    made = model.generate(30, prime_with=prime_with, **request)
+    made = _generate(model, 30, prime_with=prime_with, **request)
     slow = _slowly(model.network, made[..., 0], prime_with, **request)
     np.testing.assert_allclose(made[..., 0], slow, atol=1e-4)
-    other = model.generate(30, prime_with=-prime_with, **request)
+    other = _generate(model, 30, prime_with=-prime_with, **request)
     assert (made != other).numpy().any()
 
 
 def test_given_audio_goes_on_as_it_began(models):
     """The most likely continuation of a greedy clip is its rest."""
     model = models("one_hot_causal_width_3")
-    whole = model.generate(70, greedy=True, xla=False, prime_with=_noise(1, 40))
+    whole = _generate(model, 70, greedy=True, xla=False, prime_with=_noise(1, 40))
     begun = tf.concat([_noise(1, 40), whole[:, :25, 0]], axis=1)
-    rest = model.generate(45, greedy=True, xla=False, prime_with=begun)
+    rest = _generate(model, 45, greedy=True, xla=False, prime_with=begun)
     np.testing.assert_array_equal(whole[:, 25:], rest)
 
 
 def test_xla_equals_op_by_op(models):
     model = models("one_hot")
-    plain = model.generate(60, clips=2, xla=False)
-    np.testing.assert_array_equal(model.generate(60, clips=2, xla=True), plain)
+    plain = _generate(model, 60, clips=2, xla=False)
+    np.testing.assert_array_equal(_generate(model, 60, clips=2, xla=True), plain)
 
 
 def test_clips_do_not_depend_on_their_number_or_on_shards(models):
     model = models("gaussian_mixture_conditioned")
     request = _request(model.config, 4, 50)
-    together = model.generate(50, shards=1, **request)
-    np.testing.assert_allclose(model.generate(50, shards=2, **request), together, atol=1e-5)
+    together = _streamed(model, 50, shards=1, **request)
+    np.testing.assert_allclose(_streamed(model, 50, shards=2, **request), together, atol=1e-5)
     fewer = {"features": request["features"][:2], "speaker": request["speaker"][:2]}
-    made = model.generate(50, clips=2, xla=False, **fewer)
+    made = _generate(model, 50, clips=2, xla=False, **fewer)
     np.testing.assert_allclose(made, together[:2], atol=1e-5)
 
 
 def test_a_shorter_clip_is_the_beginning_and_seeds_repeat(models):
     model = models("gaussian")
-    whole = model.generate(90, clips=2, seed=1, xla=False)
-    assert (model.generate(90, clips=2, seed=2, xla=False) != whole).numpy().any()
-    shorter = model.generate(50, clips=2, seed=1, xla=False)
+    whole = _generate(model, 90, clips=2, seed=1, xla=False)
+    assert (_generate(model, 90, clips=2, seed=2, xla=False) != whole).numpy().any()
+    shorter = _generate(model, 50, clips=2, seed=1, xla=False)
     np.testing.assert_array_equal(shorter, whole[:, :50])
 
 
 def test_one_row_stands_for_all_clips(models):
     model = models("gaussian_mixture_conditioned")
     request = {"features": _noise(1, 7, 3), "speaker": tf.constant([1]), "xla": False}
-    made = model.generate(30, clips=2, **request)
+    made = _generate(model, 30, clips=2, **request)
     both = {key: tf.repeat(value, 2, axis=0) for key, value in request.items() if key != "xla"}
-    np.testing.assert_array_equal(model.generate(30, **both, xla=False), made)
-    other = model.generate(30, clips=2, **{**request, "speaker": tf.constant([2])})
+    np.testing.assert_array_equal(_generate(model, 30, **both, xla=False), made)
+    other = _generate(model, 30, clips=2, **{**request, "speaker": tf.constant([2])})
     assert (made != other).numpy().any()
 
 
@@ -247,13 +255,13 @@ def test_a_low_temperature_is_greedy(name):
 def test_bfloat16_stays_close(models):
     network = models("logistic").network
     inputs, params = _noise(2, 20), {}
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", "mixed_bfloat16"):
         weights = queues.fold(network, precision)
         terms = queues.gate_terms(network, weights, None, 2), None
         state = queues.prime(network, inputs)
         params[precision], _ = queues.WaveNetSteps(network.config).describe(weights, state, terms)
     scale = np.abs(params["float32"]).max()
-    error = np.abs(params["float32"] - params["bfloat16"]).max()
+    error = np.abs(params["float32"] - params["mixed_bfloat16"]).max()
     assert 0 < error < 0.05 * scale
 
 
@@ -302,4 +310,4 @@ def test_a_wrong_request_is_one_sentence(models, name, request_, message):
     if model.config.speakers:
         fitting |= {"features": np.zeros([1, 9, 3], np.float32), "speaker": [1]}
     with pytest.raises(ValueError, match=message):
-        model.generate(**{**fitting, **request_})
+        _generate(model, **{**fitting, **request_})

@@ -13,8 +13,8 @@ from tfwave.audio.mel import mel_spectrogram
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.store import store_of
 from tfwave.data.utterances import training_slices
-from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordConfig
-from tfwave.models.wavernn.wavernn import WaveRNNConfig
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
+from tfwave.models.wavernn.config import WaveRNNConfig
 from tfwave.papers.vocoders.experiment import Workbench
 from tfwave.papers.vocoders.presets import presets_of
 from tfwave.papers.vocoders.systems import TRAINED, vocode
@@ -30,7 +30,7 @@ CONFIGS = {
     "wavernn": WaveRNNConfig(
         units=16, bins=16, mel=SMOKE.mel, conditioning="features", conditioning_channels=4
     ),
-    "fatchord": FatchordConfig(
+    "fatchord": FatchordWaveRNNConfig(
         mel=SMOKE.mel,
         upsampling=(4, 8, 8),
         units=8,

@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 
-from tfwave.models.digit_classifier.digit_classifier import DigitClassifierConfig
-from tfwave.models.wavegan.specgan import SpecGANConfig
-from tfwave.models.wavegan.wavegan import WaveGANConfig
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
 from tfwave.papers.wavegan import rows as wavegan_rows
 from tfwave.papers.wavegan.rows import PRESETS, ROWS, select_preset, select_rows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfwave.data.slices import SliceConfig
-from tfwave.models.wavegan.wavegan import WaveGANConfig
+from tfwave.models.wavegan.config import WaveGANConfig
 from tfwave.papers.wavegan import clips as wavegan_clips
 from tfwave.papers.wavegan import scoring as wavegan_scoring
 

@@ -12,99 +12,21 @@ of four layers:
     output = F_3 relu(F_2 [relu(F_1 [z, aux_3]), aux_4])
 """
 
-import dataclasses
 import math
 
 import tensorflow as tf
 
 from tfwave.audio import mulaw
-from tfwave.audio.mel import FATCHORD, MelConfig
 from tfwave.audio.pictures import summarize_clips
 from tfwave.losses import likelihood
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.models.config import WithMel, check, read_nested
 from tfwave.models.fatchord_wavernn import generation
 from tfwave.models.fatchord_wavernn import signatures as fatchord_signatures
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.fatchord_wavernn.networks import FatchordNetwork
-from tfwave.models.network_model import NetworkModel
+from tfwave.models.system import BatchSpec, Curve, NetworkSystem
 
-_OUTPUTS = ("logistic_mixture", "categorical")
-_MIXTURE_LEVELS = 2**16
 _LOG_SCALE_MIN = math.log(1e-14)
-
-
-@dataclasses.dataclass(frozen=True)
-class FatchordConfig(WithMel):
-    """Sizes and training; the defaults are those of the public hparams.py.
-
-    Raises:
-      ValueError: a value out of range, naming the field.
-    """
-
-    mel: MelConfig = FATCHORD
-    output: str = "logistic_mixture"  # or "categorical"
-    bits: int = 9  # of the classes of "categorical"; a mixture speaks of 16
-    mu_law: bool = True  # whether those are classes of the companded waveform
-    mixtures: int = 10
-    units: int = 512  # of each GRU
-    dense_units: int = 512  # of the two layers before the output
-    upsampling: tuple = (5, 5, 11)  # factors of the hop
-    frame_padding: int = 2  # frames of features on each side that only give context
-    resnet_channels: int = 128
-    resnet_blocks: int = 10
-    aux_channels: int = 128
-    segment_frames: int = 5  # of a training segment
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    clip_norm: float = 4.0  # of all gradients together
-
-    def __post_init__(self):
-        read_nested(self, mel=MelConfig)
-        object.__setattr__(self, "upsampling", tuple(self.upsampling))
-        check(self, "output", self.output in _OUTPUTS, f"one of {', '.join(_OUTPUTS)}")
-        check(self, "bits", 2 <= self.bits <= 16, "2 to 16")
-        for field in (
-            "mixtures",
-            "units",
-            "dense_units",
-            "resnet_channels",
-            "segment_frames",
-            "batch_size",
-        ):
-            check(self, field, getattr(self, field) >= 1, "1 or more")
-        for field in ("frame_padding", "resnet_blocks"):
-            check(self, field, getattr(self, field) >= 0, "0 or more")
-        hop = self.mel.hop_length
-        fits = all(f >= 1 for f in self.upsampling) and math.prod(self.upsampling) == hop
-        check(self, "upsampling", fits, f"factors of mel.hop_length, {hop}")
-        check(
-            self,
-            "aux_channels",
-            self.aux_channels >= 4 and self.aux_channels % 4 == 0,
-            "a multiple of 4: four layers get a part each",
-        )
-        for field in ("learning_rate", "clip_norm"):
-            check(self, field, getattr(self, field) > 0, "above 0")
-
-    @property
-    def levels(self):
-        """Levels of the waveform that the network speaks of."""
-        return 2**self.bits if self.output == "categorical" else _MIXTURE_LEVELS
-
-    @property
-    def output_channels(self):
-        """Logits of all classes, or logits, means and log scales of the mixture."""
-        return self.levels if self.output == "categorical" else 3 * self.mixtures
-
-    @property
-    def segment_len(self):
-        """Samples of a training segment that are predicted."""
-        return self.segment_frames * self.hop_length
-
-    @property
-    def context_len(self):
-        """First samples of a training row that are only context."""
-        return 1
 
 
 def labels_of(config, waveform):
@@ -115,7 +37,7 @@ def labels_of(config, waveform):
     return tf.cast((clipped + 1.0) * ((config.levels - 1) / 2), tf.int32)
 
 
-class FatchordWaveRNN(NetworkModel):
+class FatchordWaveRNN(NetworkSystem):
     """A network with the public update, its likelihood and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
@@ -123,17 +45,36 @@ class FatchordWaveRNN(NetworkModel):
     belongs to that first sample; optionally "length" int32 [batch], the samples of each row that
     count.
 
+    Args:
+      config: FatchordWaveRNNConfig; None for the public hparams.py.
+      seed: int; initial weights follow from it.
+
     Attributes:
-      config: FatchordConfig.
       network: FatchordNetwork.
-      step: int64 variable, updates done.
+      step: int64 variable, the number of updates done.
     """
 
-    def __init__(self, config: FatchordConfig, seed=0):
-        super().__init__(config, FatchordNetwork(config, seed), seed)
+    config_class = FatchordWaveRNNConfig
+    network_class = FatchordNetwork
+    kind = "mel"
+    curves = (
+        Curve("loss", "Nats per sample", lower_is_better=True, shown=True),
+        Curve("grad_norm", "Gradient norm"),
+    )
+    selection = Curve("nats_per_sample", "Nats per sample", lower_is_better=True)
 
-    def default_optimizer(self):
-        """PyTorch's Adam at the rate of the configuration."""
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch of rows of `samples` samples, None for `segment_len`."""
+        config = self.config
+        return BatchSpec(
+            ("waveform", "features"),
+            samples or config.segment_len,
+            config.context_len,
+            config.frame_padding,
+        )
+
+    def default_optimizer(self, network: str):
+        """Return PyTorch's Adam at the rate of the configuration."""
         return TorchAdam(self.config.learning_rate)
 
     def call(self, data):
@@ -203,19 +144,48 @@ class FatchordWaveRNN(NetworkModel):
         _, nats, count = self.nats(data)
         return {"nats_per_sample": nats, "samples": count}
 
-    def generate(self, features, seed=0, **how):
-        """Make audio of features; see `fatchord_wavernn_generation.generate`, here clipped.
+    def generate(
+        self,
+        mel: tf.Tensor,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        batched: bool = False,
+        target: int = 11_000,
+        overlap: int = 550,
+        greedy: bool = False,
+        xla: bool = True,
+    ) -> tf.Tensor:
+        """Generate waveforms from mel spectrograms.
 
         Args:
-          features: float32 [clips, frames, n_mels], 21 frames or more.
-          seed: int.
-          **how: batched, target, overlap, temperature, ...
+          mel: float32 [count, frames, n_mels] of the system's front end, 21 frames or more.
+          seed: seed of the draws.
+          temperature: above 0; below 1 keeps to likely samples.
+          batched: whether clips are cut into overlapping folds that are generated in parallel.
+          target: samples of a fold.
+          overlap: samples that neighbouring folds share.
+          greedy: whether the most likely value is taken each time instead of a draw.
+          xla: whether the loop is compiled: seconds, once for each shape.
 
         Returns:
-          float32 [clips, (frames - 1) * hop_length, 1] in [-1, 1].
+          float32 [count, (frames - 1) * hop_length, 1] in [-1, 1].
+
+        Raises:
+          UserError: an argument does not fit the network; names it.
         """
-        made = generation.generate(self.network, features, seed, **how)
-        return tf.clip_by_value(made, -1.0, 1.0)
+        waveform = generation.generate(
+            self.network,
+            mel,
+            seed,
+            batched=batched,
+            target=target,
+            overlap=overlap,
+            temperature=temperature,
+            greedy=greedy,
+            xla=xla,
+        )
+        return tf.clip_by_value(waveform, -1.0, 1.0)
 
     def signatures(self, xla=False):
         """Functions to serve, see `fatchord_signatures.of_fatchord`."""

@@ -76,7 +76,7 @@ class AuxiliaryNetwork(keras.layers.Layer):
     """Features with context at both ends -> the auxiliary channels of each frame.
 
     Args:
-      config: FatchordConfig.
+      config: FatchordWaveRNNConfig.
       seed: seed of the initial weights.
       name: name of the layer.
     """
@@ -139,7 +139,7 @@ class FatchordNetwork(keras.Model):
     """Samples before and features around -> what the next sample may be.
 
     Args:
-      config: FatchordConfig.
+      config: FatchordWaveRNNConfig.
       seed: seed of the initial weights.
     """
 

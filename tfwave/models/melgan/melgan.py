@@ -23,171 +23,72 @@ stated, and the docstring of `MelGANConfig` says what is done here.
 """
 
 import dataclasses
-import math
 
-import keras
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
-from tfwave.audio.mel import MELGAN, MelConfig
-from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.kernel_norm import NORMALIZATIONS, NormalizedKernel
-from tfwave.layers.tracking import find_layers, step_counter, trained_variables
+from tfwave.layers.kernel_norm import NormalizedKernel
+from tfwave.layers.tracking import find_layers, trained_variables
 from tfwave.losses.optimizers import TorchAdam
-from tfwave.losses.spectral import LEAST_POWER, RESOLUTIONS, multi_resolution_stft_loss
+from tfwave.losses.spectral import multi_resolution_stft_loss
 from tfwave.models import signatures
-from tfwave.models.config import WithMel, check, read_nested
+from tfwave.models.melgan.config import MelGANConfig
 from tfwave.models.melgan.networks import Generator, MultiScaleDiscriminator
-from tfwave.models.precision import Pass
+from tfwave.models.precision import TracedByPrecision
+from tfwave.models.system import BatchSpec, Curve, System
 
 
-@dataclasses.dataclass(frozen=True)
-class MelGANConfig(WithMel):
-    """Sizes and training of MelGAN; the defaults are those of the authors' train.py.
-
-    Raises:
-      ValueError: a value out of range, naming the field.
-    """
-
-    mel: MelConfig = MELGAN
-    ratios: tuple = (8, 8, 2, 2)  # of upsampling; their product is the hop
-    channels: int = 32  # of the generator at the sample rate, twice as many at each stage before
-    residual_blocks: int = 3  # after each upsampling, dilated 1, 3, 9
-    residual_block: str = "code"  # or "paper"
-    dilated: bool = True  # False: all residual blocks have dilation 1
-    normalization: str = "weight"  # of the generator: "weight", "spectral" or "none"
-    discriminators: int = 3  # scales, each at half the rate of the one before
-    discriminator_channels: int = 16
-    discriminator_layers: int = 4  # strided
-    discriminator_stride: int = 4
-    discriminator_max_channels: int = 1024
-    discriminator_normalization: str = "weight"
-    window_based: bool = True  # False: a clip's scores are averaged to one before the loss
-    feature_matching: float = 10.0  # weight
-    feature_matching_scaling: str = "code"  # or "paper"
-    sample_l1: float = 0.0  # weight of the mean difference of samples
-    stft_loss: float = 0.0  # weight of the multi-resolution STFT loss (arXiv:1910.11480)
-    stft_resolutions: tuple = RESOLUTIONS  # (transform, hop, window) of that loss
-    stft_least_power: float = LEAST_POWER  # of its bins
-    adversarial_from: int = 0  # step from which the discriminators learn and judge
-    learning_rate: float = 1e-4
-    beta_1: float = 0.5
-    beta_2: float = 0.9
-    batch_size: int = 16
-    segment_len: int = 8192  # samples
-    least_gain: float = 0.3  # of a training segment, up to 1
-
-    def __post_init__(self):
-        read_nested(self, mel=MelConfig)
-        object.__setattr__(self, "ratios", tuple(self.ratios))
-        object.__setattr__(self, "stft_resolutions", tuple(map(tuple, self.stft_resolutions)))
-        for field in (
-            "channels",
-            "discriminators",
-            "discriminator_channels",
-            "discriminator_layers",
-            "discriminator_stride",
-            "discriminator_max_channels",
-            "batch_size",
-            "segment_len",
-        ):
-            check(self, field, getattr(self, field) >= 1, "1 or more")
-        for field, names in (
-            ("residual_block", ("code", "paper")),
-            ("feature_matching_scaling", ("code", "paper")),
-            ("normalization", NORMALIZATIONS),
-            ("discriminator_normalization", NORMALIZATIONS),
-        ):
-            check(self, field, getattr(self, field) in names, f"one of {', '.join(names)}")
-        check(self, "learning_rate", self.learning_rate > 0, "above 0")
-        check(self, "least_gain", 0 < self.least_gain <= 1, "above 0 and at most 1")
-        for field in (
-            "residual_blocks",
-            "feature_matching",
-            "sample_l1",
-            "stft_loss",
-            "adversarial_from",
-        ):
-            check(self, field, getattr(self, field) >= 0, "0 or more")
-        check(self, "stft_least_power", self.stft_least_power > 0, "above 0")
-        check(
-            self,
-            "adversarial_from",
-            self.stft_loss > 0 or not self.adversarial_from,
-            "0 without stft_loss, for the generator would learn nothing before",
-        )
-        resolutions = self.stft_resolutions
-        check(
-            self,
-            "stft_resolutions",
-            resolutions and all(map(_is_resolution, resolutions)),
-            "(transform, hop, window) each, windows even and in the transform",
-        )
-        longest = max(resolutions)[0] // 2
-        check(
-            self,
-            "segment_len",
-            not self.stft_loss or self.segment_len > longest,
-            f"more than {longest} with stft_loss",
-        )
-        check(self, "ratios", all(r >= 2 and r % 2 == 0 for r in self.ratios), "even, from 2")
-        hop = self.mel.hop_length
-        check(self, "ratios", math.prod(self.ratios) == hop, f"factors of mel.hop_length, {hop}")
-        check(self, "segment_len", self.segment_len % hop == 0, f"a multiple of the hop, {hop}")
-
-
-class MelGAN(keras.Model):
+class MelGAN(System):
     """Generator and discriminators with the authors' update.
 
-    A batch is a dict: "waveform" float32 [batch, segment_len] in [-1, 1]. The mel spectrogram is
+    A batch is {"waveform": float32 [batch, segment_len] in [-1, 1]}. The mel spectrogram is
     computed from it in the step, as in the authors' code.
 
+    Args:
+      config: MelGANConfig; None for the authors'.
+      seed: int; initial weights and every draw of training follow from it.
+
     Attributes:
-      config: MelGANConfig.
       generator, discriminator: the networks.
-      step: int64 variable, updates done.
+      step: int64 variable, the number of updates done.
     """
 
-    def __init__(self, config: MelGANConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.generator = Generator(config, seed)
+    config_class = MelGANConfig
+    networks = ("generator", "discriminator")
+    kind = "mel"
+    curves = (
+        Curve("D_loss", "Losses", shown=True),
+        Curve("G_loss", "Losses", shown=True),
+        Curve("G_adversarial", "Parts of the generator's loss"),
+        Curve("feature_matching", "Parts of the generator's loss"),
+        Curve("stft_loss", "Multi-resolution STFT loss"),
+        Curve("mel_error", "Error of the log mel spectrogram", lower_is_better=True),
+        Curve("D_grad_norm", "Gradient norms"),
+        Curve("G_grad_norm", "Gradient norms"),
+    )
+    selection = Curve("mel_error", "Error of the log mel spectrogram", lower_is_better=True)
+
+    def __init__(self, config: MelGANConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        self.generator = Generator(self.config, seed)
         self.generator.build()
-        self.discriminator = MultiScaleDiscriminator(config, seed + 1)
+        self.discriminator = MultiScaleDiscriminator(self.config, seed + 1)
         self.discriminator.build()
-        self.step = step_counter()
         self.built = True
-        spec = tf.TensorSpec([None, None, config.mel.n_mels], tf.float32)
-        self._generate = Pass(self.generator.call, [spec])
+        spec = tf.TensorSpec([None, None, self.config.mel.n_mels], tf.float32)
+        self._generate = TracedByPrecision(self.generator.call, [spec])
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, run_eagerly=False):
-        """Set the optimisers; without arguments Adam at the rates of the configuration.
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch: segments of `segment_len` samples."""
+        return BatchSpec(("waveform",), self.config.segment_len)
 
-        Args:
-          generator_optimizer, discriminator_optimizer: Keras optimisers, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
-        config = self.config
+    def default_optimizer(self, network: str):
+        """Return Adam at the rates of the configuration."""
+        return TorchAdam(self.config.learning_rate, self.config.beta_1, self.config.beta_2)
 
-        def adam():
-            return TorchAdam(config.learning_rate, config.beta_1, config.beta_2)
-
-        self.generator_optimizer = generator_optimizer or adam()
-        self.discriminator_optimizer = discriminator_optimizer or adam()
-        self.generator_optimizer.build(trained_variables(self.generator))
-        self.discriminator_optimizer.build(trained_variables(self.discriminator))
-        super().compile(
-            optimizer=self.generator_optimizer, run_eagerly=run_eagerly, jit_compile=False
-        )
-
-    def call(self, features):
+    def call(self, mel):
         """Mel spectrogram [batch, frames, n_mels] -> waveform [batch, frames * hop_length, 1]."""
-        return self.generator(features)
-
-    def features(self, waveform):
-        """float32 [batch, time] in [-1, 1] -> the mel spectrogram that the generator takes."""
-        return mels.mel_spectrogram(waveform, self.config.mel)
+        return self.generator(mel)
 
     def discriminator_loss_and_gradients(self, real, fake):
         """Hinge loss of the discriminators.
@@ -253,7 +154,7 @@ class MelGAN(keras.Model):
           has a weight. Before step `adversarial_from` those of the discriminators are 0.
         """
         waveform = self._with_gains(data["waveform"])
-        real, features = waveform[:, :, tf.newaxis], self.features(waveform)
+        real, features = waveform[:, :, tf.newaxis], self.mel_spectrogram(waveform)
         variables = trained_variables(self.generator)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -289,51 +190,56 @@ class MelGAN(keras.Model):
             "feature_matching": losses["feature_matching"],
             "D_grad_norm": tf.linalg.global_norm(d_gradients),
             "G_grad_norm": tf.linalg.global_norm(gradients),
-            "mel_error": tf.reduce_mean(tf.abs(self.features(fake[:, :, 0]) - features)),
+            "mel_error": tf.reduce_mean(tf.abs(self.mel_spectrogram(fake[:, :, 0]) - features)),
             **{name: value for name, value in losses.items() if name == "stft_loss"},
         }
 
     def test_step(self, data):
         """Mean difference of log mel spectrograms, by which the authors keep the best weights."""
-        features = self.features(data["waveform"])
+        features = self.mel_spectrogram(data["waveform"])
         fake = self.generator(features)[:, :, 0]
-        return {"mel_error": tf.reduce_mean(tf.abs(self.features(fake) - features))}
+        return {"mel_error": tf.reduce_mean(tf.abs(self.mel_spectrogram(fake) - features))}
 
-    def generate(self, features, precision="float32"):
-        """Make waveforms.
+    def generate(self, mel: tf.Tensor, *, seed: int = 0, precision: str = "float32") -> tf.Tensor:
+        """Generate waveforms from mel spectrograms.
 
         Args:
-          features: float32 [batch, frames, n_mels], from `features` or of the same recipe; at least
-            4 frames, which the mirrored padding needs.
-          precision: of activations and kernels: "float32", or "bfloat16" for machines that multiply
-            it faster.
+          mel: float32 [batch, frames, n_mels] of the system's front end, of at least 4 frames,
+            which the mirrored padding needs.
+          seed: has no effect, for nothing is drawn.
+          precision: number format of activations and kernels, see `models.precision`.
 
         Returns:
           float32 [batch, frames * hop_length, 1] in [-1, 1].
 
         Raises:
-          ValueError: features of another shape, with too few frames, or not finite; unknown
+          UserError: a mel spectrogram of another shape, with too few frames, or not finite; unknown
             precision.
         """
-        features = mels.check_features(features, self.config.mel, least=4)
-        return self._generate(features, precision=precision)
-
-    def summaries(self, step, data):
-        """Write audio and pictures of recordings and of what is made from their mel spectrograms.
-
-        To be called under a default summary writer.
-
-        Args:
-          step: int, the step to file them under.
-          data: a batch, as a dict.
-        """
-        real = data["waveform"][:2]
-        clips = {"real": real[:, :, tf.newaxis], "generated": self.generate(self.features(real))}
-        summarize_clips(clips, self.config.sample_rate, step)
+        del seed
+        mel = mels.check_features(mel, self.config.mel, least=4)
+        return self._generate(mel, precision=precision)
 
     def signatures(self):
         """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
-        return signatures.vocoder_signatures(folded(self).generator.call, self.config.mel, least=4)
+        return signatures.vocoder_signatures(
+            self.fold_weight_norm().generator.call, self.config.mel, least=4
+        )
+
+    def fold_weight_norm(self) -> "MelGAN":
+        """Return a MelGAN of the same function that normalises no kernels, for inference."""
+        config = dataclasses.replace(
+            self.config, normalization="none", discriminator_normalization="none"
+        )
+        plain = MelGAN(config, self.seed)
+        for name in self.networks:
+            layers, copies = (
+                find_layers(getattr(model, name), NormalizedKernel) for model in (self, plain)
+            )
+            for layer, copy in zip(layers, copies, strict=True):
+                copy.kernel.assign(layer.effective_kernel())
+                copy.bias.assign(layer.bias)
+        return plain
 
     def _once_adversarial(self, function, *arguments):
         """What a function returns, or before step `adversarial_from` zeros of the same structure.
@@ -362,31 +268,3 @@ class MelGAN(keras.Model):
     def _scores(self, maps):
         scores = maps[-1]
         return scores if self.config.window_based else tf.reduce_mean(scores, axis=1)
-
-
-def _is_resolution(sizes):
-    n_fft, hop_length, win_length = sizes if len(sizes) == 3 else (0, 0, 0)
-    return hop_length >= 1 and 2 <= win_length <= n_fft and win_length % 2 == 0
-
-
-def folded(model):
-    """Return a MelGAN of the same function whose kernels have their norms in place.
-
-    For inference and export: nothing is normalised any more when it runs.
-
-    Args:
-      model: `MelGAN`.
-    """
-    config = dataclasses.replace(
-        model.config, normalization="none", discriminator_normalization="none"
-    )
-    plain = MelGAN(config, model.seed)
-    for network, twin in (
-        (model.generator, plain.generator),
-        (model.discriminator, plain.discriminator),
-    ):
-        layers = (find_layers(each, NormalizedKernel) for each in (network, twin))
-        for layer, copy in zip(*layers, strict=True):
-            copy.kernel.assign(layer.effective_kernel())
-            copy.bias.assign(layer.bias)
-    return plain

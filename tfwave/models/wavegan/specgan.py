@@ -14,8 +14,6 @@ Where paper and code differ the code is followed:
 Only the paper has phase shuffle for SpecGAN: on the time axis of the first four layers.
 """
 
-import dataclasses
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,53 +22,17 @@ from tfwave.audio.phase import griffin_lim
 from tfwave.audio.spectral import stft
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.tracking import track_layers
-from tfwave.layers.upsampling import METHODS, upsample2d
-from tfwave.models.config import check, check_common_fields
+from tfwave.layers.upsampling import upsample2d
+from tfwave.models.wavegan.config import SPECGAN_SLICE_LEN, SpecGANConfig
 from tfwave.models.wavegan.critic import Critic
-from tfwave.models.wavegan.update import AdversarialModel
+from tfwave.models.wavegan.update import AdversarialSystem
 
-SLICE_LEN = 16384
 FRAME_LENGTH = 256
 HOP_LENGTH = 128
 BINS = FRAME_LENGTH // 2 + 1
 _LOG_FLOOR = 1e-6
 _LAYERS = 5
 _FIRST_SIZE = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class SpecGANConfig:
-    """Hyperparameters; the defaults are the authors'.
-
-    Raises:
-      ValueError: a value that the model does not offer, naming the field.
-    """
-
-    model_dim: int = 64  # d of the paper's tables
-    kernel_len: int = 5  # bins and frames
-    latent_dim: int = 100
-    upsample: str = "zeros"  # "zeros" (transposed convolution), "nearest", "linear", "cubic"
-    batch_norm: bool = False
-    phase_shuffle: int = 0  # largest shift in frames; 0 = off, the paper's other row has 1
-    dropout: float = 0.0  # rate in the critic
-    loss: str = "wgan-gp"  # "wgan-gp", "wgan", "lsgan", "dcgan"
-    critic_updates: int = 5  # per generator update
-    clip_std: float = 3.0  # standard deviations of a bin that map to [-1, 1]
-    griffin_lim_iterations: int = 16
-    griffin_lim_window: str = "authors"  # or "dual"
-    sample_rate: int = 16000  # Hz; for summaries and exported audio
-    precision: str = "float32"  # inside the networks; "mixed_bfloat16" keeps variables in float32
-    slice_len: int = SLICE_LEN  # samples; the only length
-    channels: int = 1  # the only number
-
-    def __post_init__(self):
-        check(self, "slice_len", self.slice_len == SLICE_LEN, f"{SLICE_LEN}")
-        check(self, "channels", self.channels == 1, "1")
-        check(self, "clip_std", self.clip_std > 0, "above 0")
-        check(self, "griffin_lim_iterations", self.griffin_lim_iterations >= 0, "0 or more")
-        windows = ("authors", "dual")
-        check(self, "griffin_lim_window", self.griffin_lim_window in windows, "authors or dual")
-        check_common_fields(self, ("zeros", *METHODS))
 
 
 def log_magnitudes(waveform: tf.Tensor) -> tf.Tensor:
@@ -210,7 +172,7 @@ def _conv2d(make, config, filters, stride, seed, name):
     )
 
 
-class SpecGAN(AdversarialModel):
+class SpecGAN(AdversarialSystem):
     """SpecGAN with the paper's update.
 
     `set_moments` must be given the corpus' moments (`compute_moments`) before training; they are
@@ -221,11 +183,11 @@ class SpecGAN(AdversarialModel):
       seed: int; initial weights and every draw of training follow from it.
     """
 
-    def __init__(self, config: SpecGANConfig | None = None, seed=0):
-        config = config or SpecGANConfig()
-        super().__init__(
-            config, SpecGANGenerator(config, seed), SpecGANDiscriminator(config, seed), seed
-        )
+    config_class = SpecGANConfig
+    network_classes = (SpecGANGenerator, SpecGANDiscriminator)
+
+    def __init__(self, config: SpecGANConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
         self.moments_mean = tf.Variable(tf.zeros([BINS]), trainable=False, name="moments_mean")
         self.moments_std = tf.Variable(tf.ones([BINS]), trainable=False, name="moments_std")
 
@@ -279,13 +241,16 @@ class SpecGAN(AdversarialModel):
             self.config.griffin_lim_iterations,
             self.config.griffin_lim_window,
         )
-        return waveform[:, :SLICE_LEN, tf.newaxis]
+        return waveform[:, :SPECGAN_SLICE_LEN, tf.newaxis]
 
-    def summaries(self, step, waveforms):
-        """Add what the critic sees to the summaries of `AdversarialModel`."""
-        super().summaries(step, waveforms)
+    def summaries(self, step, data):
+        """Add the normalised spectrograms to the summaries of `AdversarialSystem`."""
+        super().summaries(step, data)
         generated = self.generator(self.sample_latents(8, self.seed))
-        for name, judged in {"real": self.represent(waveforms[:8]), "generated": generated}.items():
+        for name, judged in {
+            "real": self.represent(data["waveform"][0, :8]),
+            "generated": generated,
+        }.items():
             tf.summary.image(f"images/{name}_normalised", picture(judged), step, max_outputs=4)
 
     def rms(self, judged):
@@ -298,7 +263,7 @@ class SpecGAN(AdversarialModel):
         # windows of half-overlapping frames add up to 3/4 of a window's length per hop.
         energy = 2.0 * tf.reduce_sum(power, axis=2) - power[:, :, 0] - power[:, :, -1]
         energy = tf.reduce_sum(energy, axis=1) / (FRAME_LENGTH * 0.75)
-        return tf.reduce_mean(tf.sqrt(energy / SLICE_LEN))
+        return tf.reduce_mean(tf.sqrt(energy / SPECGAN_SLICE_LEN))
 
     def _magnitudes(self, normalised):
         """[batch, frames, 128, 1] -> [batch, frames, 129]; the Nyquist bin gets its mean level."""

@@ -3,20 +3,22 @@
 Source: arXiv:1802.04208 section 2.1 and appendix (Table 7); the authors' train_wavegan.py.
 """
 
-import keras
+from typing import ClassVar
+
 import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.tracking import step_counter, trained_variables
+from tfwave.layers.tracking import trained_variables
 from tfwave.losses import adversarial
 from tfwave.models import signatures
+from tfwave.models.system import BatchSpec, Curve, System
 
 
-class AdversarialModel(keras.Model):
+class AdversarialSystem(System):
     """A generator and a critic with the paper's `train_step`.
 
-    Subclasses set `generator` and `discriminator` and may override `represent` (real waveform to
+    Subclasses name their networks in `network_classes` and may override `represent` (waveform to
     what the critic judges), `render` (what the generator makes to waveform) and `rms`.
 
     Every draw is stateless, from (seed, step, purpose): the variables are the whole state, and a
@@ -26,19 +28,29 @@ class AdversarialModel(keras.Model):
     dropout stay per replica.
 
     Attributes:
-      config: the frozen dataclass it was made from.
-      seed: int, the seed of initial values and of all draws.
-      step: int64 variable, generator steps done.
+      generator, discriminator: the networks.
+      step: int64 variable, the number of generator updates done.
     """
 
-    def __init__(self, config, generator, discriminator, seed=0):
-        super().__init__()
-        self.config = config
-        self.seed = seed
-        self.generator = generator
-        self.discriminator = discriminator
-        self.step = step_counter()
-        self.generator.build((None, config.latent_dim))
+    networks = ("generator", "discriminator")
+    network_classes: ClassVar[tuple[type, type]]
+    kind = "latents"
+    curves = (
+        Curve("D_loss", "Losses", shown=True),
+        Curve("G_loss", "Losses", shown=True),
+        Curve("gradient_penalty", "Gradient penalty"),
+        Curve("D_grad_norm", "Gradient norms"),
+        Curve("G_grad_norm", "Gradient norms"),
+        Curve("x_rms", "RMS of real and generated clips"),
+        Curve("G_z_rms", "RMS of real and generated clips"),
+    )
+
+    def __init__(self, config=None, seed: int = 0):
+        super().__init__(config, seed)
+        generator, discriminator = self.network_classes
+        self.generator = generator(self.config, seed)
+        self.discriminator = discriminator(self.config, seed)
+        self.generator.build((None, self.config.latent_dim))
         self.discriminator.build((None, *self.generator.output_dims))
         self.built = True
         # Called six times a step, but traced and optimised once each: the double backward is long.
@@ -47,23 +59,13 @@ class AdversarialModel(keras.Model):
         self._generator_output = _function(lambda z: self.generator(z, training=True))
         self._waveform = tf.function(self.call, autograph=False, reduce_retracing=True)
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, run_eagerly=False):
-        """Set the optimisers; without arguments, those of the paper for `config.loss`.
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch: clips of `slice_len`, anew for each critic update."""
+        return BatchSpec(("waveform",), self.config.slice_len, updates=self.config.critic_updates)
 
-        Args:
-          generator_optimizer: Keras optimiser, or None.
-          discriminator_optimizer: Keras optimiser, or None.
-          run_eagerly: passed to Keras; for debugging.
-        """
-        published = adversarial.optimizers(self.config.loss)
-        self.generator_optimizer = generator_optimizer or published[0]
-        self.discriminator_optimizer = discriminator_optimizer or published[1]
-        self.generator_optimizer.build(trained_variables(self.generator))
-        self.discriminator_optimizer.build(trained_variables(self.discriminator))
-        # XLA on strided convolutions is 20 times slower than no XLA on the CPU.
-        super().compile(
-            optimizer=self.generator_optimizer, run_eagerly=run_eagerly, jit_compile=False
-        )
+    def default_optimizer(self, network: str):
+        """Return the paper's optimiser of a network for `config.loss`."""
+        return adversarial.optimizers(self.config.loss)[self.networks.index(network)]
 
     def call(self, latents):
         """Latents [batch, latent_dim] in [-1, 1] -> waveform [batch, slice_len, channels]."""
@@ -86,8 +88,8 @@ class AdversarialModel(keras.Model):
         """Make `critic_updates` critic steps, each on a fresh batch, and one generator step.
 
         Args:
-          data: real clips, float32 [critic_updates, batch, slice_len, channels] in [-1, 1]; batch
-            is this replica's share.
+          data: {"waveform": real clips, float32 [critic_updates, batch, slice_len, channels] in
+            [-1, 1]}; batch is this replica's share.
 
         Returns:
           Dict of float32 scalars, means over the replica's batch: D_loss (with the weighted
@@ -95,10 +97,11 @@ class AdversarialModel(keras.Model):
           x_rms and G_z_rms of the last critic step; G_loss and G_grad_norm. The norms are those
           of the replica's own gradient, which several replicas then average.
         """
-        batch = data.shape[1] if data.shape[1] is not None else tf.shape(data)[1]
+        clips = data["waveform"]
+        batch = clips.shape[1] if clips.shape[1] is not None else tf.shape(clips)[1]
         metrics = {}
         for update in range(self.config.critic_updates):
-            metrics = self._critic_step(data[update], batch, update)
+            metrics = self._critic_step(clips[update], batch, update)
         metrics.update(self._generator_step(batch))
         self.step.assign_add(1)
         return metrics
@@ -281,38 +284,51 @@ class AdversarialModel(keras.Model):
         ]
         return tf.constant(np.reshape(draws, [count, dim]), tf.float32)
 
-    def generate(self, latents, batch_size=64):
-        """Make audio.
+    def generate(
+        self,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        latents: tf.Tensor | None = None,
+        batch_size: int = 64,
+    ) -> tf.Tensor:
+        """Generate clips.
 
         Args:
-          latents: float32 [count, latent_dim] in [-1, 1].
-          batch_size: clips made at a time.
+          count: number of clips.
+          seed: seed of their latents; see `sample_latents`.
+          first: number of the first clip.
+          latents: float32 [count, latent_dim] in [-1, 1] instead of those of the seed.
+          batch_size: clips that are computed at a time.
 
         Returns:
           float32 [count, slice_len, channels] in [-1, 1]; a trained post-processing filter and
           SpecGAN's phase reconstruction may exceed it.
         """
+        if latents is None:
+            latents = self.sample_latents(count, seed, first)
         parts = [
             self._waveform(latents[i : i + batch_size])
             for i in range(0, latents.shape[0], batch_size)
         ]
         return tf.concat(parts, axis=0)
 
-    def summaries(self, step, waveforms):
+    def summaries(self, step, data):
         """Write audio and pictures of real clips, generated ones and a walk between two latents.
 
         The latents are the same at every step. To be called under a default summary writer.
 
         Args:
           step: int, the step to file them under.
-          waveforms: real clips, float32 [batch, slice_len, channels].
+          data: a batch, as `train_step` takes it.
         """
         latents = self.sample_latents(8, self.seed)
         walk = tf.linspace(latents[0], latents[1], 8)
-        interpolation = tf.concat(tf.unstack(self.generate(walk)), axis=0)[tf.newaxis]
+        interpolation = tf.concat(tf.unstack(self.generate(latents=walk)), axis=0)[tf.newaxis]
         clips = {
-            "real": waveforms[:8],
-            "generated": self.generate(latents),
+            "real": data["waveform"][0, :8],
+            "generated": self.generate(latents=latents),
             "interpolation": interpolation,
         }
         summarize_clips(clips, self.config.sample_rate, step, 4)

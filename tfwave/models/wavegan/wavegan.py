@@ -15,52 +15,18 @@ Only the paper has: linear and cubic upsampling (resized as the authors' SpecGAN
 dropout in the critic, whose masks are fixed over time.
 """
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.tracking import track_layers
-from tfwave.layers.upsampling import METHODS, upsample1d
-from tfwave.models.config import check, check_common_fields
+from tfwave.layers.upsampling import upsample1d
+from tfwave.models.wavegan.config import STRIDES, WaveGANConfig
 from tfwave.models.wavegan.critic import Critic
-from tfwave.models.wavegan.update import AdversarialModel
+from tfwave.models.wavegan.update import AdversarialSystem
 
-# First layer to last, the same in both networks: the longer models append one at the end.
-_STRIDES = {16384: (4, 4, 4, 4, 4), 32768: (4, 4, 4, 4, 4, 2), 65536: (4, 4, 4, 4, 4, 4)}
 _FIRST_FRAMES = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class WaveGANConfig:
-    """Hyperparameters; the defaults are the authors' (the paper's best row, phase shuffle n=2).
-
-    Raises:
-      ValueError: a value that the model does not offer, naming the field.
-    """
-
-    slice_len: int = 16384  # samples: 16384, 32768 or 65536
-    channels: int = 1  # of the waveform
-    model_dim: int = 64  # d of the paper's tables; the authors advise 32 for the longer slices
-    kernel_len: int = 25  # samples
-    latent_dim: int = 100
-    upsample: str = "zeros"  # "zeros" (transposed convolution), "nearest", "linear", "cubic"
-    batch_norm: bool = False
-    phase_shuffle: int = 2  # largest shift in frames; 0 = off
-    dropout: float = 0.0  # rate in the critic; the paper's row has 0.5
-    post_filter_len: int = 0  # taps of the learned filter after the generator; the paper's has 512
-    loss: str = "wgan-gp"  # "wgan-gp", "wgan", "lsgan", "dcgan"
-    critic_updates: int = 5  # per generator update
-    sample_rate: int = 16000  # Hz; for summaries and exported audio
-    precision: str = "float32"  # inside the networks; "mixed_bfloat16" keeps variables in float32
-
-    def __post_init__(self):
-        check(self, "slice_len", self.slice_len in _STRIDES, f"one of {sorted(_STRIDES)}")
-        check(self, "channels", self.channels >= 1, "1 or more")
-        check(self, "post_filter_len", self.post_filter_len >= 0, "0 or more taps")
-        check_common_fields(self, ("zeros", *METHODS))
 
 
 class WaveGANGenerator(keras.Model):
@@ -76,7 +42,7 @@ class WaveGANGenerator(keras.Model):
     def __init__(self, config: WaveGANConfig, seed=0):
         super().__init__()
         self.config = config
-        strides = _STRIDES[config.slice_len]
+        strides = STRIDES[config.slice_len]
         width = config.model_dim * 2 ** (len(strides) - 1)
         self.first_dims = (_FIRST_FRAMES, width)
         dtype = config.precision
@@ -171,21 +137,18 @@ class WaveGANDiscriminator(Critic):
                 dtype=config.precision,
                 name=f"downconv_{i}",
             )
-            for i, stride in enumerate(_STRIDES[config.slice_len])
+            for i, stride in enumerate(STRIDES[config.slice_len])
         ]
         super().__init__(config, downconvs, next(seeds))
 
 
-class WaveGAN(AdversarialModel):
+class WaveGAN(AdversarialSystem):
     """WaveGAN with the paper's update (section 3; training settings of appendix Table 7).
 
     Args:
-      config: WaveGANConfig.
+      config: WaveGANConfig; None for the paper's best row.
       seed: int; initial weights and every draw of training follow from it.
     """
 
-    def __init__(self, config: WaveGANConfig | None = None, seed=0):
-        config = config or WaveGANConfig()
-        super().__init__(
-            config, WaveGANGenerator(config, seed), WaveGANDiscriminator(config, seed), seed
-        )
+    config_class = WaveGANConfig
+    network_classes = (WaveGANGenerator, WaveGANDiscriminator)

@@ -21,100 +21,67 @@ import math
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
-from tfwave.audio.mel import TACOTRON2, MelConfig
-from tfwave.audio.pictures import summarize_clips
+from tfwave.errors import UserError
 from tfwave.layers.normalized_conv import NormalizedConv1D
 from tfwave.layers.tracking import find_layers
 from tfwave.losses.optimizers import TorchAdam
 from tfwave.models import signatures
-from tfwave.models.config import WithMel, check, read_nested
-from tfwave.models.network_model import NetworkModel
-from tfwave.models.precision import Pass
+from tfwave.models.precision import TracedByPrecision
+from tfwave.models.system import BatchSpec, Curve, NetworkSystem
+from tfwave.models.waveglow import denoiser
+from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.waveglow.networks import WaveGlowNetwork
 
 
-@dataclasses.dataclass(frozen=True)
-class WaveGlowConfig(WithMel):
-    """Sizes and training of WaveGlow; the defaults are those of the code's config.json.
-
-    Raises:
-      ValueError: a value out of range, naming the field.
-    """
-
-    mel: MelConfig = TACOTRON2
-    flows: int = 12
-    group: int = 8  # neighbouring samples that become channels
-    early_every: int = 4  # flows after which channels leave
-    early_size: int = 2  # channels that leave
-    channels: int = 256  # of the couplings' networks; 512 in the paper and in older code
-    layers: int = 8  # of each of these networks, dilated 1, 2, 4, ...
-    kernel_size: int = 3
-    normalization: str = "weight"  # or "none"
-    upsampling_kernel: int = 1024  # samples under which a frame of the mel spectrogram is heard
-    sigma: float = 1.0  # of the noise that training assumes; sqrt(0.5) in the paper
-    learning_rate: float = 1e-4
-    batch_size: int = 12
-    segment_len: int = 16000  # samples
-
-    def __post_init__(self):
-        read_nested(self, mel=MelConfig)
-        for field in ("flows", "early_every", "channels", "layers", "batch_size"):
-            check(self, field, getattr(self, field) >= 1, "1 or more")
-        check(self, "group", self.group >= 2 and self.group % 2 == 0, "even, from 2")
-        check(self, "early_size", self.early_size >= 0 and self.early_size % 2 == 0, "even, from 0")
-        check(self, "early_size", self.widths[-1] >= 2, "such that 2 channels or more are left")
-        check(self, "kernel_size", self.kernel_size >= 1 and self.kernel_size % 2 == 1, "odd")
-        check(self, "normalization", self.normalization in ("weight", "none"), "weight or none")
-        hop = self.mel.hop_length
-        check(
-            self,
-            "upsampling_kernel",
-            self.upsampling_kernel >= hop and self.upsampling_kernel % hop == 0,
-            f"a multiple of the hop, {hop}",
-        )
-        check(self, "segment_len", self.segment_len >= self.group, f"{self.group} or more, a group")
-        for field in ("sigma", "learning_rate"):
-            check(self, field, getattr(self, field) > 0, "above 0")
-
-    @property
-    def widths(self):
-        """Channels of each flow."""
-        return [self.group - self.early_size * (k // self.early_every) for k in range(self.flows)]
-
-
-class WaveGlow(NetworkModel):
+class WaveGlow(NetworkSystem):
     """The flow with its update, likelihood and sampling.
 
-    A batch is a dict: "waveform" float32 [batch, segment_len] in [-1, 1]. The mel spectrogram is
+    A batch is {"waveform": float32 [batch, segment_len] in [-1, 1]}. The mel spectrogram is
     computed from it in the step, as in the authors' code.
 
+    Args:
+      config: WaveGlowConfig; None for the code's.
+      seed: int; initial weights follow from it.
+
     Attributes:
-      config: WaveGlowConfig.
       network: WaveGlowNetwork.
-      step: int64 variable, updates done.
+      step: int64 variable, the number of updates done.
     """
 
-    def __init__(self, config: WaveGlowConfig, seed=0):
-        super().__init__(config, WaveGlowNetwork(config, seed), seed)
-        specs = [tf.TensorSpec([None, None, n]) for n in (config.group, config.mel.n_mels)]
-        self._inverse = Pass(self.network.inverse, specs)
+    config_class = WaveGlowConfig
+    network_class = WaveGlowNetwork
+    kind = "mel"
+    curves = (
+        Curve("loss", "Loss", lower_is_better=True, shown=True),
+        Curve("bits_per_sample", "Bits per sample", lower_is_better=True, shown=True),
+        Curve("grad_norm", "Gradient norm"),
+    )
+    selection = Curve("bits_per_sample", "Bits per sample", lower_is_better=True)
 
-    def default_optimizer(self):
-        """Adam at the rate of the configuration."""
+    def __init__(self, config: WaveGlowConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        sizes = (self.config.group, self.config.mel.n_mels)
+        specs = [tf.TensorSpec([None, None, size]) for size in sizes]
+        self._inverse = TracedByPrecision(self.network.inverse, specs)
+
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch: segments of `segment_len` samples."""
+        return BatchSpec(("waveform",), self.config.segment_len)
+
+    def default_optimizer(self, network: str):
+        """Return Adam at the rate of the configuration."""
         return TorchAdam(self.config.learning_rate)
 
     def call(self, waveform):
         """Waveform [batch, time] -> noise [batch, time // group, group]."""
-        return self.network(waveform, self.features(waveform))[0]
-
-    def features(self, waveform):
-        """float32 [batch, time] in [-1, 1] -> the mel spectrogram that the model takes."""
-        return mels.mel_spectrogram(waveform, self.config.mel)
+        return self.network(waveform, self.mel_spectrogram(waveform))[0]
 
     def batch_loss(self, data):
         """The authors' loss of a batch, a dict; see `flow_loss`."""
         waveform = data["waveform"]
-        return flow_loss(*self.network(waveform, self.features(waveform)), sigma=self.config.sigma)
+        return flow_loss(
+            *self.network(waveform, self.mel_spectrogram(waveform)), sigma=self.config.sigma
+        )
 
     def nats_per_sample(self, loss):
         """Turn a loss into the negative log density of a sample in [-1, 1], in nats."""
@@ -154,70 +121,70 @@ class WaveGlow(NetworkModel):
             "samples": tf.cast(shape[0] * (shape[1] // group * group), tf.float32),
         }
 
-    def invert(self, z, features, precision="float32"):
-        """Turn noise into waveforms as the flow does, not limited to [-1, 1].
+    def invert(self, z: tf.Tensor, mel: tf.Tensor, precision: str = "float32") -> tf.Tensor:
+        """Map noise to waveforms by the inverse flow, without clipping.
 
         Args:
           z: float32 [batch, groups, group], of the variance that is wanted.
-          features: float32 [batch, frames, n_mels], of frames * hop_length // group groups.
-          precision: of the large products: "float32", or "bfloat16" for machines that multiply it
-            faster.
+          mel: float32 [batch, frames, n_mels], with frames * hop_length // group groups.
+          precision: number format of the large products, see `models.precision`.
 
         Returns:
           float32 [batch, groups * group, 1].
 
         Raises:
-          ValueError: features or noise of another shape, features not finite, unknown precision.
+          UserError: a mel spectrogram or noise of another shape, or a mel spectrogram that is not
+            finite; unknown precision.
         """
-        features = mels.check_features(features, self.config.mel)
+        mel = mels.check_features(mel, self.config.mel)
         z = tf.convert_to_tensor(z, tf.float32)
-        expected = self.noise_shape(features)
+        expected = self.noise_shape(mel)
         if tuple(z.shape) != expected:
-            raise ValueError(f"noise must have shape {list(expected)}, not {list(z.shape)}")
-        return self._inverse(z, features, precision=precision)[:, :, tf.newaxis]
+            raise UserError(f"noise must have shape {list(expected)}, not {list(z.shape)}")
+        return self._inverse(z, mel, precision=precision)[:, :, tf.newaxis]
 
-    def generate(self, features, sigma=0.6, seed=0, noise=None, precision="float32"):
-        """Make waveforms.
+    def generate(
+        self,
+        mel: tf.Tensor,
+        *,
+        seed: int = 0,
+        sigma: float = 0.6,
+        noise: tf.Tensor | None = None,
+        denoise: float = 0.0,
+        precision: str = "float32",
+    ) -> tf.Tensor:
+        """Generate waveforms from mel spectrograms.
 
         Args:
-          features: float32 [batch, frames, n_mels], from `features` or of the same recipe.
-          sigma: standard deviation of the noise, 0 or more.
+          mel: float32 [batch, frames, n_mels] of the system's front end.
           seed: seed of the noise.
-          noise: float32 [batch, frames * hop_length // group, group] of variance 1 instead of that
-            of the seed, or None.
+          sigma: standard deviation of the noise, 0 or more.
+          noise: float32 [batch, frames * hop_length // group, group] of variance 1 in place of that
+            of the seed.
+          denoise: strength of the authors' denoiser, 0 for none; see `denoiser`.
           precision: see `invert`.
 
         Returns:
-          float32 [batch, frames * hop_length // group * group, 1] in [-1, 1].
+          float32 [batch, frames * hop_length // group * group, 1] in [-1, 1]; with `denoise` in
+          whole quarters of n_fft samples.
 
         Raises:
-          ValueError: see `invert`; sigma negative or not finite.
+          UserError: see `invert`; sigma or denoise is negative or not finite.
         """
         if not 0 <= sigma < math.inf:
-            raise ValueError(f"sigma must be a number from 0, not {sigma}")
+            raise UserError(f"sigma must be a number from 0, not {sigma}")
         if noise is None:
-            features = mels.check_features(features, self.config.mel)
-            noise = tf.random.stateless_normal(self.noise_shape(features), [seed, 0])
+            mel = mels.check_features(mel, self.config.mel)
+            noise = tf.random.stateless_normal(self.noise_shape(mel), [seed, 0])
         z = sigma * tf.convert_to_tensor(noise, tf.float32)
-        return tf.clip_by_value(self.invert(z, features, precision), -1.0, 1.0)
-
-    def summaries(self, step, data):
-        """Write audio and pictures of recordings and of what is made from their mel spectrograms.
-
-        To be called under a default summary writer.
-
-        Args:
-          step: int, the step to file them under.
-          data: a batch, as a dict.
-        """
-        real = data["waveform"][:2]
-        generated = self.generate(self.features(real), seed=self.seed)
-        clips = {"real": real[:, :, tf.newaxis], "generated": generated}
-        summarize_clips(clips, self.config.sample_rate, step)
+        waveform = self.invert(z, mel, precision)
+        if denoise:
+            waveform = denoiser.denoise(waveform, denoiser.bias_spectrum(self), denoise)
+        return tf.clip_by_value(waveform, -1.0, 1.0)
 
     def signatures(self):
         """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
-        config, network = self.config, folded(self).network
+        config, network = self.config, self.fold_weight_norm().network
 
         def vocode(mel, sigma, seed):
             sizes = tf.shape(mel)
@@ -238,10 +205,22 @@ class WaveGlow(NetworkModel):
         how = [sigma, signatures.seed_input("noise")]
         return signatures.vocoder_signatures(vocode, config.mel, how)
 
-    def noise_shape(self, features):
-        """Shape of the noise that belongs to features [batch, frames, n_mels]: a tuple."""
+    def fold_weight_norm(self) -> "WaveGlow":
+        """Return a WaveGlow of the same function that normalises no kernels, for inference."""
+        plain = WaveGlow(dataclasses.replace(self.config, normalization="none"), self.seed)
+        layers, copies = (find_layers(each.network, NormalizedConv1D) for each in (self, plain))
+        gains = {id(layer.gain) for layer in layers}
+        others = [v for v in self.network.trainable_variables if id(v) not in gains]
+        for variable, copy in zip(others, plain.network.trainable_variables, strict=True):
+            copy.assign(variable)
+        for layer, copy in zip(layers, copies, strict=True):
+            copy.kernel.assign(layer.effective_kernel())
+        return plain
+
+    def noise_shape(self, mel: tf.Tensor) -> tuple[int, int, int]:
+        """Return the shape of the noise for a mel spectrogram [batch, frames, n_mels]."""
         config = self.config
-        batch, frames, _ = features.shape
+        batch, frames, _ = mel.shape
         return batch, frames * config.hop_length // config.group, config.group
 
 
@@ -262,22 +241,3 @@ def flow_loss(z, log_scales, log_dets, sigma):
     scales = tf.add_n([tf.reduce_sum(log_scale) for log_scale in log_scales])
     dets = tf.cast(shape[0] * shape[1], tf.float32) * tf.add_n(log_dets)
     return (squares - scales - dets) / tf.cast(tf.size(z), tf.float32)
-
-
-def folded(model):
-    """Return a WaveGlow of the same function whose kernels have their norms in place.
-
-    For inference and export, without the time that the norms take in each call.
-
-    Args:
-      model: `WaveGlow`.
-    """
-    plain = WaveGlow(dataclasses.replace(model.config, normalization="none"), model.seed)
-    layers, copies = (find_layers(each.network, NormalizedConv1D) for each in (model, plain))
-    gains = {id(layer.gain) for layer in layers}
-    kept = [v for v in model.network.trainable_variables if id(v) not in gains]
-    for variable, copy in zip(kept, plain.network.trainable_variables, strict=True):
-        copy.assign(variable)
-    for layer, copy in zip(layers, copies, strict=True):
-        copy.kernel.assign(layer.effective_kernel())
-    return plain

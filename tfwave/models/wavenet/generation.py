@@ -37,7 +37,7 @@ def stream(
         generated samples; needed where the network takes them.
       speaker: int32 ids [clips or 1], or vectors; needed where the network takes them.
       greedy: take the most likely value each time instead of a draw.
-      precision: of the weight matrices, "float32" or "bfloat16"; see `queues.fold`.
+      precision: of the weight matrices, see `models.precision` and `queues.fold`.
       first_clip, seed, temperature, shards, xla: see `sampler.stream`, where shards are groups.
 
     Returns:

@@ -20,6 +20,7 @@ import typing
 import tensorflow as tf
 
 from tfwave.models import sampler
+from tfwave.models.precision import factor_dtype
 from tfwave.models.wavenet import outputs
 from tfwave.models.wavenet.config import WaveNetConfig
 
@@ -56,8 +57,8 @@ def fold(network, precision="float32") -> Weights:
 
     Args:
       network: `WaveNetNetwork`.
-      precision: "float32", or "bfloat16" for the matrices: faster where the processor multiplies it
-        and many clips are made at once. Sums, activations and queues stay in float32.
+      precision: of the matrices, see `models.precision`; bfloat16 is faster where the processor
+        multiplies it and many clips are made at once. Sums, activations and queues stay in float32.
     """
     config = network.config
     halve = tf.repeat([1.0, 0.5], config.gate_channels // 2)
@@ -83,7 +84,7 @@ def fold(network, precision="float32") -> Weights:
         kernels = [block.local.effective_kernel()[0] * halve for block in network.blocks]
         local = tf.concat(kernels, axis=-1)
     gates, mixes, head = (
-        tuple(tf.cast(matrix, precision) for matrix in matrices)
+        tuple(tf.cast(matrix, factor_dtype(precision)) for matrix in matrices)
         for matrices in (gates, mixes, head)
     )
     return Weights(

@@ -15,15 +15,16 @@ import tensorflow as tf
 
 from tfwave.layers.gated import convolution
 from tfwave.layers.tracking import track_layers
+from tfwave.models import signatures
 from tfwave.models.config import check, read_nested
-from tfwave.models.network_model import NetworkModel
+from tfwave.models.system import BatchSpec, Curve, NetworkSystem
 from tfwave.models.wavenet import outputs
 from tfwave.models.wavenet.config import WaveNetConfig
-from tfwave.models.wavenet.wavenet import WaveNetNetwork
+from tfwave.models.wavenet.networks import WaveNetNetwork
 
 
 @dataclasses.dataclass(frozen=True)
-class RecognizerConfig:
+class WaveNetRecognizerConfig:
     """Hyperparameters; only `frame_length` is from the paper.
 
     Raises:
@@ -56,7 +57,7 @@ class RecognizerConfig:
         check(self, "learning_rate", self.learning_rate > 0, "above 0")
 
 
-class WaveNetRecognizer(NetworkModel):
+class WaveNetRecognizer(NetworkSystem):
     """Raw audio -> log probabilities of phonemes, frame by frame.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; "length" int32 [batch], samples
@@ -65,7 +66,7 @@ class WaveNetRecognizer(NetworkModel):
     "label_length" int32 [batch], how many of them count, no more than the row has frames.
 
     Args:
-      config: RecognizerConfig.
+      config: WaveNetRecognizerConfig.
       seed: seed of the initial weights.
 
     Attributes:
@@ -74,8 +75,21 @@ class WaveNetRecognizer(NetworkModel):
       step: int64 variable, updates done.
     """
 
-    def __init__(self, config: RecognizerConfig, seed=0):
-        super().__init__(config, WaveNetNetwork(config.wavenet, seed), seed)
+    config_class = WaveNetRecognizerConfig
+    network_class = WaveNetNetwork
+    kind = "none"
+    curves = (
+        Curve("loss", "Loss", lower_is_better=True, shown=True),
+        Curve("sample_nats", "Nats per sample", lower_is_better=True),
+        Curve("frame_nats", "Nats per frame", lower_is_better=True, shown=True),
+        Curve("frame_accuracy", "Accuracy per frame", lower_is_better=False),
+        Curve("ctc_nats", "Nats per label (CTC)", lower_is_better=True),
+    )
+    selection = Curve("frame_nats", "Nats per frame", lower_is_better=True)
+
+    def __init__(self, config: WaveNetRecognizerConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        config = self.config
         sizes = [config.channels] * config.layers + [config.classes + config.ctc]
         inputs = [config.wavenet.skip_channels, *sizes[:-1]]
         self.frame_layers = [
@@ -93,8 +107,23 @@ class WaveNetRecognizer(NetworkModel):
         for layer, channels in zip(self.frame_layers, inputs, strict=True):
             layer.build((None, None, channels))
 
-    def default_optimizer(self):
-        """Adam at the rate of the configuration."""
+    def _network_config(self):
+        return self.config.wavenet
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the waveforms."""
+        return self.config.wavenet.sample_rate
+
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch of rows of `samples` samples, None for one second."""
+        columns = ["waveform", "length", "phonemes"]
+        if self.config.ctc:
+            columns += ["labels", "label_length"]
+        return BatchSpec(tuple(columns), samples or self.sample_rate)
+
+    def default_optimizer(self, network: str):
+        """Return Adam at the rate of the configuration."""
         return keras.optimizers.Adam(self.config.learning_rate)
 
     def call(self, waveform, length=None):
@@ -174,6 +203,39 @@ class WaveNetRecognizer(NetworkModel):
         (_, parts), gradients = self.gradients_of(measure)
         self.update(gradients)
         return parts
+
+    def test_step(self, data):
+        """Measure a batch; returns what `losses_of` does."""
+        return self.losses_of(data)
+
+    def signatures(self):
+        """Functions to serve: `recognize`, waveform -> log probabilities of each frame."""
+        config = self.config
+        size, classes = config.frame_length, config.classes + config.ctc
+
+        def recognize(waveform):
+            return self(waveform[:, :, 0])
+
+        waveform = signatures.waveform_input(
+            "waveform",
+            f"Recordings of {self.sample_rate} Hz",
+            np.zeros([1, 2 * size, 1], np.float32),
+            size,
+        )
+        output = signatures.Output(
+            "log_probabilities",
+            "float32",
+            (None, None, classes),
+            f"Natural logarithms, a frame for every {size} samples.",
+        )
+        return {
+            "recognize": signatures.signature(
+                recognize, "Recognise the phonemes of recordings.", [waveform], [output]
+            )
+        }
+
+    def summaries(self, step, data):
+        """Write nothing: a recogniser makes no sound."""
 
 
 def decode(log_probabilities, lengths, blank=None, shortest=1):

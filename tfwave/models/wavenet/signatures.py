@@ -61,16 +61,6 @@ def make_signatures(network, mel=None, xla=False):
 def _vocoder(config, clips, mel, how):
     """Signatures of a network whose features are mel spectrograms; silence is put around them."""
     conditioning = config.conditioning
-    if mel.sample_rate != config.sample_rate:
-        raise ValueError(
-            f"mel is of {mel.sample_rate} Hz; the network's waveforms have {config.sample_rate} Hz"
-        )
-    found = conditioning and (conditioning.channels, conditioning.hop_length)
-    if found != (mel.n_mels, mel.hop_length):
-        raise ValueError(
-            f"mel has {mel.n_mels} bands and a hop of {mel.hop_length} samples; the network's "
-            f"conditioning has {'none' if not found else '{} and {}'.format(*found)}"
-        )
     silence = np.tile(mels.silence(mel), [1, conditioning.frame_padding, 1])
 
     def vocode(features, *values):

@@ -14,209 +14,27 @@ Filter and gate are the halves of one convolution, as in the second code; ibab's
 are the same function. The residual 1x1 of the last layer feeds nothing, as in both codes.
 """
 
-import math
+from collections.abc import Iterator
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tfwave.audio import mel as mels
+from tfwave.audio.mel import MelConfig
 from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.gated import GatedBlock, convolution
-from tfwave.layers.local_conditioning import LocalConditioner
-from tfwave.layers.tracking import track_layers, trained_variables
-from tfwave.models.network_model import NetworkModel
+from tfwave.errors import UserError
+from tfwave.layers.tracking import trained_variables
+from tfwave.models.system import BatchSpec, Curve, NetworkSystem
 from tfwave.models.wavenet import generation as wavenet_generation
 from tfwave.models.wavenet import outputs
 from tfwave.models.wavenet import signatures as wavenet_signatures
 from tfwave.models.wavenet.config import WaveNetConfig
-from tfwave.models.wavenet.context import ContextStack
+from tfwave.models.wavenet.networks import WaveNetNetwork
 
 
-class WaveNetNetwork(keras.Model):
-    """What is predicted of each sample from those before it (section 2, Figure 4).
-
-    Args:
-      config: WaveNetConfig.
-      seed: seed of the initial weights.
-    """
-
-    def __init__(self, config: WaveNetConfig, seed=0):
-        super().__init__()
-        self.config = config
-        first = 10_000 * seed
-        norm = config.weight_normalization
-        self.initial = convolution(
-            "initial",
-            config.residual_channels,
-            config.initial_kernel_size,
-            config.initial_bias,
-            first,
-            norm,
-        )
-        self.blocks = [
-            GatedBlock(
-                dilation,
-                config.kernel_size,
-                config.residual_channels,
-                config.gate_channels,
-                config.skip_channels,
-                config.local_channels,
-                config.speaker_channels,
-                config.bias,
-                config.conditioning_bias,
-                config.residual_scale,
-                config.dropout,
-                config.padding,
-                norm,
-                seed=first + 100 + 5 * i,
-                name=f"block_{i}",
-            )
-            for i, dilation in enumerate(config.dilations)
-        ]
-        self.head = [
-            convolution(f"head_{i}", filters, 1, config.bias, first + 10 + i, norm)
-            for i, filters in enumerate((config.skip_channels, config.output_channels))
-        ]
-        track_layers(self, [*self.blocks, *self.head])
-        self.embedding = None
-        if config.speakers:
-            self.embedding = keras.layers.Embedding(
-                config.speakers,
-                config.speaker_channels,
-                name="speaker_embedding",
-                embeddings_initializer=_embedding_initializer(config, first + 20),
-            )
-        self.conditioner = None
-        if config.conditioning is not None:
-            self.conditioner = LocalConditioner(config.conditioning, norm, first + 90)
-        self.context = None
-        if config.context is not None:
-            self.context = ContextStack(config.context, first + 40)
-
-    def build(self, input_shape=None):
-        config = self.config
-        self.initial.build((None, None, config.levels if config.one_hot_input else 1))
-        for block in self.blocks:
-            block.build()
-        if self.conditioner is not None:
-            self.conditioner.build((None, None, config.conditioning.channels))
-        if self.context is not None:
-            self.context.build()
-        for layer in self.head:
-            layer.build((None, None, config.skip_channels))
-        if self.embedding is not None:
-            self.embedding.build((None,))
-        self.built = True
-
-    def call(self, inputs, local=None, speaker=None, dropout_seed=None, padding=None):
-        """Describe the sample after each input.
-
-        Args:
-          inputs: int32 codes or float32 waveform in [-1, 1], [batch, time]; see `as_inputs`.
-          local: float32 [batch, time, local_channels] at the sample rate, one row for each input
-            (see `conditioning`), or None.
-          speaker: float32 [batch, 1, speaker_channels] (see `speaker_vector`), or None.
-          dropout_seed: int32 [2] in training with dropout, or None.
-          padding: "valid" or "causal" instead of that of the configuration, or None.
-
-        Returns:
-          float32 [batch, time', output_channels]: row j from the end speaks of the sample after
-          input j from the end. time' is time, or time - receptive_field + 1 without padding.
-
-        Raises:
-          ValueError: codes out of range, outside of graphs.
-        """
-        if self.config.one_hot_input and tf.executing_eagerly():
-            low, high = int(tf.reduce_min(inputs)), int(tf.reduce_max(inputs))
-            if low < 0 or high >= self.config.levels:
-                wrong = low if low < 0 else high
-                raise ValueError(
-                    f"inputs hold code {wrong}; the network has 0 to {self.config.levels - 1}"
-                )
-        return self.activations(inputs, local, speaker, dropout_seed, padding)[-1]
-
-    def activations(self, inputs, local=None, speaker=None, dropout_seed=None, padding=None):
-        """Inputs of every block, first to last, the last one's residual, skip sum, and output."""
-        config = self.config
-        padding = padding or config.padding
-        x = self._first_layer(inputs, padding)
-        frames = tf.shape(inputs)[1]
-        if padding == "valid":
-            frames -= config.stack_receptive_field - 1
-        layers, skips = [x], 0.0
-        for i, block in enumerate(self.blocks):
-            seed = dropout_seed
-            if seed is not None:
-                seed = tf.random.experimental.stateless_fold_in(seed, i)
-            x, skip = block(x, local, speaker, seed, padding=padding, skip_frames=frames)
-            layers.append(x)
-            skips += skip
-            if config.skip_scaling == "running" and i > 0:
-                skips *= math.sqrt(0.5)
-        if config.skip_scaling == "total":
-            skips *= math.sqrt(1.0 / len(self.blocks))
-        hidden = tf.nn.relu(self.head[0](tf.nn.relu(skips)))
-        return [*layers, skips, self.head[1](hidden)]
-
-    def _first_layer(self, inputs, padding):
-        config = self.config
-        if not config.one_hot_input:
-            return self.initial(inputs[..., tf.newaxis], padding=padding)
-        # A convolution of one-hot vectors picks rows of its kernel.
-        kernel = self.initial.effective_kernel()
-        x = 0.0
-        for tap in range(config.initial_kernel_size):
-            late = config.initial_kernel_size - 1 - tap
-            picked = tf.gather(kernel[tap], inputs[:, : tf.shape(inputs)[1] - late])
-            if padding == "causal":
-                x += tf.pad(picked, [[0, 0], [late, 0], [0, 0]])
-            else:
-                x += picked[:, tap:]
-        return x if self.initial.bias is None else x + self.initial.bias
-
-    def speaker_vector(self, speaker):
-        """Turn speakers, int32 [batch] or ready-made vectors, into [batch, 1, channels] or None."""
-        if not self.config.speaker_channels:
-            return None
-        vector = speaker if self.embedding is None else self.embedding(speaker)
-        return vector[:, tf.newaxis]
-
-    def conditioning(self, waveform, features, first):
-        """What conditions each input: upsampled features and context.
-
-        Args:
-          waveform: float32 [batch, time], the inputs.
-          features: float32 [batch, frames, channels], or None.
-          first: index of the first sample that is predicted.
-
-        Returns:
-          float32 [batch, time, local_channels]: row t conditions the prediction of sample t + 1;
-          None without conditioning.
-
-        Raises:
-          ValueError: features that do not cover the waveform, where their sizes are known.
-        """
-        parts = []
-        if self.conditioner is not None:
-            rows = self.conditioner(features)
-            if None not in (rows.shape[1], waveform.shape[1]) and rows.shape[1] < waveform.shape[1]:
-                raise ValueError(
-                    f"features cover {rows.shape[1]} samples, but {waveform.shape[1]} are given"
-                )
-            parts.append(rows[:, : tf.shape(waveform)[1]])
-        if self.context is not None:
-            parts.append(self.context(waveform, first=first))
-        return tf.concat(parts, axis=-1) if parts else None
-
-
-def _embedding_initializer(config, seed):
-    if config.weight_normalization:  # r9y9
-        return keras.initializers.RandomNormal(stddev=0.1, seed=seed)
-    if config.speakers == config.speaker_channels:  # ibab: a square table starts as one-hot
-        return keras.initializers.Identity()
-    return keras.initializers.GlorotUniform(seed=seed)
-
-
-class WaveNet(NetworkModel):
+class WaveNet(NetworkSystem):
     """A network with the update of the public codes, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; with local conditioning
@@ -227,26 +45,64 @@ class WaveNet(NetworkModel):
     Without padding the first `receptive_field` samples of a row are context only; with it, only the
     first one.
 
+    Args:
+      config: WaveNetConfig; None for ibab/tensorflow-wavenet's.
+      seed: int; initial weights and every draw of training follow from it.
+      mel: front end of the features, where these are mel spectrograms.
+
     Attributes:
-      config: WaveNetConfig.
       network: `WaveNetNetwork` in training.
       averaged: one with averaged weights, or `network` itself without `average_decay`. Likelihoods
         and generation use it.
-      step: int64 variable, updates done.
+      step: int64 variable, the number of updates done.
     """
 
-    def __init__(self, config: WaveNetConfig, seed=0):
-        super().__init__(config, WaveNetNetwork(config, seed), seed)
+    config_class = WaveNetConfig
+    network_class = WaveNetNetwork
+    curves = (
+        Curve("loss", "Loss", lower_is_better=True, shown=True),
+        Curve("bits_per_sample", "Bits per sample", lower_is_better=True, shown=True),
+        Curve("grad_norm", "Gradient norm"),
+    )
+    selection = Curve("bits_per_sample", "Bits per sample", lower_is_better=True)
+
+    def __init__(
+        self, config: WaveNetConfig | None = None, seed: int = 0, mel: MelConfig | None = None
+    ):
+        super().__init__(config, seed, mel)
+        if mel is not None:
+            _check_front_end(self.config, mel)
         self.averaged = self.network
-        if config.average_decay:
-            self.averaged = WaveNetNetwork(config, seed)
+        if self.config.average_decay:
+            self.averaged = WaveNetNetwork(self.config, seed)
             self.averaged.build()
             self.averaged.trainable = False
             for average, weight in self._averages():
                 average.assign(weight)
 
-    def default_optimizer(self):
-        """Adam at the rates of the configuration."""
+    @property
+    def kind(self) -> str:
+        """ "mel" where the features are mel spectrograms of `mel`, else "samples"."""
+        return "samples" if self.mel is None else "mel"
+
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch.
+
+        Args:
+          samples: predicted samples of a row; None for 100,000, as in ibab/tensorflow-wavenet.
+        """
+        config = self.config
+        columns = ["waveform"]
+        if config.conditioning is not None:
+            columns.append("features")
+        if config.speaker_channels:
+            columns.append("speaker")
+        return BatchSpec(
+            tuple(columns), samples or 100_000, config.context_len, config.frame_padding
+        )
+
+    def default_optimizer(self, network: str):
+        """Return Adam at the rates of the configuration."""
         config = self.config
         rate = config.learning_rate
         if config.halve_every:
@@ -356,13 +212,97 @@ class WaveNet(NetworkModel):
         bits = outputs.bits_per_sample(self.config, tf.reduce_sum(nats * weights) / count)
         return {"bits_per_sample": bits, "samples": count}
 
-    def generate(self, samples, **how):
-        """Make audio sample by sample; see `wavenet_generation.stream` for the arguments.
+    def generate(
+        self,
+        mel: tf.Tensor | None = None,
+        *,
+        samples: int | None = None,
+        count: int | None = None,
+        first: int = 0,
+        seed: int = 0,
+        temperature: float = 1.0,
+        prime: tf.Tensor | None = None,
+        features: tf.Tensor | None = None,
+        speaker: tf.Tensor | None = None,
+        greedy: bool = False,
+        precision: str = "float32",
+        xla: bool = True,
+    ) -> tf.Tensor:
+        """Generate audio sample by sample.
+
+        Args:
+          mel: float32 [count, frames, n_mels] of the front end `mel`, of a system of that kind;
+            silence is put around it.
+          samples: new samples of each clip; None for as many as the mel spectrogram covers.
+          count: number of clips; None for as many as the other inputs say, or 1.
+          first: number of the first clip; clip i of a seed is the same however many are made.
+          seed: seed of the draws.
+          temperature: above 0; below 1 keeps to likely samples.
+          prime: float32 [count or 1, time] in [-1, 1], which the clips continue.
+          features: float32 [count or 1, frames, channels] of other features, with `frame_padding`
+            frames of context at both ends, in place of `mel`.
+          speaker: int32 [count or 1], or vectors.
+          greedy: whether the most likely value is taken each time instead of a draw.
+          precision: number format of the weight matrices, see `models.precision`.
+          xla: whether the loop is compiled: seconds, once for each shape.
 
         Returns:
-          float32 [clips, samples, 1] in [-1, 1].
+          float32 [count, samples, 1] in [-1, 1], without the prime.
+
+        Raises:
+          UserError: an argument does not fit the network; names it.
         """
-        return tf.concat(list(wavenet_generation.stream(self.averaged, samples, **how)), axis=1)
+        return tf.concat(
+            list(
+                self.stream(
+                    mel,
+                    samples=samples,
+                    count=count,
+                    first=first,
+                    seed=seed,
+                    temperature=temperature,
+                    prime=prime,
+                    features=features,
+                    speaker=speaker,
+                    greedy=greedy,
+                    precision=precision,
+                    xla=xla,
+                )
+            ),
+            axis=1,
+        )
+
+    def stream(
+        self,
+        mel: tf.Tensor | None = None,
+        *,
+        samples: int | None = None,
+        count: int | None = None,
+        prime: tf.Tensor | None = None,
+        features: tf.Tensor | None = None,
+        **kwargs: Any,
+    ) -> Iterator[tf.Tensor]:
+        """Yield audio block by block, as it is generated; arguments and errors as `generate`.
+
+        Yields:
+          float32 [count, samples of the block, 1] in [-1, 1].
+        """
+        if mel is not None:
+            features, samples = self._features_of(mel, samples)
+        kwargs["first_clip"] = kwargs.pop("first", 0)
+        yield from wavenet_generation.stream(
+            self.averaged, samples, clips=count, prime_with=prime, features=features, **kwargs
+        )
+
+    def _features_of(self, mel, samples):
+        """Return features with silence around a mel spectrogram, and the samples that it covers."""
+        if self.mel is None:
+            raise UserError("this WaveNet takes no mel spectrograms")
+        mel = mels.check_features(mel, self.mel)
+        silence = np.tile(mels.silence(self.mel), [1, self.config.frame_padding, 1])
+        silence = tf.repeat(tf.constant(silence, tf.float32), mel.shape[0], axis=0)
+        covered = mel.shape[1] * self.mel.hop_length
+        return tf.concat([silence, mel, silence], axis=1), samples or covered
 
     def summaries(self, step, data):
         """Write audio and pictures of a recording and of what the model makes in its place.
@@ -375,20 +315,41 @@ class WaveNet(NetworkModel):
         """
         config, first = self.config, self.config.context_len
         samples = min(data["waveform"].shape[1] - first, config.sample_rate)
-        how = {"seed": self.seed}
+        conditions = {}
         if config.conditioning is not None:
-            how["features"] = data["features"][:2, first // config.conditioning.hop_length :]
+            hop = config.conditioning.hop_length
+            conditions["features"] = data["features"][:2, first // hop :]
         if config.speaker_channels:
-            how["speaker"] = data["speaker"][:2]
+            conditions["speaker"] = data["speaker"][:2]
         clips = {
             "real": data["waveform"][:2, first : first + samples, tf.newaxis],
-            "generated": self.generate(samples, clips=min(2, data["waveform"].shape[0]), **how),
+            "generated": self.generate(
+                samples=samples,
+                count=min(2, data["waveform"].shape[0]),
+                seed=self.seed,
+                **conditions,
+            ),
         }
         summarize_clips(clips, config.sample_rate, step)
 
-    def signatures(self, mel=None, xla=False):
+    def signatures(self, xla: bool = False):
         """Functions to serve, of the averaged weights; see `wavenet_signatures.make_signatures`."""
-        return wavenet_signatures.make_signatures(self.averaged, mel, xla)
+        return wavenet_signatures.make_signatures(self.averaged, self.mel, xla)
 
     def _averages(self):
         return zip(self.averaged.variables, self.network.variables, strict=True)
+
+
+def _check_front_end(config, mel):
+    """Refuse a front end whose mel spectrograms the network does not take."""
+    if mel.sample_rate != config.sample_rate:
+        raise UserError(
+            f"mel is of {mel.sample_rate} Hz; the network's waveforms have {config.sample_rate} Hz"
+        )
+    conditioning = config.conditioning
+    sizes = conditioning and (conditioning.channels, conditioning.hop_length)
+    if sizes != (mel.n_mels, mel.hop_length):
+        raise UserError(
+            f"mel has {mel.n_mels} bands and a hop of {mel.hop_length} samples; the network's "
+            f"conditioning has {'none' if not sizes else '{} and {}'.format(*sizes)}"
+        )

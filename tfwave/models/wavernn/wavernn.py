@@ -13,220 +13,73 @@ or ours:
   repeated for its samples.
 """
 
-import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
 from tfwave.audio.pictures import summarize_clips
-from tfwave.layers.block_sparsity import BLOCKS, PruningConfig
-from tfwave.layers.torch_initial import torch_uniform
-from tfwave.layers.tracking import track_layers
-from tfwave.layers.weight_norm import WeightNormConv1D
 from tfwave.losses.likelihood import categorical_nll
-from tfwave.models.config import WithMel, check, read_nested
-from tfwave.models.network_model import NetworkModel
+from tfwave.models.system import BatchSpec, Curve, NetworkSystem
 from tfwave.models.wavernn import generation as wavernn_generation
 from tfwave.models.wavernn import signatures as wavernn_signatures
-from tfwave.models.wavernn.cell import DualSoftmaxCell, halves_of
-
-_WIDTH = 3  # frames under a convolution of the conditioning
-
-
-@dataclasses.dataclass(frozen=True)
-class WaveRNNConfig(WithMel):
-    """Hyperparameters; the defaults are the paper's WaveRNN-896.
-
-    Raises:
-      ValueError: a value that the model does not offer, naming the field.
-    """
-
-    units: int = 896
-    bins: int = 256  # classes of each half of a sample; bins^2 levels in all
-    out_hidden: int = 0  # units of the layer before the classes; 0 for units / 2
-    conditioning: str = "none"  # or "features"
-    # Of features that are mel spectrograms; in any case the sample rate and the samples of a frame.
-    mel: MelConfig = MelConfig(sample_rate=24000, hop_length=240, f_max=8000.0)
-    feature_channels: int = 0  # of other features, such as linguistic ones; 0 for mel.n_mels
-    conditioning_channels: int = 128
-    conditioning_layers: int = 2  # convolutions over frames
-    pruning: PruningConfig | None = None  # of the three matrices of the gates, each for itself
-    output_pruning: PruningConfig | None = None  # of each of the four output matrices
-    sequence: int = 960  # samples of a training sequence
-    learning_rate: float = 1e-3
-
-    def __post_init__(self):
-        read_nested(self, mel=MelConfig, pruning=PruningConfig, output_pruning=PruningConfig)
-        check(
-            self,
-            "units",
-            self.units >= 2 and self.units % 2 == 0,
-            "an even number of units: half coarse, half fine",
-        )
-        check(self, "bins", 2 <= self.bins <= 256 and self.bins % 2 == 0, "even and 2 to 256")
-        for field, least in (
-            ("out_hidden", 0),
-            ("feature_channels", 0),
-            ("sequence", 1),
-            ("conditioning_channels", 1),
-            ("conditioning_layers", 0),
-        ):
-            check(self, field, getattr(self, field) >= least, f"{least} or more")
-        check(self, "conditioning", self.conditioning in ("none", "features"), "none or features")
-        check(self, "learning_rate", self.learning_rate > 0, "above 0")
-        if self.pruning is not None:
-            _check_blocks(self, "units", self.pruning.block, self.units // 2)
-        if self.output_pruning is not None:
-            for field, size in (
-                ("units", self.units // 2),
-                ("out_hidden", self.hidden),
-                ("bins", self.bins),
-            ):
-                _check_blocks(self, field, self.output_pruning.block, size)
-
-    @property
-    def hidden(self):
-        """Units of the layer before the classes."""
-        return self.out_hidden or self.units // 2
-
-    @property
-    def channels(self):
-        """Channels of the features."""
-        return self.feature_channels or self.mel.n_mels
-
-    @property
-    def frame_padding(self):
-        """Frames of features on each side that only give context."""
-        return self.conditioning_layers * (_WIDTH // 2) if self.conditioning == "features" else 0
-
-    @property
-    def context_len(self):
-        """First samples of a training row that are only context."""
-        return 1
+from tfwave.models.wavernn.cell import halves_of
+from tfwave.models.wavernn.config import WaveRNNConfig
+from tfwave.models.wavernn.networks import WaveRNNNetwork
 
 
-def _check_blocks(config, field, block, size):
-    side = max(BLOCKS[block])
-    half = " in each half" if field == "units" else ""
-    check(config, field, size % side == 0, f"a multiple of {side}{half} for blocks of {block}")
-
-
-class FrameConditioner(keras.layers.Layer):
-    """Features -> what they add to the inputs of the gates, one row for each frame.
-
-    Args:
-      config: WaveRNNConfig.
-      seed: seed of the initial weights.
-      name: name of the layer.
-    """
-
-    def __init__(self, config, seed=0, name="conditioner"):
-        super().__init__(name=name)
-        self.config = config
-        sizes = [config.channels, *[config.conditioning_channels] * config.conditioning_layers]
-        self.convolutions = [
-            WeightNormConv1D(
-                config.conditioning_channels,
-                _WIDTH,
-                name=f"{name}_{i}",
-                kernel_initializer=torch_uniform(_WIDTH * size, seed + i),
-            )
-            for i, size in enumerate(sizes[:-1])
-        ]
-        self.to_gates = WeightNormConv1D(
-            3 * config.units,
-            use_bias=False,
-            name=f"{name}_gates",
-            kernel_initializer=torch_uniform(sizes[-1], seed + len(sizes)),
-        )
-        self._sizes = sizes
-        track_layers(self, self.convolutions)
-
-    def build(self, input_shape=None):
-        for layer, size in zip([*self.convolutions, self.to_gates], self._sizes, strict=True):
-            layer.build((None, None, size))
-        self.built = True
-
-    def call(self, features):
-        """[batch, frames + 2 * frame_padding, channels] -> [batch, frames, 3 * units]."""
-        x = features
-        for layer in self.convolutions:
-            x = tf.nn.relu(layer(x))
-        return self.to_gates(x)
-
-
-class WaveRNNNetwork(keras.Model):
-    """The cell with its conditioning.
-
-    Args:
-      config: WaveRNNConfig.
-      seed: seed of the initial weights.
-    """
-
-    def __init__(self, config: WaveRNNConfig, seed=0):
-        super().__init__()
-        self.config = config
-        self.cell = DualSoftmaxCell(
-            config.units,
-            config.bins,
-            config.hidden,
-            config.pruning,
-            config.output_pruning,
-            seed=10_000 * seed,
-        )
-        self.conditioner = None
-        if config.conditioning == "features":
-            self.conditioner = FrameConditioner(config, seed=10_000 * seed + 100)
-
-    def build(self, input_shape=None):
-        self.cell.build()
-        if self.conditioner is not None:
-            self.conditioner.build()
-        self.built = True
-
-    def call(self, coarse, fine, features=None):
-        """Describe samples by those before them.
-
-        Args:
-          coarse, fine: int32 [batch, time + 1], the halves of the samples; the first is the past.
-          features: float32 [batch, frames + 2 * frame_padding, channels], or None; the first frame
-            after the padding belongs to the first sample, and they cover all.
-
-        Returns:
-          (float32 [batch, time, bins] logits of the coarse halves 1 .. time, the same of the fine
-          halves).
-        """
-        return self.cell(coarse, fine, self.local(features, tf.shape(coarse)[1]))
-
-    def local(self, features, stop):
-        """What features add to the gates at the samples 1 .. stop - 1, or None."""
-        if self.conditioner is None:
-            return None
-        rows = tf.repeat(self.conditioner(features), self.config.hop_length, axis=1)
-        return rows[:, 1:stop]
-
-
-class WaveRNN(NetworkModel):
+class WaveRNN(NetworkSystem):
     """A network with its update, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
     being context only; with conditioning "features" (see `WaveRNNNetwork.call`); optionally
     "length" int32 [batch], the samples of each row that count.
 
+    Args:
+      config: `config_class`; None for the paper's WaveRNN-896.
+      seed: int; initial weights follow from it.
+
     Attributes:
-      config: WaveRNNConfig.
       network: WaveRNNNetwork.
-      step: int64 variable, updates done.
+      step: int64 variable, the number of updates done.
     """
 
+    config_class = WaveRNNConfig
     network_class = WaveRNNNetwork
+    curves = (
+        Curve("loss", "Nats per sample", lower_is_better=True, shown=True),
+        Curve("nll_coarse", "Nats of the halves", lower_is_better=True),
+        Curve("nll_fine", "Nats of the halves", lower_is_better=True),
+        Curve("grad_norm", "Gradient norm"),
+        Curve("sparsity", "Sparsity"),
+    )
+    selection = Curve("nats_per_sample", "Nats per sample", lower_is_better=True)
 
-    def __init__(self, config: WaveRNNConfig, seed=0):
-        super().__init__(config, self.network_class(config, seed), seed)
+    @property
+    def kind(self) -> str:
+        """ "mel" of a network conditioned on mel spectrograms, else "samples"."""
+        return "samples" if self.mel is None else "mel"
 
-    def default_optimizer(self):
-        """Adam at the rate of the configuration."""
+    @property
+    def mel(self) -> MelConfig | None:
+        """Front end of the mel spectrograms that condition it, None where there are none."""
+        config = self.config
+        on_mel = config.conditioning == "features" and not config.feature_channels
+        return config.mel if on_mel else None
+
+    def batch_spec(self, samples: int | None = None) -> BatchSpec:
+        """Describe one training batch of rows of `samples` samples, None for `config.sequence`."""
+        config = self.config
+        conditioned = config.conditioning == "features"
+        columns = ("waveform", "features") if conditioned else ("waveform",)
+        return BatchSpec(
+            columns, samples or config.sequence, config.context_len, config.frame_padding
+        )
+
+    def default_optimizer(self, network: str):
+        """Return Adam at the rate of the configuration."""
         return keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
 
     def call(self, data):
@@ -311,19 +164,70 @@ class WaveRNN(NetworkModel):
             "samples": count,
         }
 
-    def generate(self, samples=None, features=None, **how):
-        """Make audio sample by sample; see `wavernn_generation.stream` for the arguments.
+    def generate(
+        self,
+        mel: tf.Tensor | None = None,
+        *,
+        samples: int | None = None,
+        count: int | None = None,
+        first: int = 0,
+        seed: int = 0,
+        temperature: float = 1.0,
+        features: tf.Tensor | None = None,
+        padded: bool = False,
+        sparse: bool | None = None,
+        xla: bool = True,
+    ) -> tf.Tensor:
+        """Generate audio sample by sample.
 
         Args:
-          samples: samples of every clip; by default all that the features cover.
-          features: float32 [clips, frames, channels]; needed by a conditioned network.
-          **how: clips, temperature, seed, ...
+          mel: float32 [count, frames, n_mels] of the front end `mel`, of a system of that kind.
+          samples: samples of each clip; None for as many as the mel spectrogram covers.
+          count: number of clips; None for as many as the other inputs say, or 1.
+          first: number of the first clip; clip i of a seed is the same however many are made.
+          seed: seed of the draws.
+          temperature: above 0; below 1 keeps to likely samples.
+          features: float32 [count, frames, channels] of other features in place of `mel`.
+          padded: whether they come with `frame_padding` frames of context at both ends.
+          sparse: whether pruned matrices are multiplied as blocks; None where that is faster.
+          xla: whether the loop is compiled: seconds, once for each shape.
 
         Returns:
-          float32 [clips, samples, 1] in [-1, 1].
+          float32 [count, samples, 1] in [-1, 1).
+
+        Raises:
+          UserError: an argument does not fit the network; names it.
         """
-        how["features"] = features
-        return tf.concat(list(wavernn_generation.stream(self.network, samples, **how)), axis=1)
+        blocks = self.stream(
+            mel,
+            samples=samples,
+            count=count,
+            first=first,
+            seed=seed,
+            temperature=temperature,
+            features=features,
+            padded=padded,
+            sparse=sparse,
+            xla=xla,
+        )
+        return tf.concat(list(blocks), axis=1)
+
+    def stream(
+        self,
+        mel: tf.Tensor | None = None,
+        *,
+        count: int | None = None,
+        features: tf.Tensor | None = None,
+        **kwargs: Any,
+    ) -> Iterator[tf.Tensor]:
+        """Yield audio block by block, as it is generated; arguments and errors as `generate`.
+
+        Yields:
+          float32 [count, samples of the block, 1] in [-1, 1).
+        """
+        features = features if mel is None else mel
+        kwargs["first_clip"] = kwargs.pop("first", 0)
+        yield from wavernn_generation.stream(self.network, clips=count, features=features, **kwargs)
 
     def signatures(self, xla=False):
         """Functions to serve, see `wavernn_signatures`."""
@@ -338,9 +242,11 @@ class WaveRNN(NetworkModel):
           step: int, the step to file them under.
           data: a batch, as a dict.
         """
-        config, how = self.config, {"seed": self.seed}
+        config, conditions = self.config, {}
         real = data["waveform"][:2, 1 : 1 + config.sample_rate, tf.newaxis]
         if config.conditioning == "features":
-            how |= {"features": data["features"][:2], "padded": True}
-        generated = self.generate(real.shape[1], clips=real.shape[0], **how)
+            conditions = {"features": data["features"][:2], "padded": True}
+        generated = self.generate(
+            samples=real.shape[1], count=real.shape[0], seed=self.seed, **conditions
+        )
         summarize_clips({"real": real, "generated": generated}, config.sample_rate, step)

@@ -9,8 +9,8 @@ of r9y9/wavenet_vocoder, whose mu-law recipe gives the 500,000 steps of batches 
 import dataclasses
 
 from tfwave.layers.local_conditioning import LocalConditioningConfig
-from tfwave.models.melgan.melgan import MelGANConfig
-from tfwave.models.waveglow.waveglow import WaveGlowConfig
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.wavenet.config import STACK, r9y9_config
 from tfwave.papers.vocoders.tables import VocoderPreset
 

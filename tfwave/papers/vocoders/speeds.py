@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel_inversion import mel_to_waveform
-from tfwave.models.melgan.melgan import MelGAN, MelGANConfig, folded
-from tfwave.models.waveglow import waveglow
-from tfwave.models.waveglow.waveglow import WaveGlow, WaveGlowConfig
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN
+from tfwave.models.waveglow.config import WaveGlowConfig
+from tfwave.models.waveglow.waveglow import WaveGlow
 from tfwave.models.wavenet.config import STACK
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.papers.vocoders.presets import wavenet_config
@@ -136,17 +137,17 @@ def speakers(small, waveglow_channels=256):
         "wavenet": Speaker(
             lambda: WaveNet(wavenet),
             lambda model, seconds: random_mel(melgan.mel, seconds),
-            lambda model, mel: model.generate(mel.shape[1] * hop - 4 * hop, features=mel),
+            lambda model, mel: model.generate(samples=mel.shape[1] * hop - 4 * hop, features=mel),
             folded_count,
         ),
         "waveglow": Speaker(
-            lambda: waveglow.folded(WaveGlow(glow)),
+            lambda: WaveGlow(glow).fold_weight_norm(),
             lambda model, seconds: random_mel(glow.mel, seconds),
             lambda model, mel: model.generate(mel),
             folded_count,
         ),
         "melgan": Speaker(
-            lambda: folded(MelGAN(melgan)),
+            lambda: MelGAN(melgan).fold_weight_norm(),
             lambda model, seconds: random_mel(melgan.mel, seconds),
             lambda model, mel: model.generate(mel),
             lambda model: model.generator.count_params(),

@@ -57,7 +57,7 @@ def _wavenet(model, features, mel, seed):
     silence = np.tile(mels.silence(mel), [1, model.config.frame_padding, 1]).astype(np.float32)
     samples = features.shape[1] * mel.hop_length
     around = tf.concat([silence, features, silence], axis=1)
-    return model.generate(samples, features=around, seed=seed)
+    return model.generate(samples=samples, features=around, seed=seed)
 
 
 _BITS = Score("held_out_bits_per_sample", lower_is_better=True)

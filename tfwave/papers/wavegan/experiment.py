@@ -10,8 +10,9 @@ import tqdm
 
 from tfwave import files
 from tfwave.data.pipeline import training_batches
-from tfwave.models.wavegan.specgan import SpecGAN, SpecGANConfig, compute_moments
-from tfwave.models.wavegan.wavegan import WaveGAN, WaveGANConfig
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
+from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.papers.wavegan import clips as wavegan_clips
 from tfwave.papers.wavegan import scoring
 from tfwave.papers.wavegan.classifier import open_classifier
@@ -278,7 +279,7 @@ class Workbench:
         return model
 
     def _batches(self, start_step, shard_index, shard_count):
-        return training_batches(
+        batches = training_batches(
             self.corpus.splits["train"],
             self.corpus.slices,
             self.preset.batch_size,
@@ -288,6 +289,7 @@ class Workbench:
             shard_index,
             shard_count,
         )
+        return batches.map(lambda clips: {"waveform": clips})
 
     def _selection(self, model, logits):
         """Score a model in training by a fixed set of latents; 0 without a classifier."""

@@ -96,7 +96,7 @@ def generated(model, count, seed):
     def blocks():
         for first in range(0, count, BLOCK):
             latents = model.sample_latents(min(BLOCK, count - first), seed, first)
-            yield to_int16(np.asarray(model.generate(latents, BLOCK))[:, :, 0])
+            yield to_int16(np.asarray(model.generate(latents=latents, batch_size=BLOCK))[:, :, 0])
 
     return Clips(count, blocks)
 

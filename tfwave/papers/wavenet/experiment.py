@@ -83,7 +83,7 @@ class Workbench(LikelihoodBench):
         # The frames before belong to the silence in front of the recording.
         before = config.context_len // config.conditioning.hop_length
         made = model.generate(
-            samples,
+            samples=samples,
             features=batch["features"][:, before:],
             seed=seed,
             speaker=batch["speaker"] if config.speakers else None,

@@ -6,7 +6,7 @@ from the ratings of Table 1 where there are any.
 """
 
 from tfwave import files
-from tfwave.models.wavenet.recognizer import RecognizerConfig
+from tfwave.models.wavenet.recognizer import WaveNetRecognizerConfig
 from tfwave.papers.wavenet.rows import PRESETS
 from tfwave.papers.wavenet.rows import ROWS as TABLE1
 from tfwave.repro import published, ratings
@@ -43,7 +43,7 @@ def model_values():
         / preset.sample_rate,
         "external_log_f0_model_rate_hz": mel.sample_rate / mel.hop_length,
         "linguistic_feature_shift_ms": 1000 * mel.hop_length / mel.sample_rate,
-        "timit_pooling_factor": RecognizerConfig().frame_length,
+        "timit_pooling_factor": WaveNetRecognizerConfig().frame_length,
     }
 
 

@@ -18,7 +18,7 @@ from tfwave.data.phonemes import TIMIT_39, TIMIT_48, TIMIT_61, fold_table
 from tfwave.data.utterances import WindowConfig, Windows, complete_utterances, training_slices
 from tfwave.metrics.phoneme_error_rate import corpus_edits
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
-from tfwave.models.wavenet.recognizer import RecognizerConfig, WaveNetRecognizer, decode
+from tfwave.models.wavenet.recognizer import WaveNetRecognizer, WaveNetRecognizerConfig, decode
 from tfwave.repro import table as speech_table
 from tfwave.repro.rows import make_row
 from tfwave.training.loop import Score
@@ -73,7 +73,7 @@ class Preset:
             gate_channels=2 * self.residual_channels,
             skip_channels=self.skip_channels,
         )
-        return RecognizerConfig(wavenet=stack, channels=self.head_channels, classes=classes)
+        return WaveNetRecognizerConfig(wavenet=stack, channels=self.head_channels, classes=classes)
 
 
 _PRESETS = {

@@ -94,10 +94,12 @@ class Workbench(LikelihoodBench):
         if row.system == "wavenet":
             # The frames before belong to the silence in front of the recording.
             before = model.config.context_len // model.config.conditioning.hop_length
-            made = model.generate(samples, features=batch["features"][:, before:], seed=seed)
+            made = model.generate(
+                samples=samples, features=batch["features"][:, before:], seed=seed
+            )
         else:
             # One shape for clips of one length, for which the loop is compiled once.
             frames = -(-samples // model.config.hop_length) + 2 * model.config.frame_padding
             features = batch["features"][:, :frames]
-            made = model.generate(samples, features=features, seed=seed, padded=True)
+            made = model.generate(samples=samples, features=features, seed=seed, padded=True)
         return made[0, :, 0].numpy()

@@ -12,8 +12,7 @@ from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
-from tfwave.models.wavernn.subscale import SubscaleConfig
-from tfwave.models.wavernn.wavernn import WaveRNNConfig
+from tfwave.models.wavernn.config import SubscaleWaveRNNConfig, WaveRNNConfig
 from tfwave.repro.rows import make_row
 
 SAMPLE_RATE = 24000  # Hz
@@ -171,7 +170,7 @@ def configuration(row, preset=PRESETS["paper"]):
       preset: `Preset`.
 
     Returns:
-      A WaveNetConfig, WaveRNNConfig or SubscaleConfig.
+      A WaveNetConfig, WaveRNNConfig or SubscaleWaveRNNConfig.
     """
     shrink, changes = preset.shrink, dict(row.changes)
     if row.system == "wavenet":
@@ -200,7 +199,7 @@ def configuration(row, preset=PRESETS["paper"]):
     }
     if row.system == "wavernn":
         return WaveRNNConfig(**fields)
-    return SubscaleConfig(
+    return SubscaleWaveRNNConfig(
         **fields,
         tensors=changes["tensors"],
         future=preset.future,

@@ -15,8 +15,9 @@ from tfwave.layers.gru import gates
 from tfwave.models.sampler import BLOCK
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn import generation
+from tfwave.models.wavernn.config import WaveRNNConfig
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
-from tfwave.models.wavernn.wavernn import WaveRNN, WaveRNNConfig
+from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.papers.wavernn import rows as wavernn_rows
 from tfwave.repro.rows import make_row
 from tfwave.repro.speed import SpeedTable, spread, timed
@@ -147,7 +148,9 @@ def speak_seconds(model, samples, runs, clips=1, **how):
     config = model.config.conditioning if isinstance(model, WaveNet) else model.config
     frames = -(-samples // config.hop_length) + 2 * config.frame_padding + 1
     features = tf.random.stateless_normal([clips, frames, config.channels], [0, 0])
-    _, _, seconds = timed(lambda: model.generate(samples, features=features, **how).numpy(), runs)
+    _, _, seconds = timed(
+        lambda: model.generate(samples=samples, features=features, **how).numpy(), runs
+    )
     return seconds
 
 

@@ -10,7 +10,9 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tfwave import files
+from tfwave import files, models
+from tfwave.models import legacy
+from tfwave.models.system import charts
 
 _FRAME = 256  # samples, as in SpecGAN's representation: 62.5 Hz per bin at 16 kHz
 _HOP = 128
@@ -19,39 +21,36 @@ _COLOURS = "magma"
 _INK, _FAINT = "#33393f", "#8a9199"
 _FIRST, _SECOND = "#0b7a75", "#d0731f"
 
-# (title, scalars, legend); the first scalar that exists is drawn for each legend entry.
-PANELS = (
-    ("Critic loss", (("D_loss", ""),)),
-    ("Generator loss", (("G_loss", ""),)),
-    ("Gradient penalty", (("gradient_penalty", ""),)),
-    ("RMS", (("x_rms", "real"), ("G_z_rms", "generated"))),
-)
-_RECOGNISER_PANELS = (
-    ("Nats per frame", (("frame_nats", ""),)),
-    ("Nats per sample", (("sample_nats", ""),)),
-    ("Phone error rate", (("held_out_phone_error_rate", "held out"),)),
-)
-_LIKELIHOOD_PANELS = (
-    (
-        "Bits per sample",
-        (("bits_per_sample", "training"), ("held_out_bits_per_sample", "held out")),
-    ),
-    ("Gradient norm", (("grad_norm", ""),)),
-)
-_HALVES_PANELS = (
-    ("Nats per sample", (("loss", "training"), ("held_out_nll", "held out"))),
-    ("Nats of the halves", (("nll_coarse", "coarse"), ("nll_fine", "fine"))),
-    ("Gradient norm", (("grad_norm", ""),)),
-)
+_MOST_PANELS = 4
 
 
-def panels(curves):
-    """Choose the panels of a row's training curves: (title, ((scalar, legend), ...)) each."""
-    if "frame_nats" in curves:
-        return _RECOGNISER_PANELS
-    if "nll_fine" in curves:
-        return _HALVES_PANELS
-    return _LIKELIHOOD_PANELS if "bits_per_sample" in curves else PANELS
+def panels(values, system):
+    """Choose the panels of a row's training curves.
+
+    Args:
+      values: {scalar: [[step, value], ...]}.
+      system: name of the trained system, whose class declares its curves.
+
+    Returns:
+      List of (title, ((scalar, legend), ...)), at most four; those with held-out numbers come
+      first, and gradients last.
+    """
+    curves = getattr(models, legacy.system_name(system)).all_curves()
+    drawn = charts(curves, [name for name in values if values[name]])
+    order = sorted(drawn, key=lambda title: "gradient n" in title.lower())
+    return [
+        (title, tuple(zip(drawn[title], _legends(drawn[title]), strict=True)))
+        for title in order[:_MOST_PANELS]
+    ]
+
+
+def _legends(names):
+    """Name the lines of one panel; a line alone needs no name."""
+    if len(names) == 1:
+        return [""]
+    if len(names) == 2 and names[1] == f"held_out_{names[0]}":
+        return ["training", "held out"]
+    return [name.replace("_", " ") for name in names]
 
 
 def spectrogram(waveform, decibels=_RANGE):
@@ -148,38 +147,29 @@ def clips_figure(real, generated, sample_rate, title, captions):
     return figure
 
 
-def training_figure(curves, title):
+def training_figure(curves, title, system):
     """Draw the training curves of one row.
 
     Args:
       curves: {scalar name: [[step, value], ...]}.
+      system: name of the trained system.
       title: name of the row.
 
     Returns:
       A matplotlib Figure with a panel for each of `panels`.
     """
-    shown = panels(curves)
+    shown = panels(curves, system)
     figure = Figure(figsize=(10.5, 2.6))
     axes = figure.subplots(
         1,
         len(shown),
+        squeeze=False,
         gridspec_kw={"left": 0.05, "right": 0.99, "bottom": 0.17, "top": 0.82, "wspace": 0.25},
     )
-    for axis, (name, lines) in zip(axes, shown, strict=True):
+    for axis, (name, lines) in zip(axes[0], shown, strict=True):
         for (scalar, legend), colour in zip(lines, (_FIRST, _SECOND), strict=False):
             points = np.asarray(curves.get(scalar, []), np.float64).reshape(-1, 2)
             axis.plot(points[:, 0], points[:, 1], color=colour, linewidth=1, label=legend)
-        if not any(curves.get(scalar) for scalar, _ in lines):
-            axis.text(
-                0.5,
-                0.5,
-                "not part of this loss",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=_FAINT,
-                transform=axis.transAxes,
-            )
         _dress(axis, name)
         axis.set_xlabel("iterations", fontsize=8, color=_INK)
         if len(lines) > 1:

@@ -86,7 +86,7 @@ def _card(row, report, reference, results, clips_shown):
             }
         )
     if row.result.get("trained") and (folder / runner.CURVES).exists():
-        card["panels"] = _panels(files.read_json(folder / runner.CURVES))
+        card["panels"] = _panels(files.read_json(folder / runner.CURVES), row.row.system)
     card["facts"] = _facts(row.result)
     return card
 
@@ -136,10 +136,10 @@ def _scores_pictures(report):
     ]
 
 
-def _panels(curves):
+def _panels(curves, system):
     """Turn training curves into polylines in a box of 100 by 100."""
     panels = []
-    for title, lines in figures.panels(curves):
+    for title, lines in figures.panels(curves, system):
         known = [(name, legend) for name, legend in lines if curves.get(name)]
         points = [(x, y) for name, _ in known for x, y in curves[name]]
         panel = {"title": title, "lines": [], "low": "", "high": "", "last": 0}

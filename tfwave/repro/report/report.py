@@ -299,7 +299,9 @@ def _write_figures(report, results):
         if row.done and row.result.get("trained"):
             curves = results.row_dir(row.row.slug) / runner.CURVES
             if curves.exists() and _outdated(folder / f"{row.row.slug}_training.pdf", made):
-                figure = figures.training_figure(files.read_json(curves), row.row.label)
+                figure = figures.training_figure(
+                    files.read_json(curves), row.row.label, row.row.system
+                )
                 figures.save(figure, folder / f"{row.row.slug}_training")
         if row.done and reference and _outdated(folder / f"{row.row.slug}_clips.pdf", made):
             _clips_figure(row, report.headline, reference, results, folder)
