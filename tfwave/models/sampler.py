@@ -165,7 +165,7 @@ def _block_maker(model, start, groups, seed, first_clip, temperature, xla):
 
     def noise(number):
         drawn = model.noise(seed, number, first_clip + start.clips)
-        return _of_clips(drawn, slice(first_clip, None))
+        return _of_clips(drawn, slice(first_clip or None, None))
 
     def make(number, carried):
         states, history = carried
@@ -185,6 +185,8 @@ def _block_maker(model, start, groups, seed, first_clip, temperature, xla):
 
 def _of_clips(nest, group):
     """Return some clips of rows or noise."""
+    if group == slice(None):  # slices take longer than all else between blocks
+        return nest
 
     def of(tensor):
         return tensor if tensor is None or tensor.shape.rank == 0 else tensor[:, group]
@@ -268,5 +270,7 @@ def split_batch(clips: int, groups: int | None = None, least_clips: int = 1) -> 
     if groups is None:
         groups = min(len(os.sched_getaffinity(0)), clips // least_clips)
     groups = max(1, min(groups, clips))
+    if groups == 1:
+        return [slice(None)]
     edges = [clips * i // groups for i in range(groups + 1)]
     return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]

@@ -1,5 +1,8 @@
 """Audio from WaveNet: checks of a request, and what the sampler starts from."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import tensorflow as tf
 
 from tfwave.errors import UserError
@@ -9,19 +12,19 @@ from tfwave.models.wavenet import outputs, queues
 
 def stream(
     network,
-    samples,
-    clips=None,
-    first_clip=0,
-    seed=0,
-    prime_with=None,
-    features=None,
-    speaker=None,
-    temperature=1.0,
-    greedy=False,
-    shards=None,
-    precision="float32",
-    xla=True,
-):
+    samples: int,
+    clips: int | None = None,
+    first_clip: int = 0,
+    seed: int = 0,
+    prime_with: np.ndarray | None = None,
+    features: np.ndarray | None = None,
+    speaker: np.ndarray | None = None,
+    temperature: float = 1.0,
+    greedy: bool = False,
+    shards: int | None = None,
+    precision: str = "float32",
+    xla: bool = True,
+) -> Iterator[tf.Tensor]:
     """Generate audio block by block.
 
     Args:

@@ -8,7 +8,9 @@ only (`layers.block_sparsity`), which then stay in the cache of a core.
 
 import dataclasses
 import typing
+from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from tfwave.errors import UserError
@@ -143,16 +145,16 @@ def _half(weights, half, products, terms, h):
 
 def stream(
     network,
-    samples=None,
-    features=None,
-    clips=None,
-    temperature=1.0,
-    seed=0,
-    first_clip=0,
-    sparse=None,
-    padded=False,
-    xla=True,
-):
+    samples: int | None = None,
+    features: np.ndarray | None = None,
+    clips: int | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
+    first_clip: int = 0,
+    sparse: bool | None = None,
+    padded: bool = False,
+    xla: bool = True,
+) -> Iterator[tf.Tensor]:
     """Generate audio block by block.
 
     Args:
