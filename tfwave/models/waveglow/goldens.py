@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative
+from tfwave.goldens import BASIS_TOLERANCE, Check, compare, of_largest, relative
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft
@@ -157,3 +157,9 @@ def _variables(model):
             for part, variable in (("v", layer.kernel), ("g", layer.gain), ("bias", layer.bias)):
                 found[f"WN/{k}/{path}/{part}"] = variable
     return found
+
+
+CHECKS = (
+    Check(run=check_waveglow, arrays=("in/infer_draw0",)),
+    Check(run=check_tacotron_mel, arrays=("out/stft_round_trip_max_abs_error",)),
+)
