@@ -188,10 +188,11 @@ def inverse_centred_stft(
     waveform = tf.signal.overlap_and_add(pieces, hop_length)
     squares = tf.repeat(tf.square(window)[tf.newaxis], tf.shape(spectrum)[-2], axis=0)
     weight = tf.signal.overlap_and_add(squares, hop_length)
-    waveform = tf.math.divide_no_nan(waveform, weight)[..., n_fft // 2 :]
+    pad = n_fft // 2
+    waveform = tf.math.divide_no_nan(waveform, weight)
     if length is None:
-        length = tf.shape(waveform)[-1] - n_fft // 2
-    waveform = waveform[..., :length]
+        return waveform[..., pad : -pad or None]
+    waveform = waveform[..., pad : pad + length]
     missing = length - tf.shape(waveform)[-1]
     return tf.pad(waveform, [[0, 0]] * (len(waveform.shape) - 1) + [[0, missing]])
 

@@ -189,7 +189,7 @@ def _channels_last(array):
 
 
 CHECKS = (
-    Check(run=check_mulaw, arrays=("in/edge",)),
+    Check(run=check_mulaw, arrays=("in/edge", "out/nsynth/mu_law_x")),
     Check(run=check_gaussian, arrays=("in/single/y_hat",)),
     Check(run=check_sampling, arrays=("in/mol/y_hat",)),
     Check(run=check_logistic_mixture, arrays=("in/y_hat",)),
