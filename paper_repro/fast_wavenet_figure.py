@@ -6,35 +6,15 @@ Writes OUT_DIR/figure.png, figure.pdf, table.md and results.json. The same comma
 was stopped. Nothing else should run on the machine.
 """
 
-import os
-
-from absl import flags
-
 from tfwave import cli
+from tfwave.papers.fast_wavenet.tables import FIGURE
 
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string("out_dir", "fast_wavenet_figure", "Result folder.")
-flags.DEFINE_string("preset", "quick", "paper (hours), quick (minutes) or smoke (seconds).")
-flags.DEFINE_integer("seed", 0, "Seed of the weights.", lower_bound=0, upper_bound=2**30)
+cli.define_table_flags(FIGURE)
 
 
 def main(argv):
-    """Measure and draw."""
-    if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-    import dataclasses
-
-    from tfwave.papers.fast_wavenet import figure
-
-    if FLAGS.preset not in figure.PRESETS:
-        known = ", ".join(figure.PRESETS)
-        raise ValueError(f"--preset: there is no preset {FLAGS.preset!r}; there are {known}")
-    preset = figure.PRESETS[FLAGS.preset]
-    rows = figure.measure(preset, FLAGS.out_dir, FLAGS.seed)
-    print(f"\n{figure.table(rows, dataclasses.asdict(preset))}\nFigure: {FLAGS.out_dir}/figure.png")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, FIGURE)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ machine. The same command goes on where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.melgan.tables import TABLE1
 
-cli.define_speed_flags("melgan_table1", threads=1)
+cli.define_table_flags(TABLE1)
 
 
 def main(argv):
-    """Measure and print the table."""
-    cli.measure(argv, "vocoders.speeds", "MELGAN_TABLE1")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, TABLE1)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 """
 
 from tfwave import cli
+from tfwave.papers.melgan.tables import TABLE2
 
-cli.define_table_flags("melgan_table2", "those of the paper, griffin_lim_0, original")
+cli.define_table_flags(TABLE2)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan.tables", "TABLE2")
+    return cli.rebuild(argv, TABLE2)
 
 
 if __name__ == "__main__":

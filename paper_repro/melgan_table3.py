@@ -9,15 +9,14 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 """
 
 from tfwave import cli
+from tfwave.papers.melgan.tables import TABLE3
 
-cli.define_table_flags(
-    "melgan_table3", "griffin_lim, waveglow, wavenet, melgan, griffin_lim_0, world, original"
-)
+cli.define_table_flags(TABLE3)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan.tables", "TABLE3")
+    return cli.rebuild(argv, TABLE3)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 """
 
 from tfwave import cli
+from tfwave.papers.melgan.tables import TABLE4
 
-cli.define_table_flags("melgan_table4", "griffin_lim, melgan, griffin_lim_0, world, original")
+cli.define_table_flags(TABLE4)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "melgan.tables", "TABLE4")
+    return cli.rebuild(argv, TABLE4)
 
 
 if __name__ == "__main__":

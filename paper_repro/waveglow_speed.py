@@ -8,13 +8,14 @@ where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.waveglow.tables import SPEEDS
 
-cli.define_speed_flags("waveglow_speed", threads=2)
+cli.define_table_flags(SPEEDS)
 
 
 def main(argv):
-    """Measure and print the table."""
-    cli.measure(argv, "vocoders.speeds", "WAVEGLOW_TEXT")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, SPEEDS)
 
 
 if __name__ == "__main__":

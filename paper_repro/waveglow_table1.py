@@ -9,13 +9,14 @@ listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
 """
 
 from tfwave import cli
+from tfwave.papers.waveglow.tables import TABLE1
 
-cli.define_table_flags("waveglow_table1", "griffin_lim, wavenet, waveglow, world, original")
+cli.define_table_flags(TABLE1)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "waveglow.table1")
+    return cli.rebuild(argv, TABLE1)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ computes nothing twice.
 """
 
 from tfwave import cli
+from tfwave.papers.wavenet.tables import TABLE1
 
-cli.define_table_flags("wavenet_table1", "wavenet_lf, natural_8bit, natural_16bit")
+cli.define_table_flags(TABLE1)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet.table1")
+    return cli.rebuild(argv, TABLE1)
 
 
 if __name__ == "__main__":

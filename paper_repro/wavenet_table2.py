@@ -10,13 +10,14 @@ where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavenet.tables import TABLE2
 
-cli.define_table_flags("wavenet_table2", "wavenet_l_vs_wavenet_lf")
+cli.define_table_flags(TABLE2)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet.table2")
+    return cli.rebuild(argv, TABLE2)
 
 
 if __name__ == "__main__":

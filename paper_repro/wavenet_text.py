@@ -8,46 +8,21 @@ and writes OUT_DIR/table.md and results.json. With --table1_dir, gaps between op
 from the ratings.json in a result folder of wavenet_table1.py.
 """
 
-import os
-
 from absl import flags
 
 from tfwave import cli
+from tfwave.papers.wavenet.tables import CORPORA, TEXT
 
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string("out_dir", "wavenet_text", "Result folder.")
-flags.DEFINE_string("vctk_dir", "", "VCTK.")
-flags.DEFINE_string("english_dir", "", "English recordings of one speaker.")
-flags.DEFINE_string("mandarin_dir", "", "Mandarin recordings of one speaker.")
-flags.DEFINE_string("magnatagatune_dir", "", "MagnaTagATune.")
-flags.DEFINE_string("piano_dir", "", "Piano recordings.")
+cli.define_table_flags(TEXT)
+for _name, (_, _recordings) in CORPORA.items():
+    flags.DEFINE_string(_name, "", f"{_recordings}.")
 flags.DEFINE_string("table1_dir", "", "Result folder of wavenet_table1.py with ratings.json.")
-flags.DEFINE_string("cache_dir", "", "Folder for decoded audio; empty for ~/.cache/tfwave.")
-flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
 
 
 def main(argv):
-    """Collect and print the numbers."""
-    if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-    from tfwave.data.sentence_corpora import open_sentences
-    from tfwave.papers.wavenet import text as wavenet_text
-    from tfwave.repro.report import report
-
-    if FLAGS.table1_dir and not os.path.isdir(FLAGS.table1_dir):
-        raise ValueError(f"--table1_dir: {FLAGS.table1_dir} is no folder")
-    folders = {name: getattr(FLAGS, f"{name}_dir") for name in wavenet_text.CORPORA}
-    cache = cli.cache_dir(FLAGS.cache_dir)
-    corpora = {
-        name: open_sentences(folder, cache, strict=FLAGS.strict)
-        for name, folder in folders.items()
-        if folder
-    }
-    made = wavenet_text.reproduce(FLAGS.out_dir, corpora, FLAGS.table1_dir)
-    print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(FLAGS.out_dir, 'table.md')}")
+    """Collect the numbers; returns the exit code."""
+    extra = {name: getattr(flags.FLAGS, name) for name in (*CORPORA, "table1_dir")}
+    return cli.rebuild(argv, TEXT, **extra)
 
 
 if __name__ == "__main__":

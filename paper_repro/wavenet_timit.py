@@ -11,17 +11,14 @@ goes on where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavenet.tables import TIMIT
 
-cli.define_table_flags(
-    "wavenet_timit",
-    "wavenet_two_losses",
-    "TIMIT, with its .PHN files, or LJSpeech's layout, with the transcripts of metadata.csv",
-)
+cli.define_table_flags(TIMIT)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavenet.timit")
+    return cli.rebuild(argv, TIMIT)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ OUT_DIR/ratings.json. The same command goes on where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavernn.tables import TABLE1
 
-cli.define_table_flags("wavernn_table1", "FIRST_vs_wavernn_896, as the table calls them")
+cli.define_table_flags(TABLE1)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavernn.tables", "TABLE1")
+    return cli.rebuild(argv, TABLE1)
 
 
 if __name__ == "__main__":

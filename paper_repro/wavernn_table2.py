@@ -8,13 +8,14 @@ command goes on where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavernn.tables import TABLE2
 
-cli.define_speed_flags("wavernn_table2", threads=2)
+cli.define_table_flags(TABLE2)
 
 
 def main(argv):
-    """Measure and print the table."""
-    cli.measure(argv, "wavernn.speed", "TABLE2")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, TABLE2)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavernn.tables import TABLE3
 
-cli.define_table_flags("wavernn_table3", "those of the paper but fused_2, and recording")
+cli.define_table_flags(TABLE3)
 
 
 def main(argv):
     """Rebuild the table; returns the exit code."""
-    return cli.rebuild(argv, "wavernn.tables", "TABLE3")
+    return cli.rebuild(argv, TABLE3)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ same command goes on where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavernn.tables import TABLE4
 
-cli.define_speed_flags("wavernn_table4", threads=2)
+cli.define_table_flags(TABLE4)
 
 
 def main(argv):
-    """Measure and print the table."""
-    cli.measure(argv, "wavernn.speed", "TABLE4")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, TABLE4)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ where it was stopped.
 """
 
 from tfwave import cli
+from tfwave.papers.wavernn.tables import TEXT
 
-cli.define_speed_flags("wavernn_text", threads=2)
+cli.define_table_flags(TEXT)
 
 
 def main(argv):
-    """Measure and print the table."""
-    cli.measure(argv, "wavernn.speed", "TEXT")
+    """Rebuild the table; returns the exit code."""
+    return cli.rebuild(argv, TEXT)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from tfwave.files import atomic_write, read_json, write_json
+from tfwave.files import atomic_write, first_difference, read_json, write_json
 
 
 def test_writes_bytes_and_through_a_function(tmp_path):
@@ -53,3 +53,21 @@ def test_broken_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"a": ')
     with pytest.raises(ValueError, match=r"a\.json: not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_first_difference_names_the_field_and_both_values():
+    here = {"preset": {"name": "quick", "batch_size": 16}, "seed": 0}
+    there = {"preset": {"name": "quick", "batch_size": 64}, "seed": 1}
+    assert first_difference(here, there) == "preset.batch_size is 64 there and 16 here"
+    assert first_difference(here, there, ignore=["preset"]) == "seed is 1 there and 0 here"
+
+
+def test_first_difference_of_equal_values_is_none():
+    assert first_difference({"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}) is None
+    assert first_difference({"a": (1, 2)}, {"a": [1, 2]}) is None
+
+
+def test_a_missing_field_is_a_difference_unless_it_is_null():
+    assert first_difference({"a": 1}, {}) == "a is not set there and 1 here"
+    assert first_difference({}, {"a": "x"}) == 'a is "x" there and not set here'
+    assert first_difference({"a": None}, {}) is None

@@ -1,21 +1,28 @@
-"""What every script shares: a user's mistake is one line on stderr, not a traceback."""
+"""The command line of every script: flags, --help, and a user's mistake as one line on stderr."""
 
-import importlib
 import os
 import pathlib
 import signal
 import sys
+from collections.abc import Callable
 
 from absl import app, flags
+
+from tfwave.errors import UserError
+from tfwave.repro.rows import select
+from tfwave.repro.table import Options, Table
 
 _MISTAKE = 2
 _INTERRUPTED = 128 + signal.SIGINT
 
+# Flags that are defined here belong to the script that calls, so that its --help lists them.
+flags.disclaim_key_flags()
 
-def run(main, argv=None):
+
+def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> None:
     """Parse flags, call `main(argv)` and leave the process with its exit code.
 
-    A mistake of the user (an illegal flag, or a ValueError or OSError out of `main`) prints one
+    A mistake of the user (an illegal flag, or a UserError or OSError out of `main`) prints one
     line `script.py: error: sentence` and exits with 2; Ctrl-C exits with 130. Any other exception
     is a defect and keeps its traceback. Set TFWAVE_TRACEBACK=1 to see every traceback.
 
@@ -28,12 +35,10 @@ def run(main, argv=None):
     script = os.path.basename(argv[0])
 
     def parse(arguments):
+        if {"--help", "-help", "-h", "-?"} & set(arguments[1:]):
+            _print_help(arguments[0])
         try:
-            return (
-                app.parse_flags_with_usage(arguments)
-                if _asks_help(arguments)
-                else (flags.FLAGS(arguments))
-            )
+            return flags.FLAGS(arguments)
         except flags.Error as error:
             _exit(script, error)
 
@@ -49,7 +54,7 @@ def run(main, argv=None):
             # The reader (head, less) has seen enough; nothing is left to say to it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             if os.environ.get("TFWAVE_TRACEBACK"):
                 raise
             _exit(script, error)
@@ -57,12 +62,12 @@ def run(main, argv=None):
     app.run(guarded, argv=argv, flags_parser=parse)
 
 
-def _asks_help(arguments):
-    return any(
-        a.lstrip("-").split("=")[0] in ("help", "helpfull", "helpshort", "helpxml", "?")
-        for a in arguments[1:]
-        if a.startswith("-")
-    )
+def _print_help(script):
+    """Print the script's docstring and its flags with their defaults, and leave."""
+    for flag in flags.FLAGS.get_key_flags_for_module(script):
+        if flag.default is None:
+            flag.default_as_str = "none"
+    app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)
 
 
 def _exit(script, error):
@@ -70,7 +75,7 @@ def _exit(script, error):
     sys.exit(_MISTAKE)
 
 
-def one_line(error):
+def one_line(error: Exception) -> str:
     """Put an exception into one line: for operating system errors the file, then the reason."""
     if isinstance(error, OSError) and error.strerror:
         name = error.filename if error.filename is not None else error.filename2
@@ -80,62 +85,27 @@ def one_line(error):
     return " ".join(text.split())
 
 
-def about(path, error):
+def about(path, error: Exception) -> str:
     """`one_line` of an exception that concerns a file, which it names where the line does not."""
     sentence = one_line(error)
     return sentence if str(path) in sentence else f"{path}: {sentence}"
 
 
-def cache_dir(wanted: str) -> pathlib.Path:
-    """Return the folder for decoded audio and the like: `wanted`, or ~/.cache/tfwave without it."""
+def cache_dir(name: str) -> pathlib.Path:
+    """Return the folder for decoded audio and the like: `name`, or ~/.cache/tfwave without it."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(wanted or os.path.join(caches, "tfwave"))
+    return pathlib.Path(name or os.path.join(caches, "tfwave"))
 
 
-def define_table_flags(out_dir, rows, data_dir="LJSpeech, VCTK, TIMIT or any folder of speech"):
-    """Define the flags of a script that rebuilds a table from speech; see `rebuild`.
-
-    Args:
-      out_dir: default of --out_dir.
-      rows: the rows that can be computed, in words.
-      data_dir: which folders it takes.
-    """
-    flags.DEFINE_string(
-        "data_dir", "", f"{data_dir}; empty for built-in sentences, which are synthetic."
-    )
-    flags.DEFINE_string("out_dir", out_dir, "Result folder.")
-    flags.DEFINE_string("preset", "quick", "paper, quick or smoke (seconds, meaningless numbers).")
-    flags.DEFINE_list("rows", [], f"Rows to compute: {rows}.")
-    flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
-    flags.DEFINE_string(
-        "cache_dir", "", "Folder for decoded audio and features; empty for ~/.cache/tfwave."
-    )
-    flags.DEFINE_bool("strict", False, "Stop at the first audio file that cannot be used.")
-    flags.DEFINE_string("strategy", "auto", "auto, one or mirrored.")
-    define_profile_flag()
+def refuse_arguments(argv: list[str]) -> None:
+    """Raise UserError where a script that takes flags alone is given anything else."""
+    if len(argv) > 1:
+        raise UserError(f"{argv[1]!r} is not a flag; see --help")
 
 
-def define_profile_flag():
-    """Define --profile of a script that trains."""
-    flags.DEFINE_bool("profile", False, "Trace a few steps of each training for TensorBoard.")
-
-
-def rebuild(argv, module, table="TABLE"):
-    """Rebuild a table from speech and print it.
-
-    Args:
-      argv: what is left of the command line.
-      module: of `tfwave.papers`, which is imported once the flags are parsed.
-      table: name in it of the `speech_table.Table`.
-
-    Returns:
-      The exit code.
-
-    Raises:
-      ValueError, OSError: as one line for the user.
-    """
-    values = flags.FLAGS
-    _only_flags(argv)
+def quiet_tensorflow() -> None:
+    """Import TensorFlow without its log of libraries that are absent; errors reach Python."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     import tensorflow as tf
     from absl import logging
@@ -143,95 +113,109 @@ def rebuild(argv, module, table="TABLE"):
     tf.get_logger().setLevel("ERROR")
     logging.set_verbosity(logging.WARNING)
 
-    from tfwave.data.builtin.sentences import read_sentences
-    from tfwave.data.sentence_corpora import open_sentences
-    from tfwave.repro import rows
-    from tfwave.repro import table as speech_table
-    from tfwave.repro.report import report
-    from tfwave.training.distribution import open_strategy
-    from tfwave.training.interrupts import Interrupted
 
-    table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
-    preset, cache = _preset(table), cache_dir(values.cache_dir)
-    wanted = rows.select(table.rows, values.rows)
-    options = speech_table.Options(pathlib.Path(values.out_dir), cache, values.seed, values.profile)
-    try:
-        if values.data_dir:
-            corpus = open_sentences(
-                values.data_dir,
-                cache,
-                preset.sample_rate,
-                strict=values.strict,
-                unseen_speakers=table.unseen_speakers,
-            )
-        else:
-            corpus = read_sentences(
-                cache,
-                values.seed,
-                dict(preset.sentences),
-                preset.speakers,
-                held_out_voices=table.unseen_speakers,
-                sample_rate=preset.sample_rate,
-            )
-        strategy = open_strategy(values.strategy)
-        made = speech_table.reproduce(table, corpus, preset, wanted, options, strategy)
-    except Interrupted as interrupted:
-        print(interrupted, file=sys.stderr)
-        return interrupted.exit_code
-    print(f"\n{report.terminal(made)}\n\nReport: {options.out_dir / 'table.html'}")
-    print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
-    return 0
-
-
-def define_speed_flags(out_dir, threads):
-    """Define the flags of a script that measures a table of speeds; see `measure`.
-
-    Args:
-      out_dir: default of --out_dir.
-      threads: default of --threads.
-    """
-    flags.DEFINE_string("out_dir", out_dir, "Result folder.")
-    flags.DEFINE_string("preset", "quick", "paper, quick (fewer runs) or smoke (tiny models).")
-    flags.DEFINE_integer("threads", threads, "Threads of the CPU.", lower_bound=1)
+def define_table_flags(table: Table) -> None:
+    """Define the flags of the script that rebuilds a table; see `rebuild`."""
+    computed = ", ".join(row.key for row in table.computed)
+    alike = "".join(f" Give every machine the same --{name}." for name in table.agreeing)
+    precisions = " or ".join(table.precisions)
+    flags.DEFINE_string("out_dir", table.key, "Result folder.")
+    flags.DEFINE_string("preset", table.preset, table.preset_help)
+    flags.DEFINE_list("rows", [], f"Rows to compute, all by default: {computed}.")
+    flags.DEFINE_list(
+        "merge",
+        [],
+        "Result folders of other machines whose finished rows are copied in. Without --rows "
+        f"nothing else is computed.{alike}",
+    )
+    texts = {
+        "data_dir": f"{table.data}; empty for the built-in corpus, which is synthetic.",
+        "cache_dir": "Folder for decoded audio, features and classifiers; empty for "
+        "~/.cache/tfwave.",
+    }
+    switches = {
+        "strict": "Stop at the first audio file that cannot be used.",
+        "profile": "Trace a few steps of each training for TensorBoard.",
+    }
+    for name in table.flags:
+        if name in texts:
+            flags.DEFINE_string(name, "", texts[name])
+        elif name in switches:
+            flags.DEFINE_bool(name, False, switches[name])
+    if "seed" in table.flags:
+        flags.DEFINE_integer("seed", 0, "Seed of everything.", lower_bound=0, upper_bound=2**30)
+    if "threads" in table.flags:
+        help_text = "Threads of the CPU; 0 for all."
+        flags.DEFINE_integer("threads", table.threads, help_text, lower_bound=0)
+    if "strategy" in table.flags:
+        help_text = "auto, one, mirrored or multi_worker (with TF_CONFIG)."
+        flags.DEFINE_string("strategy", "auto", help_text)
+    if "precision" in table.flags:
+        flags.DEFINE_enum(
+            "precision",
+            "auto",
+            ["auto", "float32", "mixed_bfloat16"],
+            "Number format inside the networks; auto chooses what is fastest here. The rows of "
+            f"this table can be computed in {precisions}.",
+        )
 
 
-def measure(argv, module, table):
-    """Measure a table of speeds and print it.
+def rebuild(argv: list[str], table: Table, **extra) -> int:
+    """Rebuild a table and print it.
 
     Args:
       argv: what is left of the command line.
-      module: of `tfwave.papers`, which is imported once TensorFlow's threads are set.
-      table: name in it of the `speed_table.SpeedTable`.
+      table: the table, whose flags `define_table_flags` has defined.
+      **extra: values of the flags that only this script has.
+
+    Returns:
+      The exit code.
 
     Raises:
-      ValueError, OSError: as one line for the user.
+      UserError, OSError: as one line for the user.
     """
-    values = flags.FLAGS
-    _only_flags(argv)
+    refuse_arguments(argv)
+    options = _options(table, extra)
+    table.check_preset(options.preset)
+    select(table.rows, options.rows)
+    quiet_tensorflow()
 
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(values.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(values.threads)
-
-    from tfwave.repro import speed as speed_table
     from tfwave.repro.report import report
+    from tfwave.repro.reproduce import reproduce
+    from tfwave.training.distribution import open_strategy
+    from tfwave.training.interrupts import Interrupted
 
-    table = getattr(importlib.import_module(f"tfwave.papers.{module}"), table)
-    made = speed_table.reproduce(table, _preset(table), values.out_dir, values.threads)
-    print(f"\n{report.terminal(made)}\n\nReport: {os.path.join(values.out_dir, 'table.md')}")
+    if options.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    try:
+        strategy = open_strategy(flags.FLAGS.strategy) if "strategy" in table.flags else None
+        finished = reproduce(table, options, strategy)
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.exit_code
+    if finished is not None:
+        page = "table.html" if table.with_page else "table.md"
+        print(f"\n{report.terminal(finished)}\n\nReport: {options.out_dir / page}")
+        if "strategy" in table.flags:
+            print(f"Curves: tensorboard --logdir {options.out_dir / 'rows'}")
+    return 0
 
 
-def _only_flags(argv):
-    if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def _preset(table):
-    """The preset that --preset names."""
-    name = flags.FLAGS.preset
-    if name not in table.presets:
-        known = ", ".join(table.presets)
-        raise ValueError(f"--preset: there is no preset {name!r}; there are {known}")
-    return table.presets[name]
+def _options(table, extra):
+    """Return the options that the flags say."""
+    values = flags.FLAGS
+    plain = {name: getattr(values, name) for name in table.flags if name != "strategy"}
+    return Options(
+        **{
+            **plain,
+            "out_dir": pathlib.Path(values.out_dir),
+            "cache_dir": cache_dir(plain.get("cache_dir", "")),
+            "preset": values.preset,
+            "rows": tuple(values.rows),
+            "merge": tuple(pathlib.Path(folder) for folder in values.merge),
+            "extra": extra,
+        }
+    )

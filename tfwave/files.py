@@ -9,6 +9,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
+
+from tfwave.errors import UserError
 
 _TEMPORARY_SUFFIX = ".partial"
 
@@ -98,14 +101,14 @@ def read_json(path):
 
     Raises:
       OSError: the file is missing or unreadable.
-      ValueError: the file is not JSON; the message names it.
+      UserError: the file is not JSON; the message names it.
     """
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: not valid JSON ({error})") from None
+        raise UserError(f"{os.fspath(path)}: not valid JSON ({error})") from None
 
 
 def write_json(path, value):
@@ -117,3 +120,43 @@ def write_json(path, value):
         # File names that are not UTF-8 come as lone surrogates, which only escapes can carry.
         data = (json.dumps(value, indent=2, sort_keys=True) + "\n").encode("ascii")
     atomic_write(path, data)
+
+
+def first_difference(here, there, ignore: Iterable[str] = ()) -> str | None:
+    """Name the first field in which two JSON values differ; tuples equal lists.
+
+    Args:
+      here: the value that is wanted.
+      there: the value that was found, for example on disk.
+      ignore: names at the top that are not compared.
+
+    Returns:
+      A phrase such as "preset.batch_size is 64 there and 16 here", or None when all agree. A field
+      that is null counts as one that is not set.
+    """
+    for path, mine, theirs in _differences(_plain(here), _plain(there), ()):
+        if not path or path[0] not in ignore:
+            name = ".".join(path) or "configuration"
+            return f"{name} is {_shown(theirs)} there and {_shown(mine)} here"
+    return None
+
+
+def _plain(value):
+    """Return a value as it is after a round trip through JSON."""
+    return json.loads(json.dumps(value))
+
+
+def _differences(here, there, path):
+    """Yield (path, here, there) for every leaf that differs, in the order of `here`."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        for name in [*here, *(name for name in there if name not in here)]:
+            yield from _differences(here.get(name), there.get(name), (*path, name))
+    elif here != there:
+        yield path, here, there
+
+
+def _shown(value):
+    if value is None:
+        return "not set"
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -44,14 +44,14 @@ def read_golden(path: str | os.PathLike) -> Golden:
     """Read a golden case.
 
     Raises:
-      ValueError: not such a file; names it.
+      UserError: not such a file; names it.
     """
     try:
         with np.load(path) as arrays:
             content = {name: arrays[name] for name in arrays.files}
         cfg = json.loads(str(content.pop("cfg")))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a golden case ({error})") from error
+        raise UserError(f"{path}: not a golden case ({error})") from error
     parts = [
         {name[len(prefix) :]: array for name, array in content.items() if name.startswith(prefix)}
         for prefix in ("in/", "w/", "out/")

@@ -9,10 +9,12 @@
     python tools/benchmark.py serving
 
 Every figure is the median of the runs, with their spread. Sides of a comparison run in turn, each
-in a process of its own; on a busy machine look at the ratios. MelGAN, WaveGlow and WaveRNN are
+in a process of its own; on a busy machine look at the ratios. Progress and the time left stand on
+stderr. MelGAN, WaveGlow and WaveRNN are
 compared with PyTorch as well, where there is one.
 """
 
+import importlib
 import os
 import pathlib
 import sys
@@ -21,18 +23,20 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[i]) for i in (0, 1)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
-from benchmarks import measure, melgan, serving, wavegan, waveglow, wavenet, wavernn
+from benchmarks import measure
 
 from tfwave import cli
+from tfwave.errors import UserError
 
-# name: function, default batch sizes, default sizes of the model, whether PyTorch is a baseline
+# Module of tools/benchmarks: default batch sizes, default sizes of the model, whether PyTorch is a
+# baseline.
 BENCHMARKS = {
-    "wavegan": (wavegan.figures, (16, 64), (64,), False),
-    "wavenet": (wavenet.figures, (1, 8, 64), (64,), False),
-    "melgan": (melgan.figures, (16,), (32,), True),
-    "waveglow": (waveglow.figures, (1,), (256, 512), True),
-    "wavernn": (wavernn.figures, (1, 8), (896,), True),
-    "serving": (serving.figures, (1, 8, 32), (64,), False),
+    "wavegan": ((16, 64), (64,), False),
+    "wavenet": ((1, 8, 64), (64,), False),
+    "melgan": ((16,), (32,), True),
+    "waveglow": ((1,), (256, 512), True),
+    "wavernn": ((1, 8), (896,), True),
+    "serving": ((1, 8, 32), (64,), False),
 }
 
 FLAGS = flags.FLAGS
@@ -62,19 +66,25 @@ flags.DEFINE_bool("json", False, "Print one JSON object of named figures.")
 def main(argv):
     names = argv[1:]
     if len(names) != 1 or names[0] not in BENCHMARKS:
-        raise ValueError(f"name one benchmark of: {', '.join(BENCHMARKS)}")
-    benchmark, batch_sizes, sizes, torch = BENCHMARKS[names[0]]
+        raise UserError(f"name one benchmark of: {', '.join(BENCHMARKS)}")
+    batch_sizes, sizes, torch = BENCHMARKS[names[0]]
+    benchmark = importlib.import_module(f"benchmarks.{names[0]}").figures
     try:
         batch_sizes = [int(size) for size in FLAGS.batch_sizes or batch_sizes]
     except ValueError:
         batch_sizes = [0]
     if min(batch_sizes) < 1:
-        raise ValueError("--batch_sizes takes whole numbers of 1 or more, with commas between")
+        raise UserError("--batch_sizes takes whole numbers of 1 or more, with commas between")
     more = [measure.find_torch(FLAGS.torch_python)] if torch else []
-    figures = {}
-    for size in [FLAGS.model_dim] if FLAGS.model_dim else sizes:
-        figures.update(benchmark(FLAGS.runs, batch_sizes, size, *more))
-    measure.show(figures, FLAGS.json)
+    sizes = [FLAGS.model_dim] if FLAGS.model_dim else sizes
+
+    def figures():
+        found = {}
+        for size in sizes:
+            found |= benchmark(FLAGS.runs, batch_sizes, size, *more)
+        return found
+
+    measure.show(measure.with_progress(figures), FLAGS.json)
 
 
 if __name__ == "__main__":

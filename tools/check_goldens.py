@@ -12,11 +12,11 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 from tfwave.goldens import find_check, read_golden
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
@@ -25,7 +25,8 @@ flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of e
 def main(argv):
     places = argv[1:]
     if not places:
-        raise ValueError("name one or more golden cases (.npz) or folders of them")
+        raise UserError("name one or more golden cases (.npz) or folders of them")
+    cli.quiet_tensorflow()
     failed = total = 0
     for path in [path for place in places for path in _cases(place)]:
         total += 1
@@ -39,10 +40,10 @@ def _cases(place):
     if os.path.isfile(place):
         return [place]
     if not os.path.isdir(place):
-        raise ValueError(f"{place}: no such file or folder")
+        raise UserError(f"{place}: no such file or folder")
     paths = sorted(str(path) for path in pathlib.Path(place).glob("*.npz"))
     if not paths:
-        raise ValueError(f"{place}: no golden case (.npz) in this folder")
+        raise UserError(f"{place}: no golden case (.npz) in this folder")
     return paths
 
 

@@ -17,6 +17,7 @@ import sys
 
 import numpy as np
 from absl import flags
+from tqdm import tqdm
 
 from tfwave import cli
 from tfwave.errors import UserError
@@ -40,11 +41,11 @@ _SHOWN = ("log_spectral_distance", "mel_cepstral_distortion", "pesq", "stoi")
 def main(argv):
     """Copy the recordings; returns the exit code."""
     if len(argv) != 3:
-        raise ValueError(
+        raise UserError(
             "give one trained directory, and one recording, mel spectrogram or folder of recordings"
         )
     if not _SECONDS.value > 0:
-        raise ValueError(f"--seconds must be above 0, not {_SECONDS.value:g}")
+        raise UserError(f"--seconds must be above 0, not {_SECONDS.value:g}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from tfwave.audio.files import find_recordings, load, write_wav
@@ -66,7 +67,7 @@ def main(argv):
     most = int(_SECONDS.value * config.sample_rate) // config.hop_length
     failed, out_dir = 0, pathlib.Path(_OUT_DIR.value)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for path, stem in sources:
+    for path, stem in tqdm(sources, unit="recording", disable=None):
         try:
             if path.endswith(SUFFIX):
                 given = {}
@@ -76,7 +77,7 @@ def main(argv):
                 samples = min(len(recording) // config.hop_length, most) * config.hop_length
                 recording = recording[:samples]
                 if len(recording) < config.n_fft:
-                    raise ValueError(f"{path}: shorter than a frame of the mel spectrogram")
+                    raise UserError(f"{path}: shorter than a frame of the mel spectrogram")
                 given = {"recording": recording}
                 features = mel_spectrogram(recording[np.newaxis], config)
             made = {
@@ -85,7 +86,7 @@ def main(argv):
                     features, config, _ITERATIONS.value, seed=_SEED.value
                 )[0].numpy(),
             }
-        except (OSError, ValueError) as error:
+        except (OSError, UserError) as error:
             print(f"copy_synthesis.py: {cli.about(path, error)}", file=sys.stderr)
             failed += 1
             continue

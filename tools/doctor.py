@@ -24,6 +24,7 @@ from tfwave import cli
 from tfwave.audio.files import AudioFileError, decode
 from tfwave.data.corpora import SPLITS, recognise
 from tfwave.data.slices import slice_table
+from tfwave.errors import UserError
 
 SILENT = 1e-3  # Peak of -60 dB: nothing to hear.
 QUIET = 10 ** (-30 / 20)
@@ -344,7 +345,7 @@ def consult(data_dir, sample_rate=16000, channels=1, progress=False, **chosen):
 def main(argv):
     """Run the script."""
     if len(argv) != 2:
-        raise ValueError("give one folder to examine, as in: doctor.py DIR")
+        raise UserError("give one folder to examine, as in: doctor.py DIR")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = {
         flag.name: flag.value

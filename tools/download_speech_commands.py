@@ -26,6 +26,7 @@ import tqdm
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _BASE = "http://download.tensorflow.org/data/"
 # Bytes and SHA-256 as the dataset loaders of torchaudio (both) and TensorFlow Datasets (v0.02)
@@ -217,7 +218,7 @@ def unpack(archive, folder, progress=True):
     devices, absolute names, '..') is refused.
 
     Raises:
-      ValueError: the archive is damaged or holds something that does not belong into one.
+      UserError: the archive is damaged or holds something that does not belong into one.
       OSError: the folder has content, or the disk is full.
     """
     folder = os.path.abspath(folder)
@@ -247,7 +248,7 @@ def unpack(archive, folder, progress=True):
             os.rmdir(folder)
         os.rename(unpacking, folder)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{archive}: the archive is damaged ({error})") from None
+        raise UserError(f"{archive}: the archive is damaged ({error})") from None
     except OSError as error:
         raise _disk_full(error, folder) from None
     finally:
@@ -258,7 +259,7 @@ def _unpack_member(tar, member, folder, archive):
     name = os.path.normpath(member.name)
     inside = not os.path.isabs(name) and name.split(os.sep)[0] != os.pardir
     if not inside or not (member.isfile() or member.isdir()):
-        raise ValueError(
+        raise UserError(
             f"{archive}: refuses to unpack {member.name!r}, which is not a plain file "
             "inside the folder"
         )
@@ -274,9 +275,9 @@ def _unpack_member(tar, member, folder, archive):
 def main(argv):
     """Run the script."""
     if len(argv) > 1:
-        raise ValueError(f"unexpected argument {argv[1]!r}: the folder is given as --out_dir")
+        raise UserError(f"unexpected argument {argv[1]!r}: the folder is given as --out_dir")
     if not _OUT_DIR.value:
-        raise ValueError("--out_dir is required: the folder to unpack into")
+        raise UserError("--out_dir is required: the folder to unpack into")
     name, size, digest = RELEASES[_RELEASE.value]
     url = _URL.value or _BASE + name
     folder = os.path.abspath(_OUT_DIR.value)
@@ -294,7 +295,7 @@ def main(argv):
     if got != digest:
         with contextlib.suppress(OSError):
             os.replace(archive, archive + ".bad")
-        raise ValueError(
+        raise UserError(
             f"{archive}: the SHA-256 is {got}, not {digest}; the file was put aside "
             f"as {os.path.basename(archive)}.bad"
         )

@@ -15,6 +15,7 @@ import time
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "Trained directory, or row.", required=True)
 _OUT = flags.DEFINE_string(
@@ -37,7 +38,7 @@ _XLA = flags.DEFINE_bool(
 def main(argv):
     """Export the model."""
     if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+        raise UserError(f"{argv[1]!r} is not a flag; see --help")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     import tensorflow as tf

@@ -22,12 +22,10 @@ from absl import flags
 from tqdm import tqdm
 
 from tfwave import cli
-from tfwave.audio import mel, mel_files
 from tfwave.audio.files import load, write_wav
 from tfwave.data.sentence_corpora import speaker_number
 from tfwave.errors import UserError
 from tfwave.training.directory import open_directory
-from tfwave.training.load import find_training, load_model
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the wav files.", required=True)
 _COUNT = flags.DEFINE_integer("count", 10, "Number of clips.", lower_bound=1)
@@ -288,6 +286,8 @@ def read_mel(path, front_end):
       path: recording, or .npz or .npy of a mel spectrogram.
       front_end: MelConfig of the model.
     """
+    from tfwave.audio import mel, mel_files
+
     if path.endswith((".npy", mel_files.SUFFIX)):
         try:
             frames = mel_files.read_mel(path, front_end)
@@ -308,6 +308,8 @@ def main(argv):
         raise UserError(f"--shard must be below --shards, {shards}, not {shard}")
     if shards > 1 and _INTERPOLATE.value:
         raise UserError("--shards divides --count clips; a line of --interpolate is not divided")
+    from tfwave.training.load import find_training, load_model
+
     directory = find_training(argv[1])
     model, description, step = load_model(directory, _WHICH.value)
     if model.kind == "none":

@@ -14,6 +14,7 @@ this machine alone unless --host says otherwise; every rating is on the disk whe
 from absl import flags
 
 from tfwave import cli, files
+from tfwave.errors import UserError
 from tfwave.listening import folder, making, panel, protocols, sources
 
 _FROM = flags.DEFINE_string("from", "", "make: result folder of a table.")
@@ -73,14 +74,14 @@ _ANY_HEADPHONES = flags.DEFINE_bool(
 def make():
     """Make the folder of a test."""
     if not _KIND.value:
-        raise ValueError(f"--kind must be one of {', '.join(protocols.KINDS)}")
+        raise UserError(f"--kind must be one of {', '.join(protocols.KINDS)}")
     if not _OUT.value:
-        raise ValueError("--out must name the folder of the test")
+        raise UserError("--out must name the folder of the test")
     if bool(_FROM.value) == bool(_SYSTEM.value):
-        raise ValueError("give either --from=RESULT_FOLDER or --system=NAME=FOLDER")
+        raise UserError("give either --from=RESULT_FOLDER or --system=NAME=FOLDER")
     if _FROM.value:
         if _RECORDINGS.value:
-            raise ValueError("--recordings goes with --system; a table has its own")
+            raise UserError("--recordings goes with --system; a table has its own")
         source = sources.from_table(_FROM.value, _ROWS.value)
     else:
         source = sources.from_folders(_SYSTEM.value, _RECORDINGS.value)
@@ -110,7 +111,7 @@ def serve(path):
     try:
         from tfwave.listening import guard, web
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f'{error.name} is not installed; pip install -e ".[listening]" brings it'
         ) from None
     if not guard.is_loopback(_HOST.value):
@@ -143,7 +144,7 @@ def main(argv):
         return serve(paths[0])
     if command == "results" and len(paths) == 1:
         return print_results(paths[0])
-    raise ValueError("give one of: make, serve TEST, results TEST")
+    raise UserError("give one of: make, serve TEST, results TEST")
 
 
 if __name__ == "__main__":

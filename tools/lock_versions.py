@@ -16,6 +16,7 @@ import re
 from absl import flags
 
 from tfwave import cli, files
+from tfwave.errors import UserError
 
 _OUT = flags.DEFINE_string("out", None, "Constraints file to write.", required=True)
 _TITLE = flags.DEFINE_string("title", "", "First comment line of the file.")
@@ -69,17 +70,17 @@ def _read(argument):
     """Parse one `3.11=path` argument."""
     match = re.fullmatch(r"(\d+)\.(\d+)=(.+)", argument)
     if not match:
-        raise ValueError(f"{argument!r} is not of the form 3.11=freeze.txt")
+        raise UserError(f"{argument!r} is not of the form 3.11=freeze.txt")
     with open(match[3], encoding="utf-8") as file:
         versions = parse_freeze(file.read())
     if not versions:
-        raise ValueError(f"{match[3]}: no line of the form name==version")
+        raise UserError(f"{match[3]}: no line of the form name==version")
     return (int(match[1]), int(match[2])), versions
 
 
 def main(argv):
     if len(argv) < 2:
-        raise ValueError("no package list given; name at least one as 3.11=freeze.txt")
+        raise UserError("no package list given; name at least one as 3.11=freeze.txt")
     lines = merge(dict(_read(argument) for argument in argv[1:]))
     if _TITLE.value:
         lines.insert(0, f"# {_TITLE.value}")

@@ -13,8 +13,10 @@ import sys
 
 import numpy as np
 from absl import flags
+from tqdm import tqdm
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the .npz files.", required=True)
 
@@ -22,7 +24,7 @@ _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the .npz files.", re
 def main(argv):
     """Write the mel spectrograms; returns the exit code."""
     if len(argv) != 3:
-        raise ValueError(
+        raise UserError(
             "give a front end or a trained directory, and one recording or folder of recordings"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,13 +35,13 @@ def main(argv):
 
     config = front_end(argv[1])
     sources, failed = find_recordings(argv[2]), 0
-    for path, stem in sources:
+    for path, stem in tqdm(sources, unit="recording", disable=None):
         try:
             waveform = load(path, config.sample_rate, 1)[np.newaxis, :, 0]
             if waveform.shape[1] < config.n_fft:
-                raise ValueError(f"{path}: shorter than a frame of the mel spectrogram")
+                raise UserError(f"{path}: shorter than a frame of the mel spectrogram")
             features = mel_spectrogram(waveform, config)[0].numpy()
-        except (OSError, ValueError) as error:
+        except (OSError, UserError) as error:
             print(f"mel_spectrogram.py: {cli.about(path, error)}", file=sys.stderr)
             failed += 1
             continue
@@ -52,7 +54,7 @@ def front_end(name):
     """The MelConfig of a recipe or of a trained vocoder.
 
     Raises:
-      ValueError: `name` is neither.
+      UserError: `name` is neither.
     """
     from tfwave.audio.mel import RECIPES
     from tfwave.training.directory import read_description
@@ -61,10 +63,10 @@ def front_end(name):
     if name in RECIPES:
         return RECIPES[name]
     if not os.path.isdir(name):
-        raise ValueError(f"{name} is neither a trained directory nor one of {', '.join(RECIPES)}")
+        raise UserError(f"{name} is neither a trained directory nor one of {', '.join(RECIPES)}")
     config = front_end(read_description(find_training(name)))
     if config is None:
-        raise ValueError(f"{name}: the model that was trained there takes no mel spectrogram")
+        raise UserError(f"{name}: the model that was trained there takes no mel spectrogram")
     return config
 
 

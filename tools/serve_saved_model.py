@@ -16,6 +16,7 @@ import threading
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _PORT = flags.DEFINE_integer("port", 8500, "Of gRPC; 0 chooses one.", 0, 65535)
 _REST_PORT = flags.DEFINE_integer("rest_port", 8501, "Of the REST API; 0 chooses one.", 0, 65535)
@@ -28,7 +29,7 @@ _MAX_REQUEST_MB = flags.DEFINE_integer("max_request_mb", 64, "Largest request, i
 
 def main(argv):
     if len(argv) < 2:
-        raise ValueError("name one or more folders of models (models/NAME)")
+        raise UserError("name one or more folders of models (models/NAME)")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from absl import logging

@@ -20,6 +20,7 @@ import numpy as np
 from absl import flags
 
 from tfwave import cli
+from tfwave.errors import UserError
 
 _SERVER = flags.DEFINE_string("server", "localhost:8500", "host:port of gRPC.")
 _REST = flags.DEFINE_string("rest", None, "http://host:port of the REST API, instead of gRPC.")
@@ -69,7 +70,7 @@ def read_inputs(given, wanted, sample_rate):
       {name: array} of the types and shapes of the signature.
 
     Raises:
-      ValueError: they do not fit the signature; names the input.
+      UserError: they do not fit the signature; names the input.
       OSError: a file cannot be read.
     """
     takes = ", ".join(f"{name} ({tensor})" for name, tensor in sorted(wanted.items())) or "none"
@@ -77,15 +78,15 @@ def read_inputs(given, wanted, sample_rate):
     for each in given:
         name, equals, text = each.partition("=")
         if not equals:
-            raise ValueError(f"--input must be NAME=VALUE, not {each!r}")
+            raise UserError(f"--input must be NAME=VALUE, not {each!r}")
         if name not in wanted:
-            raise ValueError(f"--input: there is no input {name!r}; there are: {takes}")
+            raise UserError(f"--input: there is no input {name!r}; there are: {takes}")
         if name in arrays:
-            raise ValueError(f"--input: {name} is given twice")
+            raise UserError(f"--input: {name} is given twice")
         arrays[name] = read_input(name, text, wanted[name], sample_rate)
     missing = ", ".join(sorted(wanted.keys() - arrays.keys()))
     if missing:
-        raise ValueError(f"--input: {missing} is missing; the signature takes: {takes}")
+        raise UserError(f"--input: {missing} is missing; the signature takes: {takes}")
     return arrays
 
 
@@ -97,7 +98,7 @@ def read_input(name, text, tensor, sample_rate):
     if tensor.dtype != "string" and text.lower().endswith(EXTENSIONS):
         array = _clip(load(text, sample_rate), tensor)
         if array is None:
-            raise ValueError(f"--input {name}: {text} is a recording; the model takes {tensor}")
+            raise UserError(f"--input {name}: {text} is a recording; the model takes {tensor}")
     elif tensor.dtype != "string" and text.lower().endswith(".npy"):
         array = _read_npy(name, text, tensor)
     else:
@@ -105,7 +106,7 @@ def read_input(name, text, tensor, sample_rate):
             value = json.loads(text)
         except (ValueError, RecursionError):
             if tensor.dtype != "string":
-                raise ValueError(
+                raise UserError(
                     f"--input {name}: {text!r} is no number, list, .npy file or recording"
                 ) from None
             value = text
@@ -116,7 +117,7 @@ def read_input(name, text, tensor, sample_rate):
         array = array[np.newaxis]
     if not tensor.fits(array.shape):
         shape = protocol.shape_text(array.shape)
-        raise ValueError(f"--input {name}: {text} holds {shape}; the model takes {tensor}")
+        raise UserError(f"--input {name}: {text} holds {shape}; the model takes {tensor}")
     return array
 
 
@@ -140,9 +141,9 @@ def _read_npy(name, path, tensor):
     try:
         array = np.load(path, allow_pickle=False)
     except (EOFError, ValueError) as error:
-        raise ValueError(f"--input {name}: {path} is no array of numbers ({error})") from None
+        raise UserError(f"--input {name}: {path} is no array of numbers ({error})") from None
     if not isinstance(array, np.ndarray) or not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
-        raise ValueError(f"--input {name}: {path} holds no array of {tensor.dtype}")
+        raise UserError(f"--input {name}: {path} holds no array of {tensor.dtype}")
     return array.astype(tensor.dtype)
 
 
@@ -158,7 +159,7 @@ def write_outputs(outputs, out_dir, sample_rate):
       The number of files written.
 
     Raises:
-      ValueError: the waveform is none.
+      UserError: the waveform is none.
       OSError: a file cannot be written.
     """
     from tfwave.audio.files import write_wav
@@ -172,7 +173,7 @@ def write_outputs(outputs, out_dir, sample_rate):
         if name == "waveform":
             clips = array if array.ndim > 1 else array[np.newaxis]
             if clips.ndim > 3 or not np.isfinite(clips).all():
-                raise ValueError(
+                raise UserError(
                     f"the waveform {list(array.shape)} of the server is none, or "
                     "holds numbers that are not finite"
                 )
@@ -213,9 +214,9 @@ def connect():
 
 def main(argv):
     if len(argv) > 1:
-        raise ValueError(f"{argv[1]!r} is not a flag; see --help")
+        raise UserError(f"{argv[1]!r} is not a flag; see --help")
     if not _LIST.value and not _OUT_DIR.value:
-        raise ValueError("give --out_dir, or --list to see the signatures of the model")
+        raise UserError("give --out_dir, or --list to see the signatures of the model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with connect() as client:
         metadata = client.metadata()
@@ -224,11 +225,11 @@ def main(argv):
             return
         if _SIGNATURE.value not in metadata.signatures:
             names = ", ".join(metadata.signatures)
-            raise ValueError(f"--signature: there is no {_SIGNATURE.value!r}; there are: {names}")
+            raise UserError(f"--signature: there is no {_SIGNATURE.value!r}; there are: {names}")
         signature = metadata.signatures[_SIGNATURE.value]
         if "waveform" in signature.outputs and "sample_rate" not in signature.outputs:
             if _SAMPLE_RATE.value is None:
-                raise ValueError("--sample_rate: the model does not tell it; give it")
+                raise UserError("--sample_rate: the model does not tell it; give it")
         inputs = read_inputs(_INPUT.value, signature.inputs, _SAMPLE_RATE.value)
         started = time.perf_counter()
         outputs = client.predict(_SIGNATURE.value, inputs)

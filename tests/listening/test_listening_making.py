@@ -178,7 +178,7 @@ def test_pairs_of_plain_folders_have_the_same_names(tmp_path, clips):
     clips(tmp_path / "c", ["other1.wav", "other2.wav"])
     source = sources.from_folders([f"{name}={tmp_path / name}" for name in "abc"])
     pairs = {
-        group.slug: [[clip.name for clip in item] for item in group.items]
+        group.key: [[clip.name for clip in item] for item in group.items]
         for group in sources.compared(source.groups)
     }
     assert pairs["a_vs_b"] == [["x", "x"], ["z", "z"]]

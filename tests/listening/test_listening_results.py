@@ -7,11 +7,12 @@ import pytest
 
 from tfwave import files
 from tfwave.listening import folder, making, order, panel, results, sources
-from tfwave.papers.wavenet.table1 import TABLE as WAVENET_TABLE1
-from tfwave.papers.wavenet.table2 import TABLE as WAVENET_TABLE2
+from tfwave.papers.wavenet.tables import TABLE1 as WAVENET_TABLE1
+from tfwave.papers.wavenet.tables import TABLE2 as WAVENET_TABLE2
 from tfwave.repro import provenance, published, ratings
 from tfwave.repro import results as runner
-from tfwave.repro import table as speech_table
+from tfwave.repro.reproduce import write_report
+from tfwave.repro.table import Options
 
 
 @pytest.fixture(autouse=True)
@@ -25,26 +26,32 @@ def quick_provenance(monkeypatch):
     monkeypatch.setattr(provenance, "collect", lambda: made)
 
 
+def report_of(table, made):
+    """Write the report of a result folder of a table."""
+    options = Options(made.path, made.path)
+    return write_report(table.experiment(table, table.presets()["smoke"], options), made)
+
+
 def speech_folder(path, table, slugs, clips, paired=()):
     """Write the result folder of a table of speech with finished rows, and its report."""
     settings = {
-        "preset": {**vars(table.presets["smoke"]), "name": "smoke"},
+        "preset": {**vars(table.presets()["smoke"]), "name": "smoke"},
         "seed": 0,
         "corpus": {"recordings": {"test": 4}, "sample_rate": 8000, "synthetic": True},
         "texts": {"corpus_name": "made up", "corpus": "made up."},
     }
     made = runner.open_results(path, settings)
     for row in table.rows:
-        if row.slug not in slugs:
+        if row.key not in slugs:
             continue
-        names = [f"clip_{i:02d}.wav" for i in range(8 if row.slug in paired else 4)]
-        clips(made.row_dir(row.slug) / "samples", names)
+        names = [f"clip_{i:02d}.wav" for i in range(8 if row.key in paired else 4)]
+        clips(made.row_dir(row.key) / "samples", names)
         described = [
             {"file": f"samples/{name}", "number": i, "label": f"s{i}", "caption": f"s{i}"}
             for i, name in enumerate(names)
         ]
         made.save(
-            row.slug,
+            row.key,
             {},
             {
                 "label": row.label,
@@ -57,7 +64,7 @@ def speech_folder(path, table, slugs, clips, paired=()):
                 "seconds": {},
             },
         )
-    speech_table.write_report(table, made)
+    report_of(table, made)
     return made
 
 
@@ -98,8 +105,8 @@ def test_mos_of_a_known_panel_reaches_the_table(tmp_path, clips, open_app, liste
         assert cell["mean"] == pytest.approx(values.mean())
         assert cell["pm"] == pytest.approx(1.96 * values.std(ddof=1) / np.sqrt(48))
         assert abs(cell["mean"] - np.mean(shares[slug])) < 2 * cell["pm"]
-    report = speech_table.write_report(WAVENET_TABLE1, made)
-    cells = {view.row.slug: view.human[0] for view in report.views}
+    report = report_of(WAVENET_TABLE1, made)
+    cells = {view.row.key: view.human[0] for view in report.views}
     mean = f"{np.mean(given['wavenet_lf']):.2f}"
     assert cells["wavenet_lf"].reproduced.startswith(mean) and "±" in cells["wavenet_lf"].reproduced
     assert mean in (made.path / "table.md").read_text(encoding="utf-8")
@@ -133,8 +140,8 @@ def test_preferences_of_a_known_panel_reach_the_table(tmp_path, clips, open_app,
         50.0,
     ]
     assert cells["english_first"]["n"] == 40 and cells["mandarin_first"] == {"mean": 9.0}
-    report = speech_table.write_report(WAVENET_TABLE2, made)
-    (view,) = [view for view in report.views if view.row.slug == slug]
+    report = report_of(WAVENET_TABLE2, made)
+    (view,) = [view for view in report.views if view.row.key == slug]
     assert view.human[0].reproduced.startswith("20.00")
 
 

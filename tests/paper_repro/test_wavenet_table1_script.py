@@ -1,9 +1,15 @@
 """The script of WaveNet's Table 1 and clips from its model, from the command line, tiny."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 import soundfile
+
+from tfwave.training.rows import read_rows
 
 SCRIPT = "paper_repro/wavenet_table1.py"
 
@@ -115,3 +121,47 @@ def test_wrong_requests_are_one_sentence(table, run_script, tmp_path, flags, sen
     flags = [flag.replace("MEL", str(run / "samples/clip_00.wav")) for flag in flags]
     done = run_script("tools/generate.py", run, *flags, f"--out_dir={tmp_path}")
     assert done.returncode == 2 and sentence in done.stderr, done.stderr
+
+
+@pytest.mark.slow
+def test_two_workers_train_and_the_chief_alone_writes(table, root, tmp_path):
+    """By default they share every batch where TF_CONFIG is set; losses are those of one worker."""
+    folder, arguments, _ = table
+    with socket.socket() as first, socket.socket() as second:
+        for open_port in (first, second):
+            open_port.bind(("localhost", 0))
+        workers = [f"localhost:{s.getsockname()[1]}" for s in (first, second)]
+    out = tmp_path / "two"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, root / SCRIPT, arguments[1], f"--out_dir={out}", arguments[3]],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(root),
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+                ),
+            },
+        )
+        for index in (0, 1)
+    ]
+    try:
+        printed = [process.communicate(timeout=400) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], printed
+    assert "Held-out likelihood" in printed[0][0] and "Report" not in printed[1][0]
+    one, two = (read_rows(path / "rows/wavenet_lf/train") for path in (folder / "out", out))
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    for mine, theirs in zip(one, two, strict=True):
+        assert theirs.keys() == mine.keys()
+        for name in {"bits_per_sample", "held_out_bits_per_sample"} & mine.keys():
+            assert theirs[name] == pytest.approx(mine[name], rel=1e-3)
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    assert [rows[key]["status"] for key in ("wavenet_lf", "natural_16bit")] == ["done", "done"]
+    assert len(list((out / "rows/wavenet_lf/train").glob("events*"))) == 1

@@ -5,8 +5,7 @@ import json
 import pytest
 import soundfile
 
-from tfwave.papers.wavernn import rows as wavernn_rows
-from tfwave.papers.wavernn.speed import TABLE4
+from tfwave.papers.wavernn import presets, tables
 from tfwave.repro import published
 
 TABLE3 = "paper_repro/wavernn_table3.py"
@@ -145,7 +144,7 @@ def test_speeds_stand_beside_the_papers(run_script, tmp_path, script, column, ro
 
 
 def test_a_folder_of_other_speeds_is_refused(run_script, tmp_path):
-    settings = {"table": "wavernn_table4", "protocol": TABLE4.protocol, "threads": 1}
+    settings = {"table": "wavernn_table4", "protocol": tables.TABLE4.protocol, "threads": 1}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     done = run_script("paper_repro/wavernn_table4.py", f"--out_dir={tmp_path}")
     assert done.returncode == 2 and "threads is 1 there and 2 here" in done.stderr
@@ -162,14 +161,14 @@ def test_a_folder_of_other_speeds_is_refused(run_script, tmp_path):
     ],
 )
 def test_weights_of_the_published_sizes(slug, count):
-    row = next(row for row in wavernn_rows.ROWS if row.slug == slug)
-    assert wavernn_rows.weight_count(wavernn_rows.configuration(row)) == count
+    row = next(row for row in tables.ROWS if row.key == slug)
+    assert presets.weight_count(presets.configuration(row)) == count
 
 
 @pytest.mark.parametrize("sparse, dense", [("sparse_224", 224), ("sparse_384", 384)])
 def test_sparse_rows_have_the_gate_weights_of_the_dense_ones_in_their_names(sparse, dense):
-    row = next(row for row in wavernn_rows.ROWS if row.slug == sparse)
-    config = wavernn_rows.configuration(row)
+    row = next(row for row in tables.ROWS if row.key == sparse)
+    config = presets.configuration(row)
     left = 3 * config.units**2 * (1 - config.pruning.sparsity)
     assert left == pytest.approx(3 * dense**2, rel=0.04)
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from tfwave import files
-from tfwave.papers.wavegan import rows as wavegan_rows
+from tfwave.papers.wavegan.tables import TABLE1
 from tfwave.repro import published, ratings
 from tfwave.repro import results as runner
 from tfwave.repro.report import report
@@ -19,8 +19,8 @@ def paper():
 
 
 @pytest.fixture(scope="session")
-def human_tables(paper):
-    return (paper.tables["human_accuracy"], paper.tables["figure7"])
+def judged_columns(paper):
+    return [column for column, _ in paper.columns(TABLE1.listeners)]
 
 
 SETTINGS = {"seed": 0, "preset": {"name": "smoke"}}
@@ -36,9 +36,9 @@ def module_results(tmp_path_factory):
     return runner.open_results(tmp_path_factory.mktemp("results") / "out", SETTINGS)
 
 
-def put_row(results, slug, score=2.0, trained=True, classifier="c"):
+def put_row(results, key, score=2.0, trained=True, classifier="c"):
     """Put a finished row of made-up numbers and tones into a result folder."""
-    folder = results.row_dir(slug)
+    folder = results.row_dir(key)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     clips = []
     for i in range(4):
@@ -65,8 +65,8 @@ def put_row(results, slug, score=2.0, trained=True, classifier="c"):
             },
         )
     results.save(
-        slug,
-        {"slug": slug, "classifier": classifier},
+        key,
+        {"row": key, "classifier": classifier},
         {
             "scores": scores,
             "clips": clips,
@@ -84,19 +84,23 @@ def add_row():
 
 
 @pytest.fixture(scope="session")
-def make_report(paper, human_tables):
+def make_report(paper, judged_columns):
     def make(results, status=None):
-        table = paper.tables["table1"]
-        columns = [c for t in human_tables for c in t.columns]
-        slugs = [row.slug for row in wavegan_rows.ROWS]
+        keys = [row.key for row in TABLE1.rows]
         return report.build(
             paper,
-            report.Headline("Table 1: a test", (("Preset", "smoke"),), ("Not the paper's.",)),
-            table,
-            human_tables,
-            wavegan_rows.ROWS,
+            report.ReportHeader(
+                "Table 1: a test",
+                (("Preset", "smoke"),),
+                ("Not the paper's.",),
+                reference="real_test",
+                reference_label="Real (test)",
+            ),
+            TABLE1.columns,
+            TABLE1.listeners,
+            TABLE1.rows,
             results,
-            ratings.read_ratings(results.path, slugs, columns),
+            ratings.read_ratings(results.path, keys, judged_columns),
             status,
         )
 

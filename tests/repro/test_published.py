@@ -2,16 +2,16 @@
 
 import pytest
 
-from tfwave.papers.wavegan.rows import ROWS
+from tfwave.papers.wavegan.tables import ROWS
 from tfwave.repro import published
 
 
 def test_every_row_of_table_1_has_every_column(paper):
     table = paper.tables["table1"]
-    assert [row.slug for row in ROWS] == list(table.values)
+    assert [row.key for row in ROWS] == list(table.values)
     for row in ROWS:
         for column in table.columns:
-            assert table.value(row.slug, column.key).mean >= 0
+            assert table.value(row.key, column.key).mean >= 0
 
 
 @pytest.mark.parametrize(

@@ -6,25 +6,20 @@ from tfwave import files
 from tfwave.repro.ratings import read_ratings
 
 
-@pytest.fixture
-def columns(human_tables):
-    return [column for table in human_tables for column in table.columns]
-
-
-def _read(folder, content, columns):
+def _read(folder, content, judged_columns):
     files.write_json(folder / "ratings.json", content)
-    return read_ratings(folder, ["wavegan", "specgan"], columns)
+    return read_ratings(folder, ["wavegan", "specgan"], judged_columns)
 
 
-def test_no_file_means_no_ratings(tmp_path, columns):
-    assert read_ratings(tmp_path, ["wavegan"], columns) == {}
+def test_no_file_means_no_ratings(tmp_path, judged_columns):
+    assert read_ratings(tmp_path, ["wavegan"], judged_columns) == {}
 
 
-def test_good_ratings_come_back(tmp_path, columns):
+def test_good_ratings_come_back(tmp_path, judged_columns):
     content = {
         "wavegan": {"quality": {"mean": 2.5, "pm": 0.1, "n": 30}, "human_accuracy": {"mean": 0.5}}
     }
-    assert _read(tmp_path, content, columns) == content
+    assert _read(tmp_path, content, judged_columns) == content
 
 
 @pytest.mark.parametrize(
@@ -47,12 +42,12 @@ def test_good_ratings_come_back(tmp_path, columns):
         ({"wavegan": {"quality": {"mean": 3, "n": 2.5}}}, "n must be a positive"),
     ],
 )
-def test_bad_ratings_are_refused_by_name(tmp_path, columns, content, words):
+def test_bad_ratings_are_refused_by_name(tmp_path, judged_columns, content, words):
     with pytest.raises(ValueError, match="ratings.json: .*" + words):
-        _read(tmp_path, content, columns)
+        _read(tmp_path, content, judged_columns)
 
 
-def test_not_finite_rating_is_refused(tmp_path, columns):
+def test_not_finite_rating_is_refused(tmp_path, judged_columns):
     (tmp_path / "ratings.json").write_text('{"wavegan": {"quality": {"mean": NaN}}}')
     with pytest.raises(ValueError, match="must be finite"):
-        read_ratings(tmp_path, ["wavegan"], columns)
+        read_ratings(tmp_path, ["wavegan"], judged_columns)

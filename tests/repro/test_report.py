@@ -14,8 +14,8 @@ import urllib.parse
 import pytest
 
 from tfwave import files
-from tfwave.papers.melgan import tables as melgan_tables
-from tfwave.papers.wavegan.rows import ROWS
+from tfwave.papers.melgan.tables import TABLE3
+from tfwave.papers.wavegan.tables import ROWS
 from tfwave.repro import published
 from tfwave.repro.published import Value
 from tfwave.repro.report import figures, report, view
@@ -27,10 +27,10 @@ _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 def written(module_results, add_row, make_report):
     """A report of four finished rows, written once."""
     results = module_results
-    for slug in ("real_train", "real_test"):
-        add_row(results, slug, trained=False)
-    for slug in ("wavegan", "specgan"):
-        add_row(results, slug)
+    for key in ("real_train", "real_test"):
+        add_row(results, key, trained=False)
+    for key in ("wavegan", "specgan"):
+        add_row(results, key)
     made = make_report(results, {"wavegan_ps2": "interrupted"})
     report.write(made, results)
     return made, results.path
@@ -52,10 +52,10 @@ class _Page(html.parser.HTMLParser):
 def test_missing_values_are_said_and_never_filled_from_the_paper(written):
     made, folder = written
     rows = files.read_json(folder / "results.json")["rows"]
-    assert list(rows) and set(rows) == {row.slug for row in ROWS}
-    for slug, row in rows.items():
+    assert list(rows) and set(rows) == {row.key for row in ROWS}
+    for key, row in rows.items():
         done = row["status"] == "done"
-        assert done == (slug in ("real_train", "real_test", "wavegan", "specgan"))
+        assert done == (key in ("real_train", "real_test", "wavegan", "specgan"))
         for name, value in row["values"].items():
             if not done or name in ("human_accuracy", "quality", "ease", "diversity"):
                 assert value["reproduced"] is None and value["difference"] is None
@@ -106,16 +106,8 @@ def copies(results):
     paper = published.load_paper("melgan")
     scores = {"log_spectral_distance": {"mean": 9.25, "pm": 0.5, "n": 8}}
     results.save("melgan", {}, {"scores": scores, "clips": [], "counts": "8 recordings"})
-    headline = report.Headline("Table 3: a test", reference="original")
-    return report.build(
-        paper,
-        headline,
-        paper.tables["copy_synthesis"],
-        (paper.tables["table3"],),
-        melgan_tables.TABLE3.rows,
-        results,
-        {},
-    )
+    header = report.ReportHeader("Table 3: a test", reference="original")
+    return report.build(paper, header, TABLE3.columns, TABLE3.listeners, TABLE3.rows, results, {})
 
 
 def test_columns_of_no_paper_show_what_was_reproduced_alone(copies, results):
@@ -183,7 +175,7 @@ def test_ratings_of_listeners_stand_beside_the_published_ones(results, add_row, 
     content = {"wavegan_ps2": {"quality": {"mean": 3.0, "pm": 0.2, "n": 10}}}
     files.write_json(results.path / "ratings.json", content)
     made = make_report(results)
-    row = next(v for v in made.views if v.row.slug == "wavegan_ps2")
+    row = next(v for v in made.views if v.row.key == "wavegan_ps2")
     cells = {cell.column.key: cell for cell in row.human}
     assert cells["quality"].reproduced == "3.00 ± 0.20"
     assert cells["quality"].difference == "+0.71"

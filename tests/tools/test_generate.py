@@ -16,6 +16,7 @@ from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN
 from tfwave.models.wavegan.wavegan import WaveGAN
 from tfwave.training import checkpoints
+from tfwave.training.load import find_training, load_model
 
 
 def save_run(directory, model, seed_of_best):
@@ -60,22 +61,22 @@ def contents(folder):
 
 
 def test_finds_the_training_of_a_row(generate, wavegan_run):
-    assert generate.find_training(str(wavegan_run)) == str(wavegan_run / "train")
-    assert generate.find_training(str(wavegan_run / "train")) == str(wavegan_run / "train")
+    assert find_training(str(wavegan_run)) == str(wavegan_run / "train")
+    assert find_training(str(wavegan_run / "train")) == str(wavegan_run / "train")
 
 
 def test_loads_the_weights_asked_for(generate, wavegan_run, specgan_run):
     directory = str(wavegan_run / "train")
-    best, description, step = generate.load_model(directory, "best")
-    latest, _, latest_step = generate.load_model(directory, "latest")
+    best, description, step = load_model(directory, "best")
+    latest, _, latest_step = load_model(directory, "latest")
     assert (step, latest_step) == (5, 7) and description["row"] == "tiny"
     z = best.sample_latents(2, 0)
     assert np.abs(best.generate(latents=z) - latest.generate(latents=z)).max() > 1e-3
-    assert isinstance(generate.load_model(str(specgan_run), "best")[0], SpecGAN)
+    assert isinstance(load_model(str(specgan_run), "best")[0], SpecGAN)
 
 
 def test_a_clip_does_not_depend_on_the_count(generate, wavegan_run, tmp_path):
-    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    model = load_model(str(wavegan_run / "train"), "best")[0]
     few, many = tmp_path / "few", tmp_path / "many"
     assert generate.write_clips(model, str(few), 3, seed=4) == 3
     assert generate.write_clips(model, str(many), 21, seed=4) == 21
@@ -85,7 +86,7 @@ def test_a_clip_does_not_depend_on_the_count(generate, wavegan_run, tmp_path):
 
 
 def test_continues_where_it_was_stopped(generate, wavegan_run, tmp_path):
-    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    model = load_model(str(wavegan_run / "train"), "best")[0]
     generate.write_clips(model, str(tmp_path), 5, seed=0)
     before = contents(tmp_path)
     (tmp_path / "seed0_000003.wav").unlink()
@@ -97,7 +98,7 @@ def test_continues_where_it_was_stopped(generate, wavegan_run, tmp_path):
 
 @pytest.mark.parametrize(("count", "shards"), [(40, 2), (50, 3), (7, 4)])
 def test_shards_divide_the_clips_and_change_none(generate, wavegan_run, tmp_path, count, shards):
-    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    model = load_model(str(wavegan_run / "train"), "best")[0]
     generate.write_clips(model, str(tmp_path / "whole"), count, seed=1)
     whole, parts = contents(tmp_path / "whole"), []
     for shard in range(shards):
@@ -126,7 +127,7 @@ def test_shards_share_a_folder_at_the_same_time(root, run_script, wavegan_run, t
 
 
 def test_files_have_rate_and_channels_of_the_model(generate, wavegan_run, tmp_path):
-    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    model = load_model(str(wavegan_run / "train"), "best")[0]
     generate.write_clips(model, str(tmp_path), 1, seed=0)
     info = soundfile.info(tmp_path / "seed0_000000.wav")
     assert (info.samplerate, info.channels, info.frames) == (8000, 2, 16384)
@@ -134,7 +135,7 @@ def test_files_have_rate_and_channels_of_the_model(generate, wavegan_run, tmp_pa
 
 
 def test_line_starts_and_ends_at_the_clips_of_its_seeds(generate, wavegan_run, tmp_path):
-    model = generate.load_model(str(wavegan_run / "train"), "best")[0]
+    model = load_model(str(wavegan_run / "train"), "best")[0]
     assert generate.write_line(model, str(tmp_path / "line"), 3, 8, steps=4) == 5
     for seed in (3, 8):
         generate.write_clips(model, str(tmp_path / "ends"), 1, seed=seed)
@@ -163,11 +164,11 @@ def test_latents_fill_the_cube(generate):
 
 def test_refuses_what_is_no_run_of_a_known_model(generate, tmp_path):
     with pytest.raises(OSError, match="not the directory of a run"):
-        generate.load_model(str(tmp_path), "best")
+        load_model(str(tmp_path), "best")
     for content in ({"model": {"layers": 3}}, {"row": "real_test"}, []):
         (tmp_path / "config.json").write_text(json.dumps(content))
         with pytest.raises(ValueError, match="describes no model"):
-            generate.load_model(str(tmp_path), "best")
+            load_model(str(tmp_path), "best")
 
 
 def test_command_line(run_script, wavegan_run, tmp_path):

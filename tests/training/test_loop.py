@@ -77,7 +77,7 @@ def test_a_run_writes_rows_best_and_checkpoints(uninterrupted):
     assert result.step == 20 and int(tf.convert_to_tensor(result.model.step)) == 20
     rows = read_rows(directory)
     assert [row["step"] for row in rows] == [1, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20]
-    scored = {row["step"]: row["inception_score"] for row in rows if "inception_score" in row}
+    scored = {row["step"]: row["score"] for row in rows if "score" in row}
     assert sorted(scored) == [4, 8, 12, 16, 20]
     assert result.best_score == max(scored.values()) == scored[result.best_step]
     assert sorted(os.listdir(directory / "checkpoints")) == ["step_00000015", "step_00000020"]
@@ -151,7 +151,7 @@ def test_tensorboard_has_scalars_media_and_texts(uninterrupted):
     found = set(events(uninterrupted[0]))
     for tag in ("D_loss", "G_loss", "clips_per_second"):
         assert (3, f"scalars/{tag}") in found
-    assert (4, "scalars/inception_score") in found
+    assert (4, "scalars/score") in found
     assert (6, "clips/real") in found
     assert {(0, "command"), (0, "config")} <= found
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfwave.training.config import TrainingConfig
-from tfwave.training.directory import first_difference, open_directory, read_description
+from tfwave.training.directory import open_directory, read_description
 from tfwave.training.guard import NonFiniteError, check_metrics, check_variables
 from tfwave.training.interrupts import stop_on_signals
 from tfwave.training.progress import Progress
@@ -28,8 +28,8 @@ def test_a_directory_keeps_its_description(tmp_path):
     [
         ({"model": {"dim": 2}, "seed": 0}, "model.dim is 1 there and 2 here"),
         ({"model": {"dim": 1}, "seed": 1}, "seed is 0 there and 1 here"),
-        ({"model": {"dim": 1}}, "seed is 0 there and absent here"),
-        ({"model": {"dim": 1, "a": "x"}, "seed": 9}, 'model.a is absent there and "x" here'),
+        ({"model": {"dim": 1}}, "seed is 0 there and not set here"),
+        ({"model": {"dim": 1, "a": "x"}, "seed": 9}, 'model.a is not set there and "x" here'),
     ],
 )
 def test_another_configuration_is_refused(tmp_path, new, sentence):
@@ -63,8 +63,17 @@ def test_a_directory_without_a_run_is_named(tmp_path):
         read_description(tmp_path)
 
 
-def test_first_difference_of_equal_values_is_none():
-    assert first_difference({"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}) is None
+def test_a_front_end_that_an_earlier_version_left_out_is_added(tmp_path):
+    with open_directory(tmp_path, {"model": {"dim": 1}}):
+        pass
+    with open_directory(tmp_path, {"model": {"dim": 1}, "mel": {"n_mels": 80}}):
+        pass
+    assert read_description(tmp_path)["mel"] == {"n_mels": 80}
+    with (
+        pytest.raises(ValueError, match="mel.n_mels is 80 there and 40 here"),
+        open_directory(tmp_path, {"model": {"dim": 1}, "mel": {"n_mels": 40}}),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

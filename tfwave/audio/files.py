@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from tfwave.errors import UserError
 from tfwave.files import atomic_write
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
@@ -51,7 +52,7 @@ _SUBTYPES = (
 _STREAMED_LENGTHS = (0xFFFFFFFF, 0x7FFFFFFF)
 
 
-class AudioFileError(ValueError):
+class AudioFileError(UserError):
     """A file that can not be used as audio; `str()` is one sentence with the file's name.
 
     Attributes:
@@ -209,10 +210,10 @@ def resample(waveform, from_rate, to_rate):
       float32 with about `frames * to_rate / from_rate` frames; the input itself at equal rates.
 
     Raises:
-      ValueError: a rate is not positive.
+      UserError: a rate is not positive.
     """
     if from_rate <= 0 or to_rate <= 0:
-        raise ValueError(f"sample rates must be positive, not {from_rate} and {to_rate} Hz")
+        raise UserError(f"sample rates must be positive, not {from_rate} and {to_rate} Hz")
     waveform = np.asarray(waveform, np.float32)
     if from_rate == to_rate:
         return waveform
@@ -224,12 +225,16 @@ def to_int16(waveform):
     """Convert to 16-bit samples as the WaveGAN authors export: x * 32767, clip, truncate.
 
     Args:
-      waveform: float array of any shape, full scale at 1; anything beyond is clipped.
+      waveform: float array of any shape, full scale at 1; anything beyond is clipped. int16 is
+        returned as it is.
 
     Returns:
       int16 of the same shape in [-32767, 32767]; the fraction is cut off towards zero.
     """
-    scaled = np.asarray(waveform, np.float32) * np.float32(32767)
+    waveform = np.asarray(waveform)
+    if waveform.dtype == np.int16:
+        return waveform
+    scaled = waveform.astype(np.float32) * np.float32(32767)
     return np.clip(scaled, -32767, 32767).astype(np.int16)
 
 
@@ -283,12 +288,12 @@ def require_audio(folder):
     """`find_audio`, of which something has to be found.
 
     Raises:
-      ValueError: there is no audio in the folder.
+      UserError: there is no audio in the folder.
       OSError: see `find_audio`.
     """
     paths = find_audio(folder)
     if not paths:
-        raise ValueError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
+        raise UserError(f"{folder}: there is no audio (wav, flac, mp3, ogg) in this folder")
     return paths
 
 
@@ -300,7 +305,7 @@ def find_recordings(source):
       two recordings differ in nothing else.
 
     Raises:
-      ValueError: there is no audio in the folder.
+      UserError: there is no audio in the folder.
       OSError: see `find_audio`.
     """
     folder = os.path.isdir(source)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.spectral import hann_window, pad_ends
+from tfwave.errors import UserError
 
 _FRAMINGS = ("centred", "half_hop")
 _SCALES = ("linear", "ln", "log10", "db", "unit_db")
@@ -43,7 +44,7 @@ class MelConfig:
       top_db: range of 'db'.
 
     Raises:
-      ValueError: a value out of range, naming the field.
+      UserError: a value out of range, naming the field.
     """
 
     sample_rate: int = 22050
@@ -64,13 +65,13 @@ class MelConfig:
     def __post_init__(self):
         for field in ("sample_rate", "n_fft", "hop_length", "n_mels"):
             if getattr(self, field) < 1:
-                raise ValueError(f"{field} must be at least 1, not {getattr(self, field)}")
+                raise UserError(f"{field} must be at least 1, not {getattr(self, field)}")
         if not 1 <= self.win_length <= self.n_fft:
-            raise ValueError(
+            raise UserError(
                 f"win_length must lie between 1 and n_fft ({self.n_fft}), not {self.win_length}"
             )
         if not 0 <= self.f_min < self.highest <= self.sample_rate / 2:
-            raise ValueError(
+            raise UserError(
                 "mel bands need 0 <= f_min < f_max <= sample_rate / 2, not f_min "
                 f"{self.f_min:g}, f_max {self.highest:g} and sample_rate {self.sample_rate}"
             )
@@ -82,14 +83,14 @@ class MelConfig:
         ):
             if getattr(self, field) not in choices:
                 names = ", ".join(map(str, choices))
-                raise ValueError(f"{field} must be one of {names}, not {getattr(self, field)!r}")
+                raise UserError(f"{field} must be one of {names}, not {getattr(self, field)!r}")
         if self.framing == "half_hop" and self.hop_length > self.n_fft:
-            raise ValueError(
+            raise UserError(
                 f"hop_length must be at most n_fft ({self.n_fft}) with half_hop framing, "
                 f"not {self.hop_length}"
             )
         if self.scale != "linear" and self.floor <= 0:
-            raise ValueError(f"floor must be above 0 for a logarithm, not {self.floor}")
+            raise UserError(f"floor must be above 0 for a logarithm, not {self.floor}")
 
     @property
     def highest(self):
@@ -168,18 +169,18 @@ def check_features(features, config, least=1):
       float32 tensor [batch, frames, n_mels].
 
     Raises:
-      ValueError: another shape, too few frames, or values that are not finite (outside of graphs).
+      UserError: another shape, too few frames, or values that are not finite (outside of graphs).
     """
     features = tf.convert_to_tensor(features, tf.float32)
     shape = features.shape
     if shape.rank != 3 or shape[2] not in (None, config.n_mels):
-        raise ValueError(
+        raise UserError(
             f"features must have shape [batch, frames, {config.n_mels}], not {tuple(shape)}"
         )
     if shape[1] is not None and shape[1] < least:
-        raise ValueError(f"features must have at least {least} frames, not {shape[1]}")
+        raise UserError(f"features must have at least {least} frames, not {shape[1]}")
     if tf.executing_eagerly() and not bool(tf.reduce_all(tf.math.is_finite(features))):
-        raise ValueError("features must be finite, but hold NaN or infinity")
+        raise UserError("features must be finite, but hold NaN or infinity")
     return features
 
 
@@ -232,11 +233,11 @@ def mel_spectrogram(waveform, config):
       Tensor [..., frame_count(time), n_mels] of the waveform's type.
 
     Raises:
-      ValueError: the waveform holds no samples, where that is known when the graph is made.
+      UserError: the waveform holds no samples, where that is known when the graph is made.
     """
     waveform = tf.convert_to_tensor(waveform)
     if waveform.shape[-1] == 0:
-        raise ValueError("waveform must hold at least one sample to have a mel spectrogram")
+        raise UserError("waveform must hold at least one sample to have a mel spectrogram")
     frames = tf.signal.frame(
         pad_ends(waveform, config.pad, config.padding), config.n_fft, config.hop_length
     )

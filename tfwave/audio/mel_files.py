@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 
 from tfwave.audio import mel
+from tfwave.errors import UserError
 from tfwave.files import atomic_write
 
 SUFFIX = ".npz"
@@ -46,7 +47,7 @@ def read_mel(path, config):
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: it is no such file, was computed by another front end, or has another shape; one
+      UserError: it is no such file, was computed by another front end, or has another shape; one
         sentence that names the file.
     """
     try:
@@ -58,16 +59,12 @@ def read_mel(path, config):
                 features = found["mel"].astype(np.float32)
                 other = mel.MelConfig(**json.loads(str(found["config"])))
     except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} holds no mel spectrogram ({error})") from None
+        raise UserError(f"{path} holds no mel spectrogram ({error})") from None
     differences = mel.differences(other, config)
     if differences:
-        raise ValueError(
-            f"{path} was computed by another front end than the model's: {differences}"
-        )
+        raise UserError(f"{path} was computed by another front end than the model's: {differences}")
     if features.ndim != 2 or features.shape[1] != config.n_mels:
-        raise ValueError(
-            f"{path} holds {features.shape}; the model takes [frames, {config.n_mels}]"
-        )
+        raise UserError(f"{path} holds {features.shape}; the model takes [frames, {config.n_mels}]")
     if not np.isfinite(features).all():
-        raise ValueError(f"{path} holds NaN or infinity")
+        raise UserError(f"{path} holds NaN or infinity")
     return features

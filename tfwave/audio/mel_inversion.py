@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfwave.audio.mel import mel_matrix
 from tfwave.audio.phase import recover_phase
 from tfwave.audio.spectral import hann_window
+from tfwave.errors import UserError
 
 
 def mel_to_waveform(features, config, iterations=32, momentum=0.99, seed=0):
@@ -33,11 +34,11 @@ def mel_to_waveform(features, config, iterations=32, momentum=0.99, seed=0):
       is that of the features, so samples may leave [-1, 1].
 
     Raises:
-      ValueError: `iterations` or `momentum` is negative, the hop is longer than the window, or the
+      UserError: `iterations` or `momentum` is negative, the hop is longer than the window, or the
         features can not be of this configuration: see `mel_to_magnitude`.
     """
     if config.hop_length > config.win_length:
-        raise ValueError(
+        raise UserError(
             f"hop_length must be at most win_length ({config.win_length}) to be inverted, "
             f"not {config.hop_length}"
         )
@@ -84,14 +85,14 @@ def mel_to_magnitude(features, config, rounds=30):
       Tensor [..., frames, n_fft // 2 + 1] of the features' type, 0 in bins outside all bands.
 
     Raises:
-      ValueError: the features have another number of bands, less than two axes or no frame, or,
+      UserError: the features have another number of bands, less than two axes or no frame, or,
         where they are known, values that are not finite before or after undoing the scale.
     """
     features = tf.convert_to_tensor(features)
     _check(features, config)
     bands = _linear(features, config)
     if tf.executing_eagerly() and not np.isfinite(bands.numpy()).all():
-        raise ValueError(
+        raise UserError(
             f"features must be finite, and so must be the magnitudes behind their {config.scale} "
             "scale"
         )
@@ -116,13 +117,13 @@ def mel_to_magnitude(features, config, rounds=30):
 def _check(features, config):
     shape = features.shape
     if not features.dtype.is_floating:
-        raise ValueError(f"features must be floating point numbers, not {features.dtype.name}")
+        raise UserError(f"features must be floating point numbers, not {features.dtype.name}")
     if shape.rank is not None and shape.rank < 2:
-        raise ValueError(f"features must have shape [..., frames, n_mels], not {list(shape)}")
+        raise UserError(f"features must have shape [..., frames, n_mels], not {list(shape)}")
     if shape[-1] not in (None, config.n_mels):
-        raise ValueError(f"features must have {config.n_mels} mel bands, not {shape[-1]}")
+        raise UserError(f"features must have {config.n_mels} mel bands, not {shape[-1]}")
     if shape[-2] == 0:
-        raise ValueError("features must hold at least one frame")
+        raise UserError("features must hold at least one frame")
 
 
 def _linear(features, config):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from tfwave.audio.files import resample
+from tfwave.errors import UserError
 
 _LOWEST_RATE = 8000
 # D4C compares the power up to 7900 Hz, and reads beyond its spectrum where that is not there.
@@ -16,7 +17,7 @@ _LOWEST_CODED_RATE = 12000  # the first band of a coded aperiodicity lies at 300
 _SHORTEST = 0.05  # seconds
 
 
-class MissingPackage(ValueError):
+class MissingPackage(UserError):
     """An optional package is not installed; `str()` is one sentence that says how to get it.
 
     Attributes:
@@ -84,22 +85,22 @@ def checked_waveform(waveform, sample_rate, name="waveform"):
       float64 array [time].
 
     Raises:
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating):
-        raise ValueError(
+        raise UserError(
             f"{name} must be floating point numbers of shape [time], not "
             f"{waveform.dtype.name} of shape {list(waveform.shape)}"
         )
     if sample_rate < _LOWEST_RATE:
-        raise ValueError(f"sample_rate must be at least {_LOWEST_RATE} Hz, not {sample_rate}")
+        raise UserError(f"sample_rate must be at least {_LOWEST_RATE} Hz, not {sample_rate}")
     if len(waveform) < _SHORTEST * sample_rate:
-        raise ValueError(
+        raise UserError(
             f"{name} must last at least {_SHORTEST:g} s, not {len(waveform) / sample_rate:g} s"
         )
     if not np.isfinite(waveform).all():
-        raise ValueError(f"{name} must hold finite numbers only")
+        raise UserError(f"{name} must hold finite numbers only")
     return np.ascontiguousarray(waveform, np.float64)
 
 
@@ -142,11 +143,11 @@ def fundamental_frequency(
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above, or the method is unknown.
+      UserError: the waveform or the sample rate is not as above, or the method is unknown.
     """
     waveform = checked_waveform(waveform, sample_rate)
     if method not in ("harvest", "dio"):
-        raise ValueError(f"method must be 'harvest' or 'dio', not {method!r}")
+        raise UserError(f"method must be 'harvest' or 'dio', not {method!r}")
     world = optional_package("pyworld")
     track = getattr(world, method)
     f0, times = track(
@@ -177,7 +178,7 @@ def spectral_envelope(
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = checked_waveform(waveform, sample_rate)
     world, times = optional_package("pyworld"), frame_times(len(f0), frame_period)
@@ -208,11 +209,11 @@ def aperiodicity(
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = checked_waveform(waveform, sample_rate)
     if sample_rate < _LOWEST_D4C_RATE:
-        raise ValueError(f"sample_rate must be at least {_LOWEST_D4C_RATE} Hz, not {sample_rate}")
+        raise UserError(f"sample_rate must be at least {_LOWEST_D4C_RATE} Hz, not {sample_rate}")
     world, times = optional_package("pyworld"), frame_times(len(f0), frame_period)
     return world.d4c(
         waveform, _doubles(f0), times, sample_rate, threshold=threshold, fft_size=fft_size
@@ -296,10 +297,10 @@ def code_aperiodicity(aperiodicity: np.ndarray, sample_rate: int) -> np.ndarray:
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the sample rate is below 12000 Hz.
+      UserError: the sample rate is below 12000 Hz.
     """
     if sample_rate < _LOWEST_CODED_RATE:
-        raise ValueError(f"sample_rate must be at least {_LOWEST_CODED_RATE} Hz, not {sample_rate}")
+        raise UserError(f"sample_rate must be at least {_LOWEST_CODED_RATE} Hz, not {sample_rate}")
     return optional_package("pyworld").code_aperiodicity(_doubles(aperiodicity), sample_rate)
 
 
@@ -342,7 +343,7 @@ def resynthesize(waveform, sample_rate, frame_period=5.0):
 
     Raises:
       MissingPackage: pyworld is not installed.
-      ValueError: the waveform or the sample rate is not as above.
+      UserError: the waveform or the sample rate is not as above.
     """
     waveform = checked_waveform(waveform, sample_rate)
     rate = max(sample_rate, _LOWEST_D4C_RATE)

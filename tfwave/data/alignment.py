@@ -25,6 +25,7 @@ from tfwave.audio.files import resample
 from tfwave.data.builtin import digits as speech
 from tfwave.data.builtin.sentences import ENGINE_RATE, PHONEMES, SILENCE, Sentence, SentenceReader
 from tfwave.data.store import AudioStore
+from tfwave.errors import UserError
 from tfwave.files import read_json, write_json
 
 RATE = 16000  # Hz of both waveforms
@@ -172,7 +173,7 @@ def align(recording, reading, segments):
       reading, and SILENCE where the recording pauses.
 
     Raises:
-      ValueError: the recording has fewer frames, pauses not counted, than the text has phonemes.
+      UserError: the recording has fewer frames, pauses not counted, than the text has phonemes.
     """
     spoken = segments[segments[:, 2] != _SILENT]
     reading = np.concatenate([reading[start:stop] for start, stop, _ in spoken])
@@ -182,7 +183,7 @@ def align(recording, reading, segments):
     for start, stop in pauses:
         voiced[start:stop] = False
     if voiced.sum() < len(spoken) or len(reading) < HOP:
-        raise ValueError("too short for their transcripts")
+        raise UserError("too short for their transcripts")
     one, other = cepstra(reading), cepstra(recording)[voiced]
     one[:, :_CEPSTRA] -= one[:, :_CEPSTRA].mean(axis=0)
     other[:, :_CEPSTRA] -= other[:, :_CEPSTRA].mean(axis=0)
@@ -236,7 +237,7 @@ def label_sentences(corpus, cache_dir, progress=True):
       that it does not fit, have an empty one; they are counted and named in the log.
 
     Raises:
-      ValueError: not one recording can be labelled.
+      UserError: not one recording can be labelled.
       OSError: eSpeak NG fails, or cache_dir is not writable.
     """
     splits = corpus.splits.values()
@@ -302,7 +303,7 @@ def _report(labels, count, corpus):
             more,
         )
     if sum(map(len, reasons.values())) == len(labels):
-        raise ValueError(
+        raise UserError(
             f"{corpus}: not one of the {count} recordings can be labelled: they are "
             + " or ".join(sorted(reasons))
         )

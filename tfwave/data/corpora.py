@@ -15,6 +15,7 @@ import numpy as np
 from tfwave.audio.files import require_audio
 from tfwave.data.slices import SliceConfig, slice_table
 from tfwave.data.store import build_store
+from tfwave.errors import UserError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPLITS = ("train", "valid", "test")
@@ -96,7 +97,7 @@ def recognise(data_dir):
 
     Raises:
       OSError: the folder is missing or unreadable.
-      ValueError: there is no audio in it.
+      UserError: there is no audio in it.
     """
     folder = os.path.abspath(os.fspath(data_dir))
     paths = require_audio(folder)
@@ -148,7 +149,7 @@ def open_corpus(
       Corpus.
 
     Raises:
-      ValueError: no audio, nothing that can be decoded, or no slice results.
+      UserError: no audio, nothing that can be decoded, or no slice results.
       OSError: data_dir is missing or unreadable, or cache_dir is not writable.
     """
     layout = recognise(data_dir)
@@ -192,7 +193,7 @@ def _split_rows(marks, names):
     pool = rows["train"] or [row for row, mark in enumerate(marks) if mark == ""]
     missing = [split for split in ("valid", "test") if not rows[split]]
     if not pool:
-        raise ValueError("there are no training files that can be decoded")
+        raise UserError("there are no training files that can be decoded")
     if not missing:
         rows["train"] = pool
         return rows, ""
@@ -218,7 +219,7 @@ def _unusable(store, slices):
         return ""
     short = int(np.sum(store.lengths < slices.slice_len))
     if not len(slice_table(store.lengths, dataclasses.replace(slices, random_offset=False), 0, 0)):
-        raise ValueError(
+        raise UserError(
             f"every training file is shorter than a slice of {slices.slice_len} samples, so that "
             "nothing is left to train on: use first_slice and pad_end"
         )

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfwave.audio import mel
 from tfwave.data.store import AudioStore, store_of
+from tfwave.errors import UserError
 
 _BLOCK_FRAMES = 4096  # of a long recording whose mel frames are computed at a time
 
@@ -100,7 +101,7 @@ def check_features(features, audio):
     )
     if len(wrong):
         number = wrong[0]
-        raise ValueError(
+        raise UserError(
             f"{audio.names[number]}: {features.lengths[number]} frames of features, one for every "
             f"{features.hop_length} samples, do not match {audio.lengths[number]} samples of audio"
         )
@@ -124,7 +125,7 @@ def mel_features(audio, config, cache_dir, cepstra=0, progress=True):
       ValueError: the audio has another sample rate than the configuration.
     """
     if audio.sample_rate != config.sample_rate:
-        raise ValueError(
+        raise UserError(
             f"sample_rate of the mel features is {config.sample_rate} Hz, but the audio has "
             f"{audio.sample_rate} Hz"
         )
@@ -152,7 +153,7 @@ def envelope_matrix(bands, cepstra):
       ValueError: more cosines than bands, or none.
     """
     if not 1 <= cepstra <= bands:
-        raise ValueError(f"cepstra must lie between 1 and the {bands} bands, not {cepstra}")
+        raise UserError(f"cepstra must lie between 1 and the {bands} bands, not {cepstra}")
     cosines = scipy.fft.dct(np.eye(bands), norm="ortho")[:, :cepstra]
     return (cosines @ cosines.T).astype(np.float32)
 

@@ -8,6 +8,8 @@ models", IEEE Transactions on Acoustics, Speech and Signal Processing 37 (11), 1
 
 import numpy as np
 
+from tfwave.errors import UserError
+
 TIMIT_61 = tuple(
     "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv "
     "ih ix iy jh k kcl l m n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh".split()
@@ -54,7 +56,7 @@ def fold(phone, phones):
       phones: TIMIT_48 or TIMIT_39; any other set is kept as it is.
 
     Raises:
-      ValueError: the phone folds to none of the set.
+      UserError: the phone folds to none of the set.
     """
     folded = phone
     if phones in (TIMIT_48, TIMIT_39):
@@ -62,7 +64,7 @@ def fold(phone, phones):
     if phones == TIMIT_39:
         folded = _TO_39.get(folded, folded)
     if folded is not None and folded not in phones:
-        raise ValueError(f"{phone!r} is no phone that folds to one of {len(phones)} phones")
+        raise UserError(f"{phone!r} is no phone that folds to one of {len(phones)} phones")
     return folded
 
 
@@ -77,7 +79,7 @@ def fold_table(source, target):
       int32 array [len(source)], UNLABELLED (-1) where a phone is dropped.
 
     Raises:
-      ValueError: a source phone folds to none of the target.
+      UserError: a source phone folds to none of the target.
     """
     folded = [fold(phone, target) for phone in source]
     return np.array([UNLABELLED if f is None else target.index(f) for f in folded], np.int32)
@@ -123,7 +125,7 @@ def read_phn(path, phones, from_rate, to_rate):
       Segmentation, int64 [segments, 3].
 
     Raises:
-      ValueError: a line is something else; names file and line.
+      UserError: a line is something else; names file and line.
       OSError: the file can not be read.
     """
     rows, numbers = [], {phone: number for number, phone in enumerate(phones)}
@@ -133,12 +135,12 @@ def read_phn(path, phones, from_rate, to_rate):
             if not words:
                 continue
             if len(words) != 3 or not words[0].isdigit() or not words[1].isdigit():
-                raise ValueError(f"{path}: line {line_number} is not 'start stop phone'")
+                raise UserError(f"{path}: line {line_number} is not 'start stop phone'")
             start, stop, phone = int(words[0]), int(words[1]), words[2].lower()
             if phone not in numbers:
-                raise ValueError(f"{path}: line {line_number} has the unknown phone {phone!r}")
+                raise UserError(f"{path}: line {line_number} has the unknown phone {phone!r}")
             if stop < start or rows and start < rows[-1][0]:
-                raise ValueError(f"{path}: line {line_number} goes back in time")
+                raise UserError(f"{path}: line {line_number} goes back in time")
             rows.append((start, stop, numbers[phone]))
     segments = np.array(rows, np.int64).reshape(-1, 3)
     segments[:, :2] = np.round(segments[:, :2] * (to_rate / from_rate)).astype(np.int64)

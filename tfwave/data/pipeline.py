@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.data.slices import random_bits, read_slices, slice_table
+from tfwave.errors import UserError
 
 _TABLES_KEPT = 4
 _EPOCHS_TRIED = 64
@@ -27,10 +28,10 @@ class SliceOrder:
           seed: int >= 0.
 
         Raises:
-          ValueError: not one slice results; the sentence names the option that helps.
+          UserError: not one slice results; the sentence names the option that helps.
         """
         if seed < 0:
-            raise ValueError(f"seed must not be negative, not {seed}")
+            raise UserError(f"seed must not be negative, not {seed}")
         self._lengths = np.asarray(lengths, np.int64)
         self._config = config
         self._seed = seed
@@ -41,7 +42,7 @@ class SliceOrder:
         if not self._constant and not any(
             len(self._table(epoch)) for epoch in range(_EPOCHS_TRIED if config.varies else 1)
         ):
-            raise ValueError(no_slices(self._lengths, config))
+            raise UserError(no_slices(self._lengths, config))
 
     def rows(self, start, stop):
         """Return slice table rows start..stop of the endless order, int64 `[stop - start, 2]`."""
@@ -115,10 +116,10 @@ def training_batches(
       `[updates_per_step, batch_size // shard_count, slice_len, channels]`, prefetched.
 
     Raises:
-      ValueError: not one slice results, or the batch does not divide into shards.
+      UserError: not one slice results, or the batch does not divide into shards.
     """
     if batch_size < 1 or updates_per_step < 1 or start_step < 0:
-        raise ValueError(
+        raise UserError(
             "batch_size and updates_per_step must be at least 1 and start_step at least 0, not "
             f"{batch_size}, {updates_per_step} and {start_step}"
         )
@@ -155,12 +156,12 @@ def evaluation_clips(store, slices, batch_size):
       are -1 in a store without labels).
 
     Raises:
-      ValueError: not one slice results.
+      UserError: not one slice results.
     """
     slices = dataclasses.replace(slices, random_offset=False)
     table = slice_table(store.lengths, slices, 0, 0)
     if not len(table):
-        raise ValueError(no_slices(store.lengths, slices))
+        raise UserError(no_slices(store.lengths, slices))
     labels = np.full(len(store), -1, np.int32) if store.labels is None else store.labels
 
     def element(first):
@@ -182,10 +183,10 @@ def rows_of_shard(batch_size, shard_index, shard_count):
     """Return how many rows of a batch each shard reads.
 
     Raises:
-      ValueError: the batch does not divide into shards, or there is no such shard.
+      UserError: the batch does not divide into shards, or there is no such shard.
     """
     if shard_count < 1 or not 0 <= shard_index < shard_count or batch_size % shard_count:
-        raise ValueError(
+        raise UserError(
             f"batch_size {batch_size} gives no equal part to shard {shard_index} of {shard_count}"
         )
     return batch_size // shard_count

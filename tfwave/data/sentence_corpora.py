@@ -16,6 +16,7 @@ from tfwave.audio.files import require_audio
 from tfwave.data.corpora import SPLITS
 from tfwave.data.phonemes import TIMIT_61, read_phn
 from tfwave.data.store import AudioStore, build_store
+from tfwave.errors import UserError
 
 TIMIT_RATE = 16000  # Hz of the samples that .PHN files count
 # Speakers of TIMIT's core test set (documentation of the corpus) and the fifty other test speakers
@@ -105,14 +106,14 @@ def speaker_number(speakers, name):
     """Return the number of a speaker.
 
     Raises:
-      ValueError: the name is not among `speakers`; says which are.
+      UserError: the name is not among `speakers`; says which are.
     """
     if name in speakers:
         return speakers.index(name)
     if not speakers:
-        raise ValueError(f"there is no speaker {name!r}: the corpus does not tell speakers apart")
+        raise UserError(f"there is no speaker {name!r}: the corpus does not tell speakers apart")
     known = ", ".join(speakers[:8]) + (f" ... {speakers[-1]}" if len(speakers) > 8 else "")
-    raise ValueError(f"there is no speaker {name!r} among the {len(speakers)} known: {known}")
+    raise UserError(f"there is no speaker {name!r} among the {len(speakers)} known: {known}")
 
 
 def recognise_sentences(data_dir):
@@ -131,7 +132,7 @@ def recognise_sentences(data_dir):
 
     Raises:
       OSError: the folder is missing or unreadable.
-      ValueError: there is no audio in it.
+      UserError: there is no audio in it.
     """
     folder = os.path.abspath(os.fspath(data_dir))
     paths = require_audio(folder)
@@ -144,7 +145,7 @@ def recognise_sentences(data_dir):
         found = look(folder, paths)
         if found:
             return title, tuple(_with_splits(found, folder)), len(paths) - len(found)
-    raise ValueError(f"{folder}: there is no audio to train on in this folder")
+    raise UserError(f"{folder}: there is no audio to train on in this folder")
 
 
 def open_sentences(
@@ -173,7 +174,7 @@ def open_sentences(
       description and named in the log.
 
     Raises:
-      ValueError: no audio, nothing that can be decoded, or a broken segmentation.
+      UserError: no audio, nothing that can be decoded, or a broken segmentation.
       OSError: data_dir is missing or unreadable, or cache_dir is not writable.
     """
     folder = os.path.abspath(os.fspath(data_dir))
@@ -322,7 +323,7 @@ def _with_splits(found, folder):
     if not missing:
         return [dataclasses.replace(item, split=item.split or "train") for item in found]
     if len(pool) <= len(missing):
-        raise ValueError(
+        raise UserError(
             f"{folder}: {len(pool)} files are too few to train on and hold out {len(missing)}"
         )
     size = max(1, len(pool) * _HELD_OUT_PERCENT // 100)

@@ -8,6 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from tfwave.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class SliceConfig:
@@ -32,11 +34,11 @@ class SliceConfig:
 
     def __post_init__(self):
         if self.slice_len < 1:
-            raise ValueError(f"slice_len must be at least 1, not {self.slice_len}")
+            raise UserError(f"slice_len must be at least 1, not {self.slice_len}")
         if not 0.0 <= self.overlap < 1.0:
-            raise ValueError(f"overlap must lie in [0, 1), not {self.overlap}")
+            raise UserError(f"overlap must lie in [0, 1), not {self.overlap}")
         if self.hop < 1:
-            raise ValueError(f"overlap {self.overlap} leaves no step between slices")
+            raise UserError(f"overlap {self.overlap} leaves no step between slices")
 
     @property
     def hop(self):

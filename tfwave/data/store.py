@@ -22,6 +22,7 @@ import tqdm
 
 from tfwave.audio import files as audio_files
 from tfwave.audio.files import AudioFileError
+from tfwave.errors import UserError
 from tfwave.files import read_json, write_json
 
 _LAYOUT = 1  # Raise when the meaning of the files or the decoding changes.
@@ -158,7 +159,7 @@ def build_store(
     """
     paths = [os.fspath(path) for path in paths]
     if not paths:
-        raise ValueError("there are no audio files to read")
+        raise UserError("there are no audio files to read")
     if labels is not None and len(labels) != len(paths):
         raise ValueError(f"labels: {len(labels)} were given for {len(paths)} paths")
     root = os.path.abspath(root if root is not None else _common_folder(paths))
@@ -192,7 +193,7 @@ def build_store(
     _report(index["bad"], len(paths), strict)
     if not index["names"]:
         first = ": ".join(index["bad"][0])
-        raise ValueError(f"none of the {len(paths)} audio files can be decoded (first: {first})")
+        raise UserError(f"none of the {len(paths)} audio files can be decoded (first: {first})")
     kept = None if labels is None else [labels[number] for number in index["kept"]]
     return AudioStore(folder, index, kept)
 

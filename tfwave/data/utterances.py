@@ -20,6 +20,7 @@ from tfwave.data.phonemes import UNLABELLED, frame_phonemes, spoken_phonemes
 from tfwave.data.pipeline import SliceOrder, rows_of_shard, unsharded
 from tfwave.data.sentence_corpora import Utterances
 from tfwave.data.slices import SliceConfig, slice_table
+from tfwave.errors import UserError
 
 _NAMED = 5
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class WindowConfig:
         no phonemes.
 
     Raises:
-      ValueError: a value out of range, naming the field.
+      UserError: a value out of range, naming the field.
     """
 
     slice_len: int = 16000
@@ -53,7 +54,7 @@ class WindowConfig:
             ("phoneme_frame", 0),
         ):
             if getattr(self, field) < least:
-                raise ValueError(f"{field} must be at least {least}, not {getattr(self, field)}")
+                raise UserError(f"{field} must be at least {least}, not {getattr(self, field)}")
 
 
 class Windows:
@@ -83,25 +84,25 @@ class Windows:
         """Prepare the windows.
 
         Raises:
-          ValueError: audio and features do not match, slices are no whole frames, phonemes are
+          UserError: audio and features do not match, slices are no whole frames, phonemes are
             wanted of recordings without labels, or nothing is left to predict.
         """
         store, lead = utterances.store, 0
         if store.channels != 1:
-            raise ValueError(f"windows need audio of one channel, not {store.channels}")
+            raise UserError(f"windows need audio of one channel, not {store.channels}")
         if store.labels is not None and len(store) and store.labels.min() < 0:
             name = store.names[int(np.argmin(store.labels))]
-            raise ValueError(f"{name}: its speaker is unknown, while others are known")
+            raise UserError(f"{name}: its speaker is unknown, while others are known")
         if features is not None:
             check_features(features, store)
             if config.slice_len % features.hop_length:
-                raise ValueError(
+                raise UserError(
                     f"slice_len must be a multiple of the {features.hop_length} samples of a frame "
                     f"of features, not {config.slice_len}"
                 )
             lead = config.context % features.hop_length
         if config.phoneme_frame and utterances.segments is None:
-            raise ValueError("phonemes are wanted, but the recordings have no phoneme labels")
+            raise UserError("phonemes are wanted, but the recordings have no phoneme labels")
         self.utterances, self.config, self.features = utterances, config, features
         self.lengths = np.maximum(store.lengths - lead, 0)
         self._lead = lead
@@ -183,7 +184,7 @@ class Windows:
 def _report_empty(store, lengths):
     empty = np.flatnonzero(lengths == 0)
     if len(empty) == len(lengths):
-        raise ValueError(f"none of the {len(lengths)} recordings has a sample to predict")
+        raise UserError(f"none of the {len(lengths)} recordings has a sample to predict")
     if len(empty):
         names = ", ".join(store.names[number] for number in empty[:_NAMED])
         more = " ..." if len(empty) > _NAMED else ""
@@ -209,10 +210,10 @@ def training_slices(windows, batch_size, seed, start_step=0, shard_index=0, shar
       Infinite tf.data.Dataset of dicts as `Windows` describes, prefetched.
 
     Raises:
-      ValueError: a value out of range, or the batch does not divide into shards.
+      UserError: a value out of range, or the batch does not divide into shards.
     """
     if batch_size < 1 or start_step < 0:
-        raise ValueError(
+        raise UserError(
             f"batch_size must be at least 1 and start_step at least 0, not {batch_size} and "
             f"{start_step}"
         )
@@ -239,7 +240,7 @@ def evaluation_slices(windows, batch_size):
       tf.data.Dataset of dicts as `Windows` describes, of known length.
     """
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        raise UserError(f"batch_size must be at least 1, not {batch_size}")
     table = slice_table(windows.lengths, _slices(windows), 0, 0)
 
     def element(first):

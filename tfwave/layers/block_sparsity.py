@@ -25,6 +25,8 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from tfwave.errors import UserError
+
 BLOCKS = {"element": (1, 1), "4x4": (4, 4), "16x1": (16, 1)}  # name -> outputs, inputs
 _CHUNK = 32  # inputs of a chunk of `Blocks`
 _GROUP = 16  # outputs of a group, where the matrix has a multiple of them
@@ -54,7 +56,7 @@ class PruningConfig:
             ("every", self.every >= 1, "1 or more"),
         ):
             if not holds:
-                raise ValueError(
+                raise UserError(
                     f"PruningConfig.{field} is {getattr(self, field)!r}; it must be {wanted}"
                 )
 

@@ -15,6 +15,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfwave.errors import UserError
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.weight_norm import WeightNormConv1D
 
@@ -59,7 +60,7 @@ class LocalConditioningConfig:
             ("activation", self.activation in _ACTIVATIONS, f"one of {', '.join(_ACTIVATIONS)}"),
         ):
             if not holds:
-                raise ValueError(
+                raise UserError(
                     f"LocalConditioningConfig.{field} is {getattr(self, field)!r}; it must be "
                     f"{wanted}"
                 )

@@ -12,6 +12,7 @@ import pathlib
 import re
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.listening import protocols
 from tfwave.listening.protocols import Question
 
@@ -31,7 +32,7 @@ class Item:
     Attributes:
       id: name in the database.
       role: ITEM (is rated), CHECK (row of tones) or WARMUP (recording whose digit is known).
-      group: slug of the system or pair, "" for checks and warm-ups.
+      group: key of the system or pair, "" for checks and warm-ups.
       clips: ids of one clip, or of the first and the second.
       truth: digit that is spoken, None where that is not known.
       right: answers that pass, for checks and warm-ups.
@@ -57,7 +58,7 @@ class ListeningTest:
       question: `Question` on every item.
       set_questions: `Question`s after every set.
       items: {id: `Item`}.
-      groups: {slug: name in print}.
+      groups: {key: name in print}.
       clips: {clip id: what is known of it: origin, sample_rate, seconds, sha256}.
       sound_check: {clip id: how many tones it holds}.
       items_per_rater: how many items one listener rates.
@@ -117,26 +118,26 @@ def read(folder):
     """Open the folder of a test.
 
     Raises:
-      ValueError: there is no such folder, it holds no test, its test.json was changed, or clips
+      UserError: there is no such folder, it holds no test, its test.json was changed, or clips
         are missing.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder")
+        raise UserError(f"{folder}: there is no such folder")
     path = folder / MANIFEST
     if not path.is_file():
-        raise ValueError(f"{folder}: holds no listening test (it has no {MANIFEST})")
+        raise UserError(f"{folder}: holds no listening test (it has no {MANIFEST})")
     content = files.read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a listening test of this version of tfwave")
+        raise UserError(f"{path}: not a listening test of this version of tfwave")
     known = content.pop("id", None)
     if known != _hash(content):
-        raise ValueError(f"{path}: was changed after the test was made; make another test")
+        raise UserError(f"{path}: was changed after the test was made; make another test")
     test = _parse(folder, known, content)
     for clip in test.clips:
         file = test.clip_path(clip)
         if not _CLIP_ID.fullmatch(clip) or file.is_symlink() or not file.is_file():
-            raise ValueError(f"{folder}: the clip {CLIPS}/{clip}.wav is missing")
+            raise UserError(f"{folder}: the clip {CLIPS}/{clip}.wav is missing")
     return test
 
 
@@ -145,7 +146,7 @@ def check_clips(test):
     for clip, about in test.clips.items():
         found = hashlib.sha256(test.clip_path(clip).read_bytes()).hexdigest()
         if found != about["sha256"]:
-            raise ValueError(f"{test.path}: {CLIPS}/{clip}.wav was changed after the test was made")
+            raise UserError(f"{test.path}: {CLIPS}/{clip}.wav was changed after the test was made")
 
 
 def _parse(folder, known, content):

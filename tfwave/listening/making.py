@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 
 from tfwave.audio.files import decode
+from tfwave.errors import UserError
 from tfwave.listening import folder as folders
 from tfwave.listening import protocols, sources
 
@@ -65,16 +66,16 @@ def make(source, kind, out, options):
       (the `ListeningTest`, sentences on what the reader should know).
 
     Raises:
-      ValueError: the source does not fit the kind, a clip cannot be read, or `out` is there.
+      UserError: the source does not fit the kind, a clip cannot be read, or `out` is there.
       OSError: a file cannot be written.
     """
     out = pathlib.Path(out)
     if kind not in protocols.KINDS:
-        raise ValueError(f"--kind must be one of {', '.join(protocols.KINDS)}, not {kind!r}")
+        raise UserError(f"--kind must be one of {', '.join(protocols.KINDS)}, not {kind!r}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out}: is there already; a test is never changed, make it elsewhere")
+        raise UserError(f"{out}: is there already; a test is never changed, make it elsewhere")
     if not 0 <= options.pass_mark <= 1:
-        raise ValueError(f"--pass_mark must lie between 0 and 1, not {options.pass_mark:g}")
+        raise UserError(f"--pass_mark must lie between 0 and 1, not {options.pass_mark:g}")
     columns = _columns(source, kind, options.language)
     choices = options.choices or protocols.default_choices(columns)
     question = protocols.item_question(kind, options.question, choices)
@@ -106,10 +107,10 @@ def _groups(source, kind):
     if kind == "pairs":
         groups = source.pairs or sources.compared(source.groups)
         if not groups:
-            raise ValueError("a comparison needs two systems, and there is one")
+            raise UserError("a comparison needs two systems, and there is one")
         return groups
     if not source.groups:
-        raise ValueError(f"all rows of {source.table.folder} are pairs; make it with --kind=pairs")
+        raise UserError(f"all rows of {source.table.folder} are pairs; make it with --kind=pairs")
     for group in source.groups:
         for (clip,) in group.items:
             if kind == "digits" and clip.digit is None:
@@ -121,7 +122,7 @@ def _groups(source, kind):
                         f"{sources.LABELS} with lines FILE,DIGIT into the folder"
                     )
                 )
-                raise ValueError(f"{clip.origin}: nothing says which digit it is{help_with_files}")
+                raise UserError(f"{clip.origin}: nothing says which digit it is{help_with_files}")
     return source.groups
 
 
@@ -160,7 +161,7 @@ class _Maker:
                 self._add(
                     folders.ITEM,
                     [self._copy(clip) for clip in item],
-                    group.slug,
+                    group.key,
                     truth=item[0].digit if self._kind == "digits" else None,
                 )
         if self._kind == "digits":
@@ -176,7 +177,7 @@ class _Maker:
             "question": dataclasses.asdict(self._question),
             "set_questions": [dataclasses.asdict(q) for q in protocols.set_questions(self._kind)],
             "items": self._items,
-            "groups": {group.slug: group.label for group in groups},
+            "groups": {group.key: group.label for group in groups},
             "clips": self._clips,
             "sound_check": sound_check,
             "items_per_rater": items,
@@ -268,7 +269,7 @@ def _at_level(waveform, level, clip):
     peak = float(np.abs(scaled).max())
     if peak > _FULL_SCALE:
         most = math.floor(10 * (level - 20 * math.log10(peak))) / 10
-        raise ValueError(f"--level={level:g} would clip {clip.origin}; it can be {most:g} at most")
+        raise UserError(f"--level={level:g} would clip {clip.origin}; it can be {most:g} at most")
     return scaled
 
 

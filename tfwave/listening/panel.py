@@ -7,6 +7,7 @@ import pathlib
 import sqlite3
 import urllib.parse
 
+from tfwave.errors import UserError
 from tfwave.listening import order
 from tfwave.listening.folder import DATABASE, ITEM
 from tfwave.listening.store import check_same_test, read_steps, sentences
@@ -19,7 +20,7 @@ class Answer:
     Attributes:
       step: `order.Step`.
       item: `folder.Item`, None for the questions on a set.
-      group: slug that it is about, "" for checks and warm-ups.
+      group: key that it is about, "" for checks and warm-ups.
       swapped: whether the second clip of a pair stood first.
       values: {question key: int}.
     """
@@ -50,11 +51,11 @@ def read_panel(test):
       A list of `Panelist`s, those without an answer included.
 
     Raises:
-      ValueError: there are no ratings yet, they are of another test, or a value is out of range.
+      UserError: there are no ratings yet, they are of another test, or a value is out of range.
     """
     path = pathlib.Path(test.path) / DATABASE
     if not path.exists():
-        raise ValueError(f"{path}: is missing; nobody has rated yet")
+        raise UserError(f"{path}: is missing; nobody has rated yet")
     with sentences(path):
         name = urllib.parse.quote(str(path.resolve()))
         with contextlib.closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True)) as database:
@@ -82,13 +83,13 @@ def _answers(test, path, steps, turns):
     for place, (name, swapped, values) in turns.items():
         item = test.items.get(name)
         if place >= len(steps) or (item is None) != (steps[place].role == order.QUESTIONS):
-            raise ValueError(f"{path}: has a turn that is not of this test ({name!r})")
+            raise UserError(f"{path}: has a turn that is not of this test ({name!r})")
         questions = test.set_questions if item is None else (test.question,)
         for question in questions:
             try:
                 question.check(values.get(question.key))
             except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+                raise UserError(f"{path}: {error}") from None
         if item is not None and item.role == ITEM:
             group = item.group
         about = "" if item is not None and item.role != ITEM else group

@@ -11,6 +11,8 @@
 import dataclasses
 import re
 
+from tfwave.errors import UserError
+
 KINDS = ("digits", "mos", "pairs")
 
 # Listeners: MelGAN's heard 15 clips each; WaveGAN's sets were of 10. The other numbers are ours.
@@ -128,7 +130,7 @@ def item_question(kind, text="", choices=0):
     if kind == "mos":
         return Question("rating", text, _FIVE)
     if choices not in _DEGREES:
-        raise ValueError(f"--choices must be 3, 5 or 7, not {choices}")
+        raise UserError(f"--choices must be 3, 5 or 7, not {choices}")
     return Question("preference", text, _DEGREES[choices])
 
 
@@ -166,7 +168,7 @@ def columns_for(kind, keys, language=""):
       ValueError: no column is of that language.
     """
     if language and not any(language in key for key in keys):
-        raise ValueError(
+        raise UserError(
             f"--language: no column is of {language!r}; listeners judge {', '.join(keys) or 'none'}"
         )
     wanted = [key for key in keys if language in key]

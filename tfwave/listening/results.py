@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.listening import sources, statistics
 from tfwave.listening.folder import CHECK, ITEM, WARMUP
 from tfwave.repro import ratings
@@ -88,12 +89,12 @@ def evaluate(test, screened):
       screened: `Screened`.
 
     Returns:
-      JSON: {test, kind, title, listeners, groups: {slug: {label, and what was measured}}}.
+      JSON: {test, kind, title, listeners, groups: {key: {label, and what was measured}}}.
 
     Raises:
-      ValueError: no ratings are left.
+      UserError: no ratings are left.
     """
-    given = {slug: {} for slug in test.groups}
+    given = {key: {} for key in test.groups}
     for person in screened.counted:
         for answer in person.answers:
             if answer.group:
@@ -101,10 +102,10 @@ def evaluate(test, screened):
                     given[answer.group].setdefault(name, []).append((value, person.id))
     if not any(given.values()):
         left = ", ".join(f"{n} {reason}" for reason, n in screened.left_out.items() if n)
-        raise ValueError(f"{test.path}: no ratings to count" + (f" ({left})" if left else ""))
-    groups = {slug: {"label": test.groups[slug]} for slug in given if given[slug]}
-    for slug, found in groups.items():
-        for name, pairs in given[slug].items():
+        raise UserError(f"{test.path}: no ratings to count" + (f" ({left})" if left else ""))
+    groups = {key: {"label": test.groups[key]} for key in given if given[key]}
+    for key, found in groups.items():
+        for name, pairs in given[key].items():
             values, people = zip(*pairs, strict=True)
             found[name] = statistics.describe(values, people)
             if name == "accuracy":
@@ -144,21 +145,21 @@ def _measured(test, answer):
 
 
 def _confusion(test, screened):
-    """Return {slug: [10][10] counts of the digit that is spoken, and of that which was heard}."""
-    counts = {slug: np.zeros([10, 10], int) for slug in test.groups}
+    """Return {key: [10][10] counts of the digit that is spoken, and of that which was heard}."""
+    counts = {key: np.zeros([10, 10], int) for key in test.groups}
     for person in screened.counted:
         for answer in person.answers:
             if answer.item is not None and answer.item.role == ITEM:
                 counts[answer.group][answer.item.truth, answer.values["digit"]] += 1
-    return {slug: count.tolist() for slug, count in counts.items()}
+    return {key: count.tolist() for key, count in counts.items()}
 
 
 def _wins(groups):
     """Return {system: {wins, comparisons}} over all pairs that it was in."""
     wins = collections.defaultdict(lambda: {"wins": 0, "comparisons": 0})
-    for slug, found in groups.items():
+    for key, found in groups.items():
         counts = found["preference"]
-        for system, side in zip(slug.split("_vs_"), ("first", "second"), strict=True):
+        for system, side in zip(key.split("_vs_"), ("first", "second"), strict=True):
             wins[system]["wins"] += counts[side]
             wins[system]["comparisons"] += counts["first"] + counts["neither"] + counts["second"]
     return dict(wins)
@@ -174,14 +175,14 @@ def as_ratings(test, evaluated, interval="paper"):
         table's plus-minus is one, and MelGAN's 95 % interval elsewhere.
 
     Returns:
-      {slug: {column: {mean, pm, n}}}.
+      {key: {column: {mean, pm, n}}}.
     """
     cells = {}
-    for slug, found in evaluated["groups"].items():
+    for key, found in evaluated["groups"].items():
         for name, column in test.columns.items():
             cell = _cell(found, name, interval, test.pm_is.get(column, ""))
             if cell:
-                cells.setdefault(slug, {})[column] = cell
+                cells.setdefault(key, {})[column] = cell
     if "wins" in test.columns:
         for system, found in evaluated["wins"].items():
             cells.setdefault(system, {})[test.columns["wins"]] = {
@@ -215,24 +216,24 @@ def write_ratings(test, cells, path):
       path: ratings.json; in the result folder of a table its rows and columns must be the table's.
 
     Raises:
-      ValueError: the table has no such column or row, or the file that is there is malformed.
+      UserError: the table has no such column or row, or the file that is there is malformed.
     """
     path = pathlib.Path(path)
     if not test.columns:
-        raise ValueError(f"{test.path}: the table it was made from has no column for its answers")
+        raise UserError(f"{test.path}: the table it was made from has no column for its answers")
     present = {}
     if (path.parent / "results.json").is_file():
         if path.name != ratings.RATINGS:
-            raise ValueError(f"{path}: a table reads its ratings from {ratings.RATINGS}")
+            raise UserError(f"{path}: a table reads its ratings from {ratings.RATINGS}")
         table = sources.read_table(path.parent)
-        for slug, row in cells.items():
+        for key, row in cells.items():
             for column in row:
-                if slug not in table.rows or column not in table.columns:
-                    raise ValueError(f"{path.parent}: the table has no {column} of a row {slug}")
+                if key not in table.rows or column not in table.columns:
+                    raise UserError(f"{path.parent}: the table has no {column} of a row {key}")
         present = ratings.read_ratings(path.parent, list(table.rows), table.columns.values())
     elif path.exists():
         present = files.read_json(path)
-    merged = {slug: {**present.get(slug, {}), **cells.get(slug, {})} for slug in {*present, *cells}}
+    merged = {key: {**present.get(key, {}), **cells.get(key, {})} for key in {*present, *cells}}
     files.write_json(path, merged)
 
 

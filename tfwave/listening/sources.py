@@ -8,6 +8,7 @@ import re
 
 from tfwave import files
 from tfwave.audio.files import require_audio
+from tfwave.errors import UserError
 from tfwave.repro import published
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -37,12 +38,12 @@ class Group:
     """What gets one result: a system, or a pair of systems.
 
     Attributes:
-      slug: name on disk.
+      key: name on disk.
       label: name in print.
       items: a tuple of `Clip`s for each item: one, or for a pair the first and the second.
     """
 
-    slug: str
+    key: str
     label: str
     items: tuple
 
@@ -54,7 +55,7 @@ class PaperTable:
     Attributes:
       folder: the result folder.
       title: of the report.
-      rows: {slug: (label, whether it is finished)}.
+      rows: {key: (label, whether it is finished)}.
       columns: {key: `Column`} that listeners judge.
       pm_is: {key: what stands behind the paper's plus-minus}.
     """
@@ -94,14 +95,14 @@ def read_table(folder):
       folder: that a script of paper_repro/ wrote.
 
     Raises:
-      ValueError: it is no such folder.
+      UserError: it is no such folder.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder")
+        raise UserError(f"{folder}: there is no such folder")
     path = folder / "results.json"
     if not path.is_file():
-        raise ValueError(f"{folder}: not the result folder of a table (it has no results.json)")
+        raise UserError(f"{folder}: not the result folder of a table (it has no results.json)")
     content = files.read_json(path)
     try:
         columns = {
@@ -110,11 +111,11 @@ def read_table(folder):
             if column["judged_by"] == "listeners"
         }
         rows = {
-            slug: (row["label"], row["status"] == "done") for slug, row in content["rows"].items()
+            key: (row["label"], row["status"] == "done") for key, row in content["rows"].items()
         }
         arxiv, ids, title = content["paper"]["arxiv"], content["published"], content["title"]
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path}: not the results of a table") from None
+        raise UserError(f"{path}: not the results of a table") from None
     pm_is = {
         column.key: table.pm_is
         for paper in map(published.load_paper, published.names())
@@ -132,44 +133,44 @@ def from_table(folder, rows=()):
 
     Args:
       folder: that a script of paper_repro/ wrote.
-      rows: slugs; empty for all.
+      rows: keys; empty for all.
 
     Raises:
-      ValueError: there is no such folder or row, or no clip in it.
+      UserError: there is no such folder or row, or no clip in it.
     """
     folder, table = pathlib.Path(folder), read_table(folder)
-    for slug in rows:
-        if slug not in table.rows:
-            raise ValueError(
-                f"--rows: {folder} has no row {slug!r}; its rows are {', '.join(table.rows)}"
+    for key in rows:
+        if key not in table.rows:
+            raise UserError(
+                f"--rows: {folder} has no row {key!r}; its rows are {', '.join(table.rows)}"
             )
     groups, pairs, recordings, passed_over = [], [], [], []
-    for slug in rows or table.rows:
-        label, done = table.rows[slug]
-        result = files.read_json(folder / "rows" / slug / "result.json") if done else {}
-        clips = _row_clips(folder, slug, result.get("clips", ()))
+    for key in rows or table.rows:
+        label, done = table.rows[key]
+        result = files.read_json(folder / "rows" / key / "result.json") if done else {}
+        clips = _row_clips(folder, key, result.get("clips", ()))
         if not clips:
-            passed_over.append(slug)
-        elif "_vs_" in slug:
-            pairs.append(Group(slug, label, tuple(zip(clips[::2], clips[1::2], strict=False))))
+            passed_over.append(key)
+        elif "_vs_" in key:
+            pairs.append(Group(key, label, tuple(zip(clips[::2], clips[1::2], strict=False))))
         else:
-            groups.append(Group(slug, label, tuple((clip,) for clip in clips)))
-        if slug.startswith("real") and not recordings:
-            recordings = _row_clips(folder, slug, result.get("examples", ()))
+            groups.append(Group(key, label, tuple((clip,) for clip in clips)))
+        if key.startswith("real") and not recordings:
+            recordings = _row_clips(folder, key, result.get("examples", ()))
     if not groups and not pairs:
-        raise ValueError(f"{folder}: no finished row has clips")
+        raise UserError(f"{folder}: no finished row has clips")
     notes = [f"rows without clips are passed over: {', '.join(passed_over)}"] if passed_over else []
     return Source(table.title, tuple(groups), tuple(pairs), table, tuple(recordings), tuple(notes))
 
 
-def _row_clips(folder, slug, described):
+def _row_clips(folder, key, described):
     """Return the `Clip`s of a row from what its result says of them."""
     clips = []
     for entry in described:
         label = entry.get("label")
         digit = label if isinstance(label, int) and 0 <= label <= 9 else None
         name = str(entry.get("caption", "") if label is None else label)
-        origin = f"rows/{slug}/{entry['file']}"
+        origin = f"rows/{key}/{entry['file']}"
         clips.append(Clip(_inside(folder, origin), origin, name, digit))
     return clips
 
@@ -178,7 +179,7 @@ def _inside(folder, name):
     """Return a file's path; a name that leads out of the folder is refused."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder}: {name!r} lies outside of the folder")
+        raise UserError(f"{folder}: {name!r} lies outside of the folder")
     return path
 
 
@@ -190,23 +191,23 @@ def from_folders(named, recordings=""):
       recordings: folder of real recordings of digits, or "".
 
     Raises:
-      ValueError: a text is malformed or a folder holds no audio; names it.
+      UserError: a text is malformed or a folder holds no audio; names it.
       OSError: a folder is missing.
     """
     groups = {}
     for text in named:
-        slug, found, folder = text.partition("=")
-        if not found or not folder or not re.fullmatch(r"\w[\w.+-]*", slug):
-            raise ValueError(f"--system must be NAME=FOLDER, not {text!r}")
-        if slug in groups:
-            raise ValueError(f"--system: {slug} is given twice")
-        clips = _folder_clips(folder, slug)
-        groups[slug] = Group(slug, slug, tuple((clip,) for clip in clips))
+        key, found, folder = text.partition("=")
+        if not found or not folder or not re.fullmatch(r"\w[\w.+-]*", key):
+            raise UserError(f"--system must be NAME=FOLDER, not {text!r}")
+        if key in groups:
+            raise UserError(f"--system: {key} is given twice")
+        clips = _folder_clips(folder, key)
+        groups[key] = Group(key, key, tuple((clip,) for clip in clips))
     known = tuple(_folder_clips(recordings, "recordings")) if recordings else ()
     return Source(", ".join(groups), tuple(groups.values()), recordings=known)
 
 
-def _folder_clips(folder, slug):
+def _folder_clips(folder, key):
     """Return the `Clip`s below a folder; the digit comes from labels.csv or the file's name."""
     paths = [pathlib.Path(path) for path in require_audio(folder)]
     labels = _read_labels(pathlib.Path(folder) / LABELS)
@@ -217,7 +218,7 @@ def _folder_clips(folder, slug):
         digit = labels.get(relative, labels.get(path.name))
         if digit is None and word:
             digit = int(word[1]) if word[1].isdigit() else _WORDS.index(word[1].lower())
-        clips.append(Clip(path, f"{slug}/{relative}", os.path.splitext(relative)[0], digit))
+        clips.append(Clip(path, f"{key}/{relative}", os.path.splitext(relative)[0], digit))
     return clips
 
 
@@ -231,7 +232,7 @@ def _read_labels(path):
             if len(row) == 2 and re.fullmatch("[0-9]", row[1].strip()):
                 labels[row[0].strip()] = int(row[1])
             elif number > 1 and row:  # the first line may name the columns
-                raise ValueError(f"{path}: line {number} is not FILE,DIGIT: {','.join(row)[:60]!r}")
+                raise UserError(f"{path}: line {number} is not FILE,DIGIT: {','.join(row)[:60]!r}")
     return labels
 
 
@@ -251,7 +252,7 @@ def compared(groups):
                 (a, b) for (a,), (b,) in zip(first.items, second.items, strict=False)
             )
             pairs.append(
-                Group(f"{first.slug}_vs_{second.slug}", f"{first.label} or {second.label}", items)
+                Group(f"{first.key}_vs_{second.key}", f"{first.label} or {second.label}", items)
             )
     return tuple(pairs)
 

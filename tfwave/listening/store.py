@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import time
 
+from tfwave.errors import UserError
 from tfwave.listening import order
 from tfwave.listening.folder import DATABASE
 
@@ -241,10 +242,10 @@ def check_same_test(database, path, test):
     """Raise ValueError unless an open database holds ratings of this test."""
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     if not {"meta", "raters", "turns", "answers"} <= tables:
-        raise ValueError(f"{path}: is a database, but not of a listening test")
+        raise UserError(f"{path}: is a database, but not of a listening test")
     found = database.execute("SELECT value FROM meta WHERE key = 'test'").fetchone()
     if found is None or found[0] != test.id:
-        raise ValueError(
+        raise UserError(
             f"{path}: holds the ratings of another test ({found[0] if found else 'unknown'}, "
             f"this is {test.id})"
         )
@@ -256,4 +257,4 @@ def sentences(path):
     try:
         yield
     except sqlite3.Error as error:
-        raise ValueError(f"{path}: cannot be used as a database ({error})") from None
+        raise UserError(f"{path}: cannot be used as a database ({error})") from None

@@ -15,6 +15,7 @@ import flask
 import waitress
 from werkzeug.exceptions import HTTPException
 
+from tfwave.errors import UserError
 from tfwave.listening import guard, order
 from tfwave.listening.store import Store
 
@@ -241,7 +242,7 @@ def serve(test, host="127.0.0.1", port=8765, requests_per_minute=600, say=print)
       say: function that is given the line with the address.
 
     Raises:
-      ValueError: the address cannot be used, or the database is not this test's.
+      UserError: the address cannot be used, or the database is not this test's.
     """
     store = Store(test)
     app = create_app(test, store, host, requests_per_minute)
@@ -258,7 +259,7 @@ def serve(test, host="127.0.0.1", port=8765, requests_per_minute=600, say=print)
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); "
             "choose others with --host and --port"
         ) from None

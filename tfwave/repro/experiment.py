@@ -1,195 +1,193 @@
-"""How a row whose model gives samples a likelihood is trained, measured and made audible."""
+"""Experiments: how the rows of a table are prepared, trained, measured and made audible."""
 
 import abc
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 
-from tfwave.data.utterances import complete_utterances, evaluation_slices, training_slices
-from tfwave.layers.tracking import trained_variables
-from tfwave.repro import table as speech_table
-from tfwave.training.loop import Score
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwave.audio.files import write_wav
+from tfwave.repro.report.report import ReportHeader
+from tfwave.repro.results import Results
+from tfwave.repro.rows import Row
+from tfwave.repro.table import Options, Table
+from tfwave.training.loop import TrainingResult
+
+# The first seeds of latents, phases and other draws that are not part of training. Each purpose
+# has its own, so that no clip that is judged is one that chose the weights.
+SEEDS = {
+    "selection": 1_000_000,
+    "latents": 2_000_000,
+    "samples": 3_000_000,
+    "copies": 4_000_000,
+    "16-bit samples": 5_000_000,
+}
 
 
-class LikelihoodBench(abc.ABC):
-    """What the rows of one run share; a subclass says what is trained, and on which windows.
-
-    Args:
-      corpus: `SentenceCorpus` with the splits train, valid and test.
-      preset: has sample_rate, clips, clip_seconds, score_batches and what `speech_table.train_row`
-        needs.
-      options: `speech_table.Options`.
-      strategy: tf.distribute.Strategy.
+@dataclasses.dataclass
+class Measured:
+    """The measurements of one row.
 
     Attributes:
-      column: of the table, for the held-out likelihood.
-      clip_seed: seed of a row's first clip.
+      scores: {column key: {"mean": float, and where known "pm" and "n"}}.
+      counts: what was counted, in words.
+      facts: {name: value} to print.
+      seconds: {part of the work: wall time}.
+      clips: (label of the recording that it follows, caption, waveform [time]) of each clip, which
+        is float in [-1, 1], or int16.
+      sample_rate: of the clips, Hz; 0 without any.
+      extra: further entries of result.json.
     """
 
-    column = ""
-    clip_seed = 0
+    scores: dict = dataclasses.field(default_factory=dict)
+    counts: str = ""
+    facts: dict = dataclasses.field(default_factory=dict)
+    seconds: dict = dataclasses.field(default_factory=dict)
+    clips: list = dataclasses.field(default_factory=list)
+    sample_rate: int = 0
+    extra: dict = dataclasses.field(default_factory=dict)
 
-    def __init__(self, corpus, preset, options, strategy):
-        self.corpus, self.preset, self.options = corpus, preset, options
-        self._strategy = strategy
+    @contextlib.contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the wall time of a block to `seconds`."""
+        begin = time.monotonic()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - begin
 
-    @abc.abstractmethod
-    def windows(self, split, row):
-        """The `Windows` of a split in the form that a row's model takes."""
 
-    @abc.abstractmethod
-    def row_settings(self, row):
-        """Return what changes the numbers of a row, beside the settings of the folder."""
+class Experiment(abc.ABC):
+    """One run of a table.
 
-    @abc.abstractmethod
-    def training_settings(self, row):
-        """Return what a row's weights depend on, beside its training corpus and the preset."""
+    The engine calls `prepare` once and then, for every row that is not finished, `compute`, which
+    is `train` (of a trained row) followed by `measure`.
 
-    @abc.abstractmethod
-    def model(self, row):
-        """A row's model with its initial weights, not compiled."""
+    Args:
+      table: the `Table`.
+      preset: one of its presets.
+      options: `Options`.
+      strategy: tf.distribute.Strategy, by default one device.
+    """
 
-    @abc.abstractmethod
-    def model_facts(self, row, model):
-        """{name: value} to print of a trained model."""
+    def __init__(self, table: Table, preset, options: Options, strategy=None):
+        self.table, self.preset, self.options = table, preset, options
+        self.strategy = strategy or tf.distribute.get_strategy()
 
-    @abc.abstractmethod
-    def generated(self, row, model, batch, samples, seed):
-        """Speak a batch of one recording again: float32 [samples]."""
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of the table that the preset has."""
+        return self.table.rows
 
-    def recorded(self, row, clip):
-        """What a row that is not trained makes of a recording, both float32 tensors [time]."""
-        del row
-        return clip
+    def folder_settings(self) -> dict:
+        """Return the settings that all rows share and that are known before `prepare`."""
+        return {
+            "table": self.table.key,
+            "protocol": self.table.protocol,
+            "preset": dataclasses.asdict(self.preset),
+        }
 
-    def counted(self, row):
-        """Scores of a trained row that its configuration alone gives: {column: {mean}}."""
-        del row
+    def prepare(self) -> dict:
+        """Open what the rows need; return the settings that all of them share because of it."""
         return {}
 
-    def value(self, measured):
-        """The likelihood in what a model's `test_step` returns."""
-        return measured[self.column]
+    def status(self) -> dict:
+        """Return {row key: why this run cannot compute the row}, after `prepare`."""
+        return self.table.status
 
-    def batch_size(self, row):
-        """Slices of a batch."""
+    def needs(self, row: Row) -> tuple[Row, ...]:
+        """Return the rows whose results a row is computed from."""
         del row
-        return self.preset.batch_size
+        return ()
 
-    def held_out_size(self, row):
-        """Slices of a held-out batch."""
-        return self.batch_size(row)
+    def settings(self, row: Row) -> dict:
+        """Return what changes the numbers of a row, beside the settings of the folder."""
+        return {"row": row.key}
 
-    def compute(self, row, results):
-        """Train where needed, measure one row, write its clips and its result.
+    def weight(self, row: Row) -> float:
+        """Return how long a row takes in comparison with the others."""
+        return int(row.trained)
+
+    def train(self, row: Row, results: Results) -> tuple[keras.Model, TrainingResult] | None:
+        """Train a row or go on with it; return its best model and how training went.
+
+        Returns None where nothing is trained.
+        """
+        del row, results
+
+    def assist(self, row: Row) -> None:
+        """Take part in the training of a row as a worker that writes nothing."""
+        del row
+
+    @abc.abstractmethod
+    def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
+        """Measure a row and make its clips.
 
         Args:
-          row: `Row`.
-          results: `runner.Results`.
+          row: the row.
+          model: with its best weights; None for a row that is not trained.
+          results: with the results of the rows that `needs` names.
+        """
+
+    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
+        """Return {name: value} to print of a trained row."""
+        del row, model
+        return {"Best weights of step": trained.best_step}
+
+    def compute(self, row: Row, results: Results) -> None:
+        """Train where needed, measure a row, write its clips and its result.
 
         Raises:
           Interrupted: training was stopped; the same call continues.
           NonFiniteError: training diverged.
         """
-        seconds, scores, facts = {}, {}, {}
-        if row.trained:
-            model, trained = self._train(row, results)
-            seconds["train"] = trained.seconds
-            begin = time.monotonic()
-            scores = {self.column: self.held_out(model, row, "test"), **self.counted(row)}
-            seconds["score"] = time.monotonic() - begin
-            facts = {
-                "Parameters": sum(v.shape.num_elements() for v in trained_variables(model)),
-                **self.model_facts(row, model),
-                "Best weights of step": trained.best_step,
-            }
-            begin = time.monotonic()
-            clips = [
-                (name, name, self.generated(row, model, batch, samples, self.clip_seed + number))
-                for number, (name, batch, samples) in enumerate(self._beginnings(row))
-            ]
-            seconds["generate"] = time.monotonic() - begin
-        else:
-            clips = []
-            for name, batch, samples in self._beginnings(row):
-                first = self.windows("test", row).config.context
-                clip = batch["waveform"][0, first : first + samples]
-                clips.append((name, name, self.recorded(row, clip).numpy()))
-        counts = f"{scores[self.column]['n']:,} samples" if scores else ""
-        speech_table.save_row(
-            results,
-            row,
-            self.row_settings(row),
-            self.preset.sample_rate,
-            scores,
-            counts,
-            facts,
-            seconds,
-            clips,
-        )
-
-    def held_out(self, model, row, split, batches=None):
-        """Mean likelihood of the slices of a split.
-
-        Args:
-          model: with a `test_step` that returns it and the number of samples.
-          row: `Row` that it was trained for.
-          split: "valid" or "test".
-          batches: how many batches, None for all.
-
-        Returns:
-          {mean, n}: over n samples.
-        """
-        slices = evaluation_slices(self.windows(split, row), self.held_out_size(row))
-        slices = slices.take(-1 if batches is None else batches)
-        mean, samples = speech_table.held_out_mean(model, slices, self.value)
-        return {"mean": mean, "n": samples}
-
-    def score_every(self, row):
-        """Steps between the scores that choose the best weights."""
-        del row
-        return self.preset.score_every
-
-    def _train(self, row, results):
-        seed, size = self.options.seed, self.batch_size(row)
-        preset = dataclasses.replace(
-            self.preset, batch_size=size, score_every=self.score_every(row)
-        )
-
-        def make():
-            model = self.model(row)
-            model.compile()
-            return model
-
-        def batches(*shard):
-            return training_slices(self.windows("train", row), size, seed, *shard)
-
-        def score(model):
-            return self.held_out(model, row, "valid", preset.score_batches)["mean"]
-
-        facts = {
-            **self.training_settings(row),
-            "score_batches": preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
+        model, trained = self.train(row, results) or (None, None)
+        measured = self.measure(row, model, results)
+        if trained:
+            measured.seconds["train"] = trained.seconds
+            measured.facts |= self.facts(row, model, trained)
+        clips = save_clips(results.row_dir(row.key), measured.clips, measured.sample_rate)
+        result = {
+            "label": row.label,
+            "trained": trained is not None,
+            "scores": measured.scores,
+            "counts": measured.counts,
+            "clips": clips,
+            "sample_rate": measured.sample_rate,
+            "facts": measured.facts,
+            "seconds": {name: round(value, 1) for name, value in measured.seconds.items()},
+            **measured.extra,
         }
-        return speech_table.train_row(
-            row,
-            results,
-            preset,
-            self.options,
-            self._strategy,
-            make,
-            batches,
-            score,
-            Score(f"held_out_{self.column}", lower_is_better=True),
-            facts,
-        )
+        results.save(row.key, self.settings(row), result)
 
-    def _beginnings(self, row):
-        """The first seconds of held-out recordings: [(name, batch of one row, samples)]."""
-        windows = self.windows("test", row)
-        wanted = int(self.preset.clip_seconds * self.preset.sample_rate)
-        names = self.corpus.splits["test"].store.names
-        whole = complete_utterances(windows).take(self.preset.clips)
-        for name, batch in zip(names, whole, strict=False):
-            spoken = int(batch["length"][0]) - windows.config.context
-            yield name, batch, min(wanted, spoken)
+    def draw(self, results: Results) -> None:
+        """Write figures of this table alone into the result folder; there are none by default."""
+        del results
+
+    @abc.abstractmethod
+    def header(self, results: Results) -> ReportHeader:
+        """Return the words around the table, from the settings and rows of a result folder."""
+
+
+def save_clips(folder, clips, sample_rate: int) -> list[dict]:
+    """Write the clips of a row as wav files.
+
+    Args:
+      folder: of the row, a `pathlib.Path`.
+      clips: as in `Measured`.
+      sample_rate: Hz.
+
+    Returns:
+      {file, number, label, caption} of each.
+    """
+    saved = []
+    for number, (label, caption, clip) in enumerate(clips):
+        file = f"samples/clip_{number:02d}.wav"
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        if clip.dtype != np.int16:
+            clip = np.clip(clip, -1, 1)
+        write_wav(folder / file, clip[:, np.newaxis], sample_rate)
+        saved.append({"file": file, "number": number, "label": label, "caption": caption})
+    return saved

@@ -1,61 +1,72 @@
-"""The plan of a run in words: which row is next and how long the rest will take."""
+"""The plan of a run in words: the row that is next and how long the rest will take."""
 
 import time
+from collections.abc import Callable
 
 
 class Plan:
-    """Says which row is next and how long the rest will take, from the rows done so far."""
+    """Reports which row is next and the time left, estimated from the rows done so far.
 
-    def __init__(self, labels, say=print, clock=time.monotonic):
-        """Start a plan over `labels`, in order: {slug: (label, weight)}, weight in any unit."""
+    Args:
+      labels: {row key: (label, weight)} in order, the weight in any unit.
+      report_progress: function of one line.
+      clock: function that returns seconds.
+    """
+
+    def __init__(
+        self,
+        labels: dict[str, tuple[str, float]],
+        report_progress: Callable[[str], None] = print,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._labels = dict(labels)
-        self._say = say
+        self._report = report_progress
         self._clock = clock
-        self._left = {slug: weight for slug, (_, weight) in self._labels.items()}
+        self._left = {key: weight for key, (_, weight) in self._labels.items()}
         self._started = None
         self._seconds = 0.0
         self._weight = 0.0
 
-    def cached(self, slug):
-        """Say that a row was found finished."""
-        self._left.pop(slug)
-        self._say(f"{self._head(slug)}: already done, nothing to compute")
+    def cached(self, key: str) -> None:
+        """Report that a row was found finished."""
+        self._left.pop(key)
+        self._report(f"{self._head(key)}: already done, nothing to compute")
 
-    def start(self, slug):
-        """Say that a row begins."""
+    def start(self, key: str) -> None:
+        """Report that a row begins."""
         self._started = self._clock()
         left = sum(self._left.values())
         estimate = ""
         if self._weight > 0 and left > 0:
             estimate = f" (about {duration(self._seconds / self._weight * left)} left in all)"
-        self._say(f"{self._head(slug)}{estimate}")
+        self._report(f"{self._head(key)}{estimate}")
 
-    def finish(self, slug):
-        """Note that the row is done and return its wall time in seconds."""
+    def finish(self, key: str) -> float:
+        """Report that a row is done; return its wall time in seconds."""
         seconds = self._clock() - self._started
-        weight = self._left.pop(slug)
+        weight = self._left.pop(key)
         if weight:
             self._seconds += seconds
             self._weight += weight
-        self._say(f"{self._head(slug)}: done in {duration(seconds)}")
+        self._report(f"{self._head(key)}: done in {duration(seconds)}")
         return seconds
 
-    def failed(self, slug, why="failed, going on with the next row"):
-        """Say that a row could not be computed, in the words of `why`."""
-        self._left.pop(slug)
-        self._say(f"{self._head(slug)}: {why}")
+    def failed(self, key: str, why: str = "failed, going on with the next row") -> None:
+        """Report that a row could not be computed, in the words of `why`."""
+        self._left.pop(key)
+        self._report(f"{self._head(key)}: {why}")
 
-    def _head(self, slug):
-        number = list(self._labels).index(slug) + 1
-        return f"[row {number} of {len(self._labels)}] {self._labels[slug][0]}"
+    def _head(self, key):
+        number = list(self._labels).index(key) + 1
+        return f"[row {number} of {len(self._labels)}] {self._labels[key][0]}"
 
 
-def counted(count, noun):
+def counted(count: int, noun: str) -> str:
     """Return a number with its noun: "1 recording", "1,200 recordings"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Return seconds as words: "48 s", "3 min 05 s", "2 h 10 min", "4 d 3 h"."""
     seconds = round(seconds)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400

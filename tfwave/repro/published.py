@@ -25,7 +25,7 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column of a published table.
+    """One column of a table, published or measured here alone.
 
     Attributes:
       key: name used in result files, for example `inception_score`.
@@ -39,15 +39,15 @@ class Column:
 
     key: str
     label: str
-    unit: str
-    better: str
-    judged_by: str
-    digits: int
+    unit: str = ""
+    better: str = "none"
+    judged_by: str = "measurement"
+    digits: int = 2
     low: float | None = None
     high: float | None = None
 
     @property
-    def arrow(self):
+    def arrow(self) -> str:
         """The direction of better as one sign: up, down, or towards a value; "" without one."""
         return {"higher": "\u2191", "lower": "\u2193", "none": ""}.get(
             self.better, "\u2192 " + self.better.rpartition(" ")[2]
@@ -56,22 +56,22 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One published table: its columns and `values[row slug][column key]`."""
+    """One published table: its columns and `values[row key][column key]`."""
 
     id: str
     source: str
     seen_in: str
     pm_is: str
     note: str
-    columns: tuple
-    values: dict
+    columns: tuple[Column, ...]
+    values: dict[str, dict[str, Value]]
 
     @property
-    def seen(self):
+    def seen(self) -> bool:
         """Whether the values of this table could be read anywhere."""
         return self.seen_in != NOT_SEEN
 
-    def value(self, row, column):
+    def value(self, row: str, column: str) -> Value | None:
         """Return the published `Value` of a row and column, None when there is none."""
         return self.values.get(row, {}).get(column)
 
@@ -85,15 +85,28 @@ class Paper:
     venue: str
     arxiv: str
     url: str
-    tables: dict
+    tables: dict[str, Table]
+
+    def columns(self, wanted: tuple[Column | str, ...]) -> tuple[tuple[Column, Table | None], ...]:
+        """Return columns with the published table that each of them is from.
+
+        Args:
+          wanted: in order, ids of published tables, which stand for all columns of theirs, and
+            `Column`s that no paper printed, whose table is None.
+        """
+        found = []
+        for each in wanted:
+            table = self.tables[each] if isinstance(each, str) else None
+            found += [(column, table) for column in (table.columns if table else (each,))]
+        return tuple(found)
 
 
-def names():
+def names() -> list[str]:
     """Return the names of the papers whose published tables are here."""
     return sorted(path.parent.name for path in _FOLDER.glob("*/published.json"))
 
 
-def load_paper(name):
+def load_paper(name: str) -> Paper:
     """Read the published tables of a paper.
 
     Args:
@@ -107,7 +120,7 @@ def load_paper(name):
     return Paper(tables=tables, **content)
 
 
-def _table(content):
+def _table(content: dict) -> Table:
     """Turn one table of the JSON file into a `Table`."""
     values = {
         row: {key: Value(**value) for key, value in cells.items()}

@@ -2,14 +2,14 @@
 
 A result folder looks the same for every paper:
 
-    OUT_DIR/config.json               what every row of this folder has in common
-    OUT_DIR/rows/SLUG/result.json     one finished row: scores, settings, provenance
-    OUT_DIR/rows/SLUG/curves.json     training curves of that row, when it was trained
-    OUT_DIR/rows/SLUG/samples/*.wav   clips to listen to
-    OUT_DIR/rows/SLUG/train/          training directory (checkpoints, TensorBoard)
+    OUT_DIR/config.json               the settings that all rows of this folder share
+    OUT_DIR/rows/ROW/result.json      one finished row: scores, settings, provenance
+    OUT_DIR/rows/ROW/curves.json      training curves of that row, when it was trained
+    OUT_DIR/rows/ROW/samples/*.wav    clips to listen to
+    OUT_DIR/rows/ROW/train/           training directory (checkpoints, TensorBoard)
 
-A row counts as finished when `result.json` exists with the key of the wanted configuration. A
-folder from another configuration is refused with the first setting that differs.
+A row counts as finished when `result.json` exists with the wanted settings. A folder of other
+settings is refused with the first one that differs.
 """
 
 import dataclasses
@@ -18,9 +18,11 @@ import json
 import math
 import pathlib
 import shutil
+from collections.abc import Iterable
 
 from tfwave import files
-from tfwave.repro import provenance
+from tfwave.errors import UserError
+from tfwave.repro import legacy, provenance
 
 CONFIG = "config.json"
 RESULT = "result.json"
@@ -30,57 +32,21 @@ CURVES = "curves.json"
 # agrees to about five digits; a larger difference is another experiment.
 _SAME_SCORE = 1e-3
 
-# Words for the report that change no number: what a folder is called and what was found in it.
+# Words for the report that change no number: the name of the corpus and its description.
 _TEXTS = ("texts",)
 # Settings that may differ between machines whose rows are put into one table. Each row's own
 # result.json still records them.
 _LOCAL_SETTINGS = (*_TEXTS, "precision")
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(UserError):
     """A result folder or a row belongs to another configuration."""
 
 
-def key_of(*settings):
+def key_of(*settings) -> str:
     """Return 16 hexadecimal digits that identify JSON-able settings."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def first_difference(wanted, found, ignore=()):
-    """Name the first setting in which two nested dictionaries differ.
-
-    Args:
-      wanted: settings of this run.
-      found: settings found on disk.
-      ignore: top-level names that are not compared.
-
-    Returns:
-      A phrase such as "preset.batch_size is 64 there and 16 here", or None when all agree.
-    """
-    for path, here, there in _differences(_plain(wanted), _plain(found), ()):
-        if path and path[0] in ignore:
-            continue
-        return f"{'.'.join(path)} is {_show(there)} there and {_show(here)} here"
-    return None
-
-
-def _plain(settings):
-    """Return settings as they look after a round trip through JSON (tuples become lists)."""
-    return json.loads(json.dumps(settings))
-
-
-def _differences(wanted, found, path):
-    """Yield (path, wanted, found) for every leaf that differs, in the order of `wanted`."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for name in [*wanted, *(name for name in found if name not in wanted)]:
-            yield from _differences(wanted.get(name), found.get(name), (*path, name))
-    elif wanted != found:
-        yield path, wanted, found
-
-
-def _show(value):
-    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,50 +56,65 @@ class Results:
     path: pathlib.Path
     settings: dict
 
-    def row_dir(self, slug):
+    def row_dir(self, key: str) -> pathlib.Path:
         """Return the folder of a row (it need not exist)."""
-        return self.path / "rows" / slug
+        return self.path / "rows" / key
 
-    def key(self, row_settings):
-        """Return the key of a row: a hash over everything that changes its numbers."""
-        shared = {k: v for k, v in self.settings.items() if k not in _LOCAL_SETTINGS}
-        return key_of(_plain(shared), _plain(row_settings))
-
-    def load(self, slug, row_settings=None):
+    def load(self, key: str, row_settings: dict | None = None) -> dict | None:
         """Return the result of a finished row, None when it is not finished.
 
+        Args:
+          key: of the row.
+          row_settings: what the row is computed from, beside the settings of the folder; None to
+            take the row as it is.
+
         Raises:
-          ConfigurationError: the row was made with other settings than `row_settings`.
+          ConfigurationError: the row was made with other settings.
         """
-        path = self.row_dir(slug) / RESULT
+        path = self.row_dir(key) / RESULT
         if not path.exists():
             return None
-        result = files.read_json(path)
-        if row_settings is not None and result.get("key") != self.key(row_settings):
-            difference = first_difference(row_settings, result.get("row_settings", {}))
-            raise ConfigurationError(
-                f"{path}: this row was made with another configuration "
-                f"({difference or 'of another version of tfwave'}); "
-                f"delete {path.parent} to compute it again"
+        result = legacy.upgrade_result(files.read_json(path))
+        if row_settings is not None:
+            difference = _difference(self.settings, result["settings"], _LOCAL_SETTINGS)
+            difference = difference or files.first_difference(
+                legacy.upgrade_settings(row_settings), result["row_settings"]
             )
+            if difference:
+                raise ConfigurationError(
+                    f"{path}: this row was made with another configuration ({difference}); "
+                    f"delete {path.parent} to compute it again"
+                )
         return result
 
-    def save(self, slug, row_settings, result):
+    def save(self, key: str, row_settings: dict, result: dict) -> None:
         """Write the result of a finished row, with its settings and provenance."""
+        shared = {k: v for k, v in self.settings.items() if k not in _LOCAL_SETTINGS}
         files.write_json(
-            self.row_dir(slug) / RESULT,
+            self.row_dir(key) / RESULT,
             {
                 **result,
-                "slug": slug,
-                "key": self.key(row_settings),
+                "slug": key,
+                "key": key_of(shared, row_settings),
                 "settings": self.settings,
-                "row_settings": _plain(row_settings),
+                "row_settings": row_settings,
                 "provenance": provenance.collect(),
             },
         )
 
 
-def check_folder(out_dir, settings):
+def _difference(wanted, found, ignore=()):
+    """Name the first setting of a folder that differs from those found on disk.
+
+    One that is missing there was added by a later version and is not compared, but for the table.
+    """
+    known = {name: value for name, value in found.items() if name in wanted}
+    if "table" in wanted:
+        known.setdefault("table", None)
+    return files.first_difference(legacy.upgrade_settings(wanted), {**wanted, **known}, ignore)
+
+
+def check_folder(out_dir, settings: dict) -> None:
     """Refuse a result folder that belongs to other settings; a missing one is fine.
 
     Args:
@@ -146,9 +127,7 @@ def check_folder(out_dir, settings):
     path = pathlib.Path(out_dir) / CONFIG
     if not path.exists():
         return
-    found = files.read_json(path)
-    known = {name: value for name, value in found.items() if name in settings}
-    difference = first_difference(settings, known, _TEXTS)
+    difference = _difference(settings, legacy.upgrade_settings(files.read_json(path)), _TEXTS)
     if difference:
         raise ConfigurationError(
             f"{out_dir}: this folder holds results of another configuration ({difference}); "
@@ -156,7 +135,7 @@ def check_folder(out_dir, settings):
         )
 
 
-def claim_folder(out_dir, settings):
+def claim_folder(out_dir, settings: dict) -> None:
     """Create a result folder, or refuse it before anything is computed for it.
 
     Args:
@@ -173,7 +152,7 @@ def claim_folder(out_dir, settings):
     probe.unlink(missing_ok=True)
 
 
-def open_results(out_dir, settings):
+def open_results(out_dir, settings: dict) -> Results:
     """Open or create a result folder for `settings`.
 
     Raises:
@@ -183,10 +162,10 @@ def open_results(out_dir, settings):
     path = pathlib.Path(out_dir)
     check_folder(path, settings)
     files.write_json(path / CONFIG, settings)
-    return Results(path, _plain(settings))
+    return Results(path, json.loads(json.dumps(settings)))
 
 
-def read_results(out_dir):
+def read_results(out_dir) -> Results:
     """Open an existing result folder with the settings it was made with.
 
     Raises:
@@ -195,10 +174,10 @@ def read_results(out_dir):
     path = pathlib.Path(out_dir)
     if not (path / CONFIG).is_file():
         raise ConfigurationError(f"{path}: not a result folder (it has no {CONFIG})")
-    return Results(path, files.read_json(path / CONFIG))
+    return Results(path, legacy.upgrade_settings(files.read_json(path / CONFIG)))
 
 
-def merge(results, sources):
+def merge(results: Results, sources: Iterable, agreeing: tuple[str, ...] = ()) -> list:
     """Copy the finished rows of other result folders into this one.
 
     Checkpoints and TensorBoard logs stay where they are; scores, curves and clips are copied.
@@ -206,9 +185,10 @@ def merge(results, sources):
     Args:
       results: the `Results` to copy into.
       sources: paths of result folders made elsewhere with the same settings.
+      agreeing: names of row settings that must be the same in all rows.
 
     Returns:
-      A list of (slug, source) of the rows that were copied.
+      A list of (key, source) of the rows that were copied.
 
     Raises:
       ConfigurationError: a folder has other settings, or the same row has other numbers there.
@@ -216,38 +196,38 @@ def merge(results, sources):
     copied = []
     for source in sources:
         other = read_results(source)
-        difference = first_difference(results.settings, other.settings, _LOCAL_SETTINGS)
+        difference = _difference(results.settings, other.settings, _LOCAL_SETTINGS)
         if difference:
             raise ConfigurationError(f"{source}: cannot be merged: {difference}")
         for path in sorted(other.path.glob(f"rows/*/{RESULT}")):
-            slug = path.parent.name
-            theirs, mine = files.read_json(path), results.load(slug)
-            _check_same_scorer(results, theirs, source)
+            key = path.parent.name
+            theirs, mine = other.load(key), results.load(key)
+            _check_agreement(results, theirs, source, agreeing)
             if mine is None:
-                _copy_row(path.parent, results.row_dir(slug), theirs)
-                copied.append((slug, str(source)))
+                _copy_row(path.parent, results.row_dir(key), theirs)
+                copied.append((key, str(source)))
             else:
-                _check_same_scores(slug, mine, theirs, source)
+                _check_same_scores(key, mine, theirs, source)
     return copied
 
 
-def _check_same_scorer(results, theirs, source):
-    """Refuse a row that another classifier scored than the rows already here."""
+def _check_agreement(results, theirs, source, names):
+    """Refuse a row that was made with another classifier, say, than the rows already here."""
     for path in sorted(results.path.glob(f"rows/*/{RESULT}")):
         mine = files.read_json(path)
-        difference = first_difference(
-            {"classifier": mine["row_settings"].get("classifier")},
-            {"classifier": theirs["row_settings"].get("classifier")},
+        here, there = (
+            {name: result["row_settings"].get(name) for name in names} for result in (mine, theirs)
         )
+        difference = files.first_difference(here, there)
         if difference:
             raise ConfigurationError(
                 f"{source}: cannot be merged: row {theirs['slug']}: {difference}; "
-                "give every machine the same --classifier"
+                f"give every machine the same --{difference.split()[0]}"
             )
         return
 
 
-def _check_same_scores(slug, mine, theirs, source):
+def _check_same_scores(key, mine, theirs, source):
     """Refuse a row that exists on both sides with other numbers."""
     for name in sorted({*mine["scores"], *theirs["scores"]}):
         here = mine["scores"].get(name, {}).get("mean")
@@ -259,7 +239,7 @@ def _check_same_scores(slug, mine, theirs, source):
         )
         if not same:
             raise ConfigurationError(
-                f"{source}: row {slug} is here already with other numbers: {name} is {there} "
+                f"{source}: row {key} is here already with other numbers: {name} is {there} "
                 f"there and {here} here; delete the row on one side"
             )
 

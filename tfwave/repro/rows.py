@@ -1,52 +1,49 @@
-"""Rows of a paper's table: what they are called and how they differ."""
+"""Rows of a paper's table: their names, and the configuration of each."""
 
 import dataclasses
+from collections.abc import Iterable
+
+from tfwave.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row of the table.
+    """One row of a table.
 
     Attributes:
-      slug: name on the command line and on disk.
+      key: name on the command line and on disk.
       label: name in print.
-      system: name of the trained system, "" for recordings.
-      changes: fields of the model configuration that differ from the paper's base.
+      system: name of the system that is trained, "" for recordings and the like.
+      changes: (name, value) of the fields of the model configuration that differ from the base.
       about: one sentence for the report.
     """
 
-    slug: str
+    key: str
     label: str
-    system: str
+    system: str = ""
     changes: tuple = ()
     about: str = ""
 
     @property
-    def trained(self):
+    def trained(self) -> bool:
         """Whether the row is a model (and not a set of recordings)."""
         return bool(self.system)
 
 
-def make_row(slug, label, system="", about="", **changes):
+def make_row(key: str, label: str, system: str = "", about: str = "", **changes) -> Row:
     """Return a `Row` whose configuration has `changes`."""
-    return Row(slug, label, system, tuple(sorted(changes.items())), about)
+    return Row(key, label, system, tuple(sorted(changes.items())), about)
 
 
-def select(known_rows, names, always=()):
-    """Return the rows called `names` in their order, and those that are always computed.
-
-    Args:
-      known_rows: all rows of the table.
-      names: iterable of slugs; empty for all rows.
-      always: slugs.
+def select(rows: Iterable[Row], names: Iterable[str]) -> tuple[Row, ...]:
+    """Return the rows called `names`, in the order of the table; all of them without a name.
 
     Raises:
-      ValueError: a name is unknown; the message lists the known ones.
+      UserError: a name is unknown; the message lists the known ones.
     """
-    known = [row.slug for row in known_rows]
+    keys = [row.key for row in rows]
     names = [name.strip() for name in names if name.strip()]
     for name in names:
-        if name not in known:
-            raise ValueError(f"--rows: there is no row {name!r}; the rows are {', '.join(known)}")
-    wanted = {*(names or known), *always}
-    return tuple(row for row in known_rows if row.slug in wanted)
+        if name not in keys:
+            raise UserError(f"--rows: there is no row {name!r}; the rows are {', '.join(keys)}")
+    return tuple(row for row in rows if not names or row.key in names)

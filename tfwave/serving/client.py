@@ -15,6 +15,7 @@ import random
 import re
 import time
 
+from tfwave.errors import UserError
 from tfwave.serving import protocol
 
 # gRPC's own limit on a reply is 4 MiB, a minute of sound; protocol buffers end at 2 GiB.
@@ -74,11 +75,11 @@ def patiently(once, wait):
 def check_limits(timeout, wait, max_message_bytes):
     """Raise ValueError for numbers that no client can have."""
     if not 0 < timeout < float("inf"):
-        raise ValueError(f"timeout must be above 0 seconds, not {timeout:g}")
+        raise UserError(f"timeout must be above 0 seconds, not {timeout:g}")
     if not 0 <= wait < float("inf"):
-        raise ValueError(f"wait must be 0 seconds or more, not {wait:g}")
+        raise UserError(f"wait must be 0 seconds or more, not {wait:g}")
     if not 0 < max_message_bytes < 2**31:
-        raise ValueError(
+        raise UserError(
             f"max_message_bytes must be above 0 and below 2 GiB, not {max_message_bytes}"
         )
 
@@ -100,7 +101,7 @@ class GrpcClient:
       max_message_bytes: largest request and reply.
 
     Raises:
-      ValueError: an argument is not as above, or the packages are not installed.
+      UserError: an argument is not as above, or the packages are not installed.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class GrpcClient:
     ):
         check_limits(timeout, wait, max_message_bytes)
         if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+", address):
-            raise ValueError(f'the address of the server must be "host:port", not {address!r}')
+            raise UserError(f'the address of the server must be "host:port", not {address!r}')
         self._messages = protocol.messages()
         self.address, self.model, self.version = address, model, version
         self.timeout, self.wait, self.max_message_bytes = timeout, wait, max_message_bytes
@@ -173,7 +174,7 @@ class GrpcClient:
         Raises:
           ServingError: no server, no such model or signature, inputs that it does not take (the
             sentence has the server's words), no answer in time, a connection that broke.
-          ValueError: an input is no array, or too large for any message.
+          UserError: an input is no array, or too large for any message.
         """
         import tensorflow as tf
 
@@ -184,7 +185,7 @@ class GrpcClient:
             try:
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
             except (TypeError, ValueError) as error:
-                raise ValueError(f'input "{name}": {protocol.plain(str(error))}') from None
+                raise UserError(f'input "{name}": {protocol.plain(str(error))}') from None
         reply = patiently(lambda: self._call(self._stub.Predict, request), self.wait)
         try:
             return {name: tf.make_ndarray(proto) for name, proto in reply.outputs.items()}

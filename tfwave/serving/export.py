@@ -88,7 +88,7 @@ def export_model(model, out, about=None, xla=False):
 
     Raises:
       ExportError: it cannot be written. Nothing is left of it then.
-      ValueError: the folder holds a model of another system; see also `signatures_of`.
+      UserError: the folder holds a model of another system; see also `signatures_of`.
     """
     out = pathlib.Path(os.path.abspath(out))
     _check_owner(out, type(model).__name__)
@@ -181,7 +181,7 @@ def _check_owner(out, system):
     newest = _newest(out) if out.is_dir() else None
     found = (read_about(newest) or {}).get("system") if newest else system
     if found != system:
-        raise ValueError(
+        raise UserError(
             f"{out}: holds versions of {found or 'a model that tfwave did not write'}, of which a "
             f"{system} can be no next version; choose another folder"
         )

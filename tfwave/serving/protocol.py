@@ -11,6 +11,8 @@ import types
 
 import numpy as np
 
+from tfwave.errors import UserError
+
 # Number and name of every status of gRPC; TensorFlow's own errors have the same numbers.
 CODES = (
     "OK",
@@ -95,7 +97,7 @@ def messages():
         if package not in ("grpc", "tensorflow_serving"):
             raise
         name = {"grpc": "grpcio"}.get(package, "tensorflow-serving-api")
-        raise ValueError(
+        raise UserError(
             f'the package {name} is not installed; pip install "tfwave[serving]" brings it'
         ) from None
     return types.SimpleNamespace(

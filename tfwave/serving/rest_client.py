@@ -11,6 +11,7 @@ import urllib.parse
 import requests
 import urllib3
 
+from tfwave.errors import UserError
 from tfwave.serving import client, protocol
 
 _CHUNK = 2**16
@@ -27,7 +28,7 @@ class RestClient:
         sends without end is given up at the timeout as well.
 
     Raises:
-      ValueError: an argument is not as above.
+      UserError: an argument is not as above.
     """
 
     def __init__(
@@ -175,7 +176,7 @@ def _host(address):
     """The host of an address "http://host:port".
 
     Raises:
-      ValueError: it is none.
+      UserError: it is none.
     """
     try:
         parts = urllib.parse.urlsplit(address)
@@ -183,7 +184,7 @@ def _host(address):
     except ValueError:
         known = False
     if not known or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError(f'the address of the server must be "http://host:port", not {address!r}')
+        raise UserError(f'the address of the server must be "http://host:port", not {address!r}')
     return parts.hostname
 
 

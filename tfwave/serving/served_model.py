@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from tfwave.errors import UserError
 from tfwave.serving import protocol
 
 WARMUP = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
@@ -56,7 +57,7 @@ class ServedModel:
             self._loaded = tf.saved_model.load(str(version))
         except (DecodeError, OSError, tf.errors.OpError, ValueError) as error:
             reason = protocol.plain(str(error)) or "the file is damaged"
-            raise ValueError(f"{version}: cannot be loaded as a SavedModel ({reason})") from None
+            raise UserError(f"{version}: cannot be loaded as a SavedModel ({reason})") from None
         self.definitions = {
             name: definition
             for name, definition in saved.meta_graphs[0].signature_def.items()
@@ -146,7 +147,7 @@ class ServedModel:
                 self.run(request.model_spec.signature_name, arrays)
         except (DecodeError, Refusal, ValueError, tf.errors.OpError) as error:
             text = error.text if isinstance(error, Refusal) else str(error)
-            raise ValueError(f"{path}: warming up failed: {protocol.plain(text)}") from None
+            raise UserError(f"{path}: warming up failed: {protocol.plain(text)}") from None
 
     def read(self, signature, protos, max_bytes):
         """Turn TensorProtos into arrays.
@@ -215,7 +216,7 @@ def newest_version(folder):
         if path.name.isascii() and path.name.isdigit() and (path / "saved_model.pb").is_file()
     ]
     if not versions:
-        raise ValueError(f"{folder}: there is no version in it (NUMBER/saved_model.pb)")
+        raise UserError(f"{folder}: there is no version in it (NUMBER/saved_model.pb)")
     return max(versions, key=lambda path: int(path.name))
 
 
@@ -229,6 +230,6 @@ def load_models(folders, warm_up=True):
     for folder in folders:
         model = ServedModel(folder, warm_up)
         if model.name in models:
-            raise ValueError(f"{folder}: there is another model of the name {model.name}")
+            raise UserError(f"{folder}: there is another model of the name {model.name}")
         models[model.name] = model
     return models

@@ -20,6 +20,7 @@ import tempfile
 import tensorflow as tf
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.training.directory import reason
 
 _PREFIX = "weights"
@@ -144,7 +145,7 @@ def restore(directory, model, which="best"):
 
     Raises:
       CheckpointError: there is no such checkpoint, it is damaged or does not fit the model.
-      ValueError: `which` is something else.
+      UserError: `which` is something else.
     """
     directory = os.fspath(directory)
     if which == "best":
@@ -159,7 +160,7 @@ def restore(directory, model, which="best"):
         parent = os.path.join(directory, _NEWEST)
         folders = [os.path.join(parent, name) for name, _ in _list(parent)]
     else:
-        raise ValueError(f"which must be 'best' or 'latest', not {which!r}")
+        raise UserError(f"which must be 'best' or 'latest', not {which!r}")
     damage = "no checkpoint was saved yet"
     for folder in folders:
         manifest, damage = _verify(folder)

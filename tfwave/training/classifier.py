@@ -26,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.metrics.inception_score import log_softmax
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
@@ -65,12 +66,12 @@ def train_classifier(
       Interrupted: Ctrl-C or SIGTERM; the state was saved and the same call continues.
       NonFiniteError: the loss or a weight is not finite.
       OSError: the folder cannot be used, a checkpoint cannot be written or read.
-      ValueError: the corpus is not labelled or has another sample rate than the classifier.
+      UserError: the corpus is not labelled or has another sample rate than the classifier.
     """
     config = config or DigitClassifierConfig()
     _check_corpus(corpus, config)
     if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+        raise UserError(f"steps must be at least 1, got {steps}")
     description = _describe(corpus, config, steps, seed, validate_every)
     folder = _folder(directory, description)
     run = _Run(folder, DigitClassifier(config, seed), description)
@@ -295,18 +296,18 @@ def _check_corpus(corpus, config):
     for name in ("train", "valid"):
         store = corpus.splits.get(name)
         if store is None or not len(store) or store.labels is None:
-            raise ValueError(
+            raise UserError(
                 f"{corpus.name}: the digit classifier needs labelled clips, and the split "
                 f"'{name}' has none"
             )
     if corpus.sample_rate != config.sample_rate:
-        raise ValueError(
+        raise UserError(
             f"{corpus.name}: sample_rate is {corpus.sample_rate}, the digit classifier needs "
             f"{config.sample_rate}"
         )
     highest = max(int(np.max(corpus.splits[name].labels)) for name in ("train", "valid"))
     if highest >= config.classes:
-        raise ValueError(
+        raise UserError(
             f"{corpus.name}: has label {highest}, the digit classifier only {config.classes} "
             "classes"
         )

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from tfwave.errors import UserError
+
 # Steps for a profile: the first is traced and compiled, the second finds the memory.
 PROFILED = (3, 5)
 
@@ -27,7 +29,7 @@ class TrainingConfig:
         this process begins; or None.
 
     Raises:
-      ValueError: a field has an illegal value; the message names both.
+      UserError: a field has an illegal value; the message names both.
     """
 
     steps: int
@@ -47,13 +49,13 @@ class TrainingConfig:
         for name in ("seed", "media_every", "score_every", "checkpoint_every"):
             _check(name, getattr(self, name), 0)
         if not 0 <= self.checkpoint_every_seconds < float("inf"):
-            raise ValueError(
+            raise UserError(
                 f"checkpoint_every_seconds must be 0 or more, not {self.checkpoint_every_seconds}"
             )
         if self.profile_steps is not None:
             first, last = self.profile_steps
             if not 1 <= first <= last:
-                raise ValueError(
+                raise UserError(
                     "profile_steps must be (first, last) with 1 <= first <= last, "
                     f"not {self.profile_steps}"
                 )
@@ -61,4 +63,4 @@ class TrainingConfig:
 
 def _check(name, value, least):
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise UserError(f"{name} must be a whole number of at least {least}, not {value!r}")

@@ -8,14 +8,14 @@ import re
 import socket
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.models import legacy
 
 _CONFIG = "config.json"
 _LOCK = "lock"
-_ABSENT = object()
 
 
-class DirectoryError(OSError):
+class DirectoryError(OSError, UserError):
     """A run's directory cannot be used; the message is one sentence that names it."""
 
 
@@ -31,7 +31,7 @@ def open_directory(directory, description, part=""):
 
     Raises:
       DirectoryError: it is not writable or in use by another process.
-      ValueError: it belongs to another configuration; the message names the first field that
+      UserError: it belongs to another configuration; the message names the first field that
         differs and both values.
     """
     directory = os.fspath(directory)
@@ -70,32 +70,6 @@ def read_description(directory):
         ) from None
 
 
-def first_difference(old, new, path=""):
-    """Find the first field, by name, in which two JSON values differ.
-
-    Returns:
-      (path such as 'model.kernel_len', value in old, value in new), each value as JSON text or
-      'absent'; None when they are equal.
-    """
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(set(old) | set(new)):
-            name = f"{path}.{key}" if path else key
-            found = first_difference(old.get(key, _ABSENT), new.get(key, _ABSENT), name)
-            if found:
-                return found
-        return None
-    if old is not _ABSENT and new is not _ABSENT and old == new:
-        return None
-    return path or "configuration", _show(old), _show(new)
-
-
-def _show(value):
-    if value is _ABSENT:
-        return "absent"
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def _lock(directory, lock):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,20 +92,25 @@ def _claim(directory, description):
     try:
         old = files.read_json(path)
     except FileNotFoundError:
-        try:
-            files.write_json(path, new)
-        except OSError as error:
-            raise DirectoryError(f"{directory}: cannot write there ({error.strerror})") from None
+        _write_description(path, description)
         return
     upgraded = legacy.upgrade_description(old)
     if upgraded is not old and upgraded.get("mel") is None:
         # Earlier versions recorded no front end where the configuration has none.
         upgraded["mel"] = new.get("mel")
-    found = first_difference(upgraded, new)
-    if not found and upgraded is not old:
-        files.write_json(path, new)
-    if found:
-        raise ValueError(
-            f"{directory}: belongs to another configuration: {found[0]} is {found[1]} there and "
-            f"{found[2]} here; choose another directory or remove that one"
+    difference = files.first_difference(new, upgraded)
+    if not difference and upgraded is not old:
+        _write_description(path, new)
+    if difference:
+        raise UserError(
+            f"{directory}: belongs to another configuration: {difference}; choose another "
+            "directory or remove that one"
         )
+
+
+def _write_description(path, description):
+    try:
+        files.write_json(path, description)
+    except OSError as error:
+        folder = os.path.dirname(path)
+        raise DirectoryError(f"{folder}: cannot write there ({error.strerror})") from None

@@ -9,6 +9,8 @@ import os
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
+
 
 def open_strategy(spec="auto"):
     """Open a distribution strategy; call this before any other TensorFlow operation.
@@ -22,7 +24,7 @@ def open_strategy(spec="auto"):
       A tf.distribute.Strategy.
 
     Raises:
-      ValueError: `spec` is something else, or multi_worker without a usable TF_CONFIG.
+      UserError: `spec` is something else, or multi_worker without a usable TF_CONFIG.
     """
     if spec == "auto":
         if os.environ.get("TF_CONFIG"):
@@ -36,7 +38,7 @@ def open_strategy(spec="auto"):
     if spec == "multi_worker":
         _check_tf_config()
         return tf.distribute.MultiWorkerMirroredStrategy()
-    raise ValueError(
+    raise UserError(
         f"the strategy must be 'auto', 'one', 'mirrored' or 'multi_worker', not {spec!r}"
     )
 
@@ -60,7 +62,7 @@ def _check_tf_config():
     except (ValueError, KeyError, TypeError):
         usable = False
     if not usable:
-        raise ValueError(
+        raise UserError(
             "TF_CONFIG must be JSON with cluster.worker, task.type and task.index for the "
             f"multi_worker strategy, not {text[:80]!r}"
         )
@@ -134,7 +136,7 @@ def check_batch_size(strategy, batch_size):
     """Raise ValueError where a batch cannot be shared equally among the replicas."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
-        raise ValueError(f"batch_size {batch_size} cannot be shared by {replicas} replicas")
+        raise UserError(f"batch_size {batch_size} cannot be shared by {replicas} replicas")
 
 
 def check_workers_agree(strategy, step):
@@ -144,10 +146,15 @@ def check_workers_agree(strategy, step):
     """
     total = _sum_over_replicas(strategy, step)
     if total != step * strategy.num_replicas_in_sync:
-        raise ValueError(
+        raise UserError(
             f"this worker continues from step {step} but others do not; the directory must be on "
             "a file system that all workers share"
         )
+
+
+def wait_for_all(strategy):
+    """Wait until all workers are here."""
+    value_of_chief(strategy, 0.0)
 
 
 def value_of_chief(strategy, value):

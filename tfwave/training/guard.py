@@ -3,8 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from tfwave.errors import UserError
 
-class NonFiniteError(ValueError):
+
+class NonFiniteError(UserError):
     """A loss, gradient or weight became infinite or not a number; the run was stopped."""
 
 

@@ -40,9 +40,6 @@ class Score:
     lower_is_better: bool = False
 
 
-INCEPTION_SCORE = Score("inception_score")
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainingResult:
     """What a run came to.
@@ -70,7 +67,7 @@ def train(
     description,
     strategy=None,
     score_fn=None,
-    score=INCEPTION_SCORE,
+    score=Score("score"),
     hparams=None,
     progress=True,
 ):

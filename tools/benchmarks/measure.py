@@ -46,7 +46,7 @@ def find_torch(python: str | None) -> str | None:
       The path, or None if this interpreter cannot, which is said on stderr.
 
     Raises:
-      ValueError: the interpreter that was named cannot.
+      UserError: the interpreter that was named cannot.
     """
     try:
         command = [python or sys.executable, "-c", "import torch"]
@@ -56,13 +56,58 @@ def find_torch(python: str | None) -> str | None:
     if found:
         return python or sys.executable
     if python:
-        raise ValueError(f"--torch_python: {python} cannot import torch")
+        from tfwave.errors import UserError
+
+        raise UserError(f"--torch_python: {python} cannot import torch")
     print(
         "PyTorch is not installed here: no figures of it (--torch_python names a Python that has "
         "it)",
         file=sys.stderr,
     )
     return None
+
+
+# Runs that take about as long as the start of a side.
+_START = 5
+_progress = None  # of `with_progress`
+
+
+class _Counter:
+    """Counts what a benchmark would do."""
+
+    def __init__(self):
+        self.total = 0
+
+    def update(self, units):
+        self.total += units
+
+
+def with_progress(figures):
+    """Call a function that measures, with a bar on stderr that shows the time left.
+
+    Args:
+      figures: function without arguments. It is called twice: first no side is started, so as to
+        count the calls.
+    """
+    global _progress
+    import tqdm
+
+    _progress = counter = _Counter()
+    figures()
+    seconds = 0.5 if sys.stderr.isatty() else 10
+    with tqdm.tqdm(total=counter.total, unit="run", mininterval=seconds, smoothing=0) as _progress:
+        return figures()
+
+
+def is_counting() -> bool:
+    """Whether calls are counted now and not made."""
+    return isinstance(_progress, _Counter)
+
+
+def report_progress(units: int = 1) -> None:
+    """Advance the bar, if there is one."""
+    if _progress is not None:
+        _progress.update(units)
 
 
 class Side:
@@ -83,11 +128,17 @@ class Side:
     """
 
     def __init__(self, prepare, *arguments, python=None):
+        self.first = self._peak = 1.0
+        if not is_counting():
+            self._start(prepare, arguments, python)
+        report_progress(_START)
+
+    def _start(self, prepare, arguments, python):
         command = [python or sys.executable, "-c", _PROCESS]
         started = time.perf_counter()
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._send(pickle.dumps((prepare, arguments)))
-        self.run()
+        self._call()
         self.first = time.perf_counter() - started
 
     def run(self) -> float:
@@ -96,6 +147,11 @@ class Side:
         Raises:
           RuntimeError: the side failed; its own traceback is on stderr.
         """
+        seconds = 1.0 if is_counting() else self._call()
+        report_progress()
+        return seconds
+
+    def _call(self):
         self._send(b"\n")
         answer = self._process.stdout.readline()
         if not answer:
@@ -105,7 +161,8 @@ class Side:
 
     def close(self) -> float:
         """End the process; returns its peak memory in GiB."""
-        self._process.communicate()
+        if not is_counting():
+            self._process.communicate()
         return self._peak
 
     def _send(self, message):

@@ -36,6 +36,9 @@ def figures(runs: int, clients: list[int], model_dim: int) -> dict:
     with tempfile.TemporaryDirectory(prefix="tfwave-benchmark-") as folder:
         model = pathlib.Path(folder, "wavegan")
         found = _export(runs, model, model_dim) | _signature(runs, model, model_dim)
+        if measure.is_counting():
+            measure.report_progress(runs * (len(_WARM_UPS) + 2 * len(clients)))
+            return found
         found |= _cold_start(runs, model)
         with _server(model, "--warmup") as (port, rest_port):
             for count in clients:
@@ -77,6 +80,7 @@ def _cold_start(runs, model):
                 ready = time.perf_counter()
                 client.predict("generate", {"latents": _latents(client)})
                 answered = time.perf_counter()
+            measure.report_progress()
             whole.append(answered - started)
             last.append(answered - ready)
         found[f"server's start to first answer, {label}"] = measure.summary(whole, "s")
@@ -91,6 +95,7 @@ def _load(runs, count, port, rest_port):
         rates, middle, worst = [], [], []
         for _ in range(runs):
             seconds, latencies = _requests(count, *ports)
+            measure.report_progress()
             rates.append(len(latencies) / seconds)
             middle.append(1000 * float(np.percentile(latencies, 50)))
             worst.append(1000 * float(np.percentile(latencies, 99)))

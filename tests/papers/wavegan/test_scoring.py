@@ -7,6 +7,7 @@ from tfwave.data.slices import SliceConfig
 from tfwave.models.wavegan.config import WaveGANConfig
 from tfwave.papers.wavegan import clips as wavegan_clips
 from tfwave.papers.wavegan import scoring as wavegan_scoring
+from tfwave.repro.experiment import save_clips
 
 
 class _Store:
@@ -39,10 +40,10 @@ def _logits(clips):
 
 
 @pytest.fixture
-def yardstick():
+def references():
     train = wavegan_scoring.recorded(_Store(_noise(12, seed=1)), _SLICES)
     features = wavegan_scoring.similarity_features(np.concatenate(list(train.blocks())))
-    return wavegan_scoring.Yardstick(_logits, features, np.linspace(0, 1, 8193), 2, 8)
+    return wavegan_scoring.ReferenceScores(_logits, features, np.linspace(0, 1, 8193), 2, 8)
 
 
 def test_recordings_come_as_padded_int16_in_the_authors_order():
@@ -60,27 +61,27 @@ def test_full_scale_recordings_are_clipped_not_wrapped():
     assert list(next(iter(clips.blocks()))[0, :2]) == [32767, -32768]
 
 
-def test_copies_of_the_training_set_have_distance_zero(yardstick):
+def test_copies_of_the_training_set_have_distance_zero(references):
     clips = wavegan_scoring.recorded(_Store(_noise(12, seed=1)), _SLICES)
-    measured, details = wavegan_scoring.score(clips, yardstick, keep=3)
+    measured, details = wavegan_scoring.score(clips, references, keep=3)
     assert measured["d_train"]["absolute"] == pytest.approx(0, abs=1e-6)
     assert measured["d_self"]["absolute"] > 1
     assert measured["d_self"]["n"] == 8 and measured["inception_score"]["n"] == 12
     assert len(details["clips"]) == 3
 
 
-def test_reference_relative_to_itself_is_one(yardstick):
+def test_reference_relative_to_itself_is_one(references):
     clips = wavegan_scoring.recorded(_Store(_noise(9, seed=2)), _SLICES)
-    measured, _ = wavegan_scoring.score(clips, yardstick, keep=0)
+    measured, _ = wavegan_scoring.score(clips, references, keep=0)
     ratios = wavegan_scoring.relative(measured, measured)
     assert [ratios[name]["mean"] for name in wavegan_scoring.RATIOS] == [1.0, 1.0, 1.0]
     assert measured["inception_score"]["n"] == 8
 
 
-def test_louder_clips_have_more_noise_in_proportion(yardstick):
+def test_louder_clips_have_more_noise_in_proportion(references):
     quiet, loud = (
         wavegan_scoring.score(
-            wavegan_scoring.recorded(_Store(_noise(8, 3, gain)), _SLICES), yardstick, 0
+            wavegan_scoring.recorded(_Store(_noise(8, 3, gain)), _SLICES), references, 0
         )[0]
         for gain in (0.05, 0.1)
     )
@@ -109,16 +110,14 @@ def test_envelope_peaks_at_multiples_of_250_hz(tmp_path):
     assert envelope[bins].mean() > 3 * np.median(envelope)
 
 
-def test_kept_clips_are_wav_files_with_captions(tmp_path):
+def test_kept_clips_have_captions_and_are_written_as_they_are(tmp_path):
     import soundfile
 
-    details = {
-        "clips": [np.arange(-50, 50, dtype=np.int16)],
-        "predicted": [7],
-        "probability": [0.934],
-    }
-    described = wavegan_clips.save_clips(tmp_path, details, (), 16000)
-    assert described == [
+    clip = np.arange(-50, 50, dtype=np.int16)
+    details = {"clips": [clip], "predicted": [7], "probability": [0.934]}
+    clips = wavegan_clips.describe_clips(details, ())
+    assert clips == [(7, "heard as “seven”, 93\u00a0%", clip)]
+    assert save_clips(tmp_path, clips, 16000) == [
         {
             "file": "samples/clip_00.wav",
             "number": 0,

@@ -29,6 +29,7 @@ from tfwave.audio.files import resample
 from tfwave.data.corpora import DIGIT_SLICES, DIGITS, SPLITS, Corpus
 from tfwave.data.slices import random_bits
 from tfwave.data.store import store_of
+from tfwave.errors import UserError
 
 SAMPLE_RATE = 16000
 MAX_SAMPLES = 16384
@@ -239,7 +240,7 @@ def spoken_digits(cache_dir, seed=0, sizes=None, progress=True):
     """
     sizes = dict(SIZES if sizes is None else sizes)
     if set(sizes) != set(SPLITS) or min(sizes.values()) < 1:
-        raise ValueError(f"sizes must give each of train, valid, test at least 1 clip, not {sizes}")
+        raise UserError(f"sizes must give each of train, valid, test at least 1 clip, not {sizes}")
     wanted = [(split, number) for split in SPLITS for number in range(sizes[split])]
     store = _speak_all(wanted, cache_dir, seed, "speaking", progress)
     marks = np.array([split for split, _ in wanted])
@@ -275,14 +276,14 @@ def klatt_digits(cache_dir, count, seed=0, progress=True):
       AudioStore of `count` clips at 16 kHz, labels 0..9 in turn.
     """
     if count < 1:
-        raise ValueError(f"count must be at least 1, not {count}")
+        raise UserError(f"count must be at least 1, not {count}")
     wanted = [("klatt", number) for number in range(count)]
     return _speak_all(wanted, cache_dir, seed, "speaking (Klatt)", progress)
 
 
 def _speak_all(wanted, cache_dir, seed, description, progress):
     if seed < 0:
-        raise ValueError(f"seed must not be negative, not {seed}")
+        raise UserError(f"seed must not be negative, not {seed}")
     plans = [plan(seed, split, number) for split, number in wanted]
     names = [
         f"{split}/{number:05d}_{item.text}_{item.accent}_{item.variant}".replace(" ", "-")

@@ -23,6 +23,7 @@ from tfwave.data.corpora import SPLITS
 from tfwave.data.sentence_corpora import SentenceCorpus, Utterances
 from tfwave.data.slices import random_bits
 from tfwave.data.store import store_of
+from tfwave.errors import UserError
 from tfwave.files import read_json, write_json
 
 SIZES = {"train": 400, "valid": 40, "test": 40}
@@ -253,7 +254,7 @@ def read_sentences(
       SentenceCorpus with speakers and phoneme labels.
 
     Raises:
-      ValueError: a value out of range.
+      UserError: a value out of range.
       OSError: eSpeak NG fails, or cache_dir is not writable.
     """
     sizes = dict(SIZES if sizes is None else sizes)
@@ -299,15 +300,15 @@ def read_sentences(
 
 def _check(seed, sizes, speakers, sample_rate):
     if seed < 0:
-        raise ValueError(f"seed must not be negative, not {seed}")
+        raise UserError(f"seed must not be negative, not {seed}")
     if set(sizes) != set(SPLITS) or min(sizes.values()) < 1:
-        raise ValueError(
+        raise UserError(
             f"sizes must give each of train, valid, test at least 1 sentence, not {sizes}"
         )
     if not 1 <= speakers <= len(TRAIN_VOICES):
-        raise ValueError(f"speakers must lie between 1 and {len(TRAIN_VOICES)}, not {speakers}")
+        raise UserError(f"speakers must lie between 1 and {len(TRAIN_VOICES)}, not {speakers}")
     if not 4000 <= sample_rate <= 192000:
-        raise ValueError(f"sample_rate must lie between 4,000 and 192,000 Hz, not {sample_rate}")
+        raise UserError(f"sample_rate must lie between 4,000 and 192,000 Hz, not {sample_rate}")
 
 
 def _spoken(plans, names, known, cache_dir, key, sample_rate, progress):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.spectral import log_mel
+from tfwave.errors import UserError
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models import signatures
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
@@ -261,14 +262,14 @@ class DigitClassifier(System):
         """Set all weights from a dict of arrays named as in `named_variables`.
 
         Raises:
-          ValueError: naming the first array that is missing or has another shape.
+          UserError: naming the first array that is missing or has another shape.
         """
         variables = self.named_variables()
         for name, variable in variables.items():
             if name not in weights:
-                raise ValueError(f"{name} is missing")
+                raise UserError(f"{name} is missing")
             if tuple(weights[name].shape) != tuple(variable.shape):
-                raise ValueError(
+                raise UserError(
                     f"{name} has shape {list(weights[name].shape)}, the network needs "
                     f"{list(variable.shape)}"
                 )

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
+from tfwave.errors import UserError
 from tfwave.layers.gru import gates
 from tfwave.models import sampler
 from tfwave.models.wavenet import outputs
@@ -124,7 +125,7 @@ class FatchordSteps(sampler.StepModel):
     the network takes them; see `decoded`.
 
     Attributes:
-      config: FatchordConfig.
+      config: FatchordWaveRNNConfig.
       greedy: whether the most likely value is taken instead of a draw.
     """
 
@@ -311,14 +312,14 @@ def generate(
       crossfade of constant power can make it louder by up to sqrt(2).
 
     Raises:
-      ValueError: features of another shape, of fewer than 21 frames or not finite, or an argument
+      UserError: features of another shape, of fewer than 21 frames or not finite, or an argument
         out of range; names it.
     """
     config = network.config
     features = mel.check_features(features, config.mel, least=FADED + 1)
     for name, value, least in (("target", target, 1), ("overlap", overlap, 0)):
         if value < least:
-            raise ValueError(f"{name} must be {least} or more samples, not {value}")
+            raise UserError(f"{name} must be {least} or more samples, not {value}")
     clips, samples = features.shape[0], (features.shape[1] - 1) * config.hop_length
     sampler.check_request(clips, samples, temperature)
     rows = conditioning(network, features)

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from tfwave.audio.phase import griffin_lim
 from tfwave.audio.spectral import stft
+from tfwave.errors import UserError
 from tfwave.layers.tf1 import batch_norm, dense
 from tfwave.layers.tracking import track_layers
 from tfwave.layers.upsampling import upsample2d
@@ -205,7 +206,7 @@ class SpecGAN(AdversarialSystem):
         if mean.shape != (BINS,) or std.shape != (BINS,):
             raise ValueError(f"moments must have {BINS} bins, got {mean.shape} and {std.shape}")
         if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
-            raise ValueError(
+            raise UserError(
                 "moments must be finite and every standard deviation above 0; a corpus of silence "
                 "has none"
             )

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
 from tfwave.models import sampler
 from tfwave.models.wavenet import outputs, queues
 
@@ -42,7 +43,7 @@ def stream(
       up to its stride.
 
     Raises:
-      ValueError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; names it.
     """
     config = network.config
     clips = _clip_count(clips, prime_with, features, speaker)
@@ -124,11 +125,11 @@ def _check_features(config, features, samples, prime_with):
     conditioning = config.conditioning
     if (features is None) != (conditioning is None):
         wants = "needs local conditioning" if features is None else "takes no local conditioning"
-        raise ValueError(f"features: this network {wants}")
+        raise UserError(f"features: this network {wants}")
     if features is None:
         return
     if features.shape[-1] != conditioning.channels:
-        raise ValueError(
+        raise UserError(
             f"features have {features.shape[-1]} channels; the network takes "
             f"{conditioning.channels}"
         )
@@ -136,7 +137,7 @@ def _check_features(config, features, samples, prime_with):
     known = 0 if prime_with is None else prime_with.shape[1]
     needed = samples if prime_with is None else known + samples - 1
     if covered < needed:
-        raise ValueError(
+        raise UserError(
             f"features cover {covered} samples; {needed} are needed for {samples} samples"
             + ("" if prime_with is None else f" after {known} primed ones")
         )
@@ -147,22 +148,22 @@ def _clip_count(clips, *given):
     if clips is not None:
         counts |= {clips} if clips != 1 or not counts else {1}
     if len(counts) > 1:
-        raise ValueError(f"clips: the arguments are for {sorted(counts)} clips; they must agree")
+        raise UserError(f"clips: the arguments are for {sorted(counts)} clips; they must agree")
     return counts.pop() if counts else 1
 
 
 def _check(config, prime_with, speaker):
     if prime_with is not None and (prime_with.ndim != 2 or prime_with.shape[1] < 1):
-        raise ValueError(
+        raise UserError(
             f"prime_with must be a waveform [clips, time], not of shape {tuple(prime_with.shape)}"
         )
     if (speaker is None) != (not config.speaker_channels):
         needs = "needs a speaker" if speaker is None else "knows no speakers"
-        raise ValueError(f"speaker: this network {needs}")
+        raise UserError(f"speaker: this network {needs}")
     if config.speakers:
         unknown = [int(s) for s in speaker if not 0 <= int(s) < config.speakers]
         if unknown:
-            raise ValueError(
+            raise UserError(
                 f"speaker {unknown[0]} is unknown; the network has 0 to {config.speakers - 1}"
             )
 

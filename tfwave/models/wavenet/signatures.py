@@ -25,7 +25,7 @@ def make_signatures(network, mel=None, xla=False):
       Dict of signatures, see `tfwave.models.signatures`; the first is the main one.
 
     Raises:
-      ValueError: the features are no spectrograms of `mel`.
+      UserError: the features are no spectrograms of `mel`.
     """
     config = network.config
     how = [signatures.temperature_input(), signatures.seed_input()]

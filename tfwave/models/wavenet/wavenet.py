@@ -135,7 +135,7 @@ class WaveNet(NetworkSystem):
         past = waveform[:, :-1]
         first = config.context_len
         if waveform.shape[1] is not None and waveform.shape[1] <= first:
-            raise ValueError(
+            raise UserError(
                 f"waveform has {waveform.shape[1]} samples; with a receptive field of "
                 f"{config.receptive_field} at least {first + 1} are needed"
             )

@@ -11,6 +11,7 @@ import typing
 
 import tensorflow as tf
 
+from tfwave.errors import UserError
 from tfwave.layers.block_sparsity import Blocks, is_worth_blocks, product, to_blocks
 from tfwave.layers.gru import gates
 from tfwave.losses import likelihood
@@ -169,7 +170,7 @@ def stream(
       Iterator of blocks, float32 [clips, up to `sampler.BLOCK` samples, 1] in [-1, 1).
 
     Raises:
-      ValueError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; names it.
     """
     config = network.config
     features, clips, samples = checked(config, samples, features, clips, temperature, padded)
@@ -223,48 +224,48 @@ def checked(config, samples, features, clips, temperature, padded):
       (features float32 [.., frames with context at both ends, channels] or None, clips, samples).
 
     Raises:
-      ValueError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; names it.
     """
     if (features is None) != (config.conditioning == "none"):
         needs = "needs features" if features is None else "takes no features"
-        raise ValueError(f"features: this network {needs}")
+        raise UserError(f"features: this network {needs}")
     if features is None:
         clips, covered = 1 if clips is None else clips, None
     else:
         features = _checked_features(config, features)
         if clips is not None and features.shape[0] not in (1, clips):
-            raise ValueError(f"clips is {clips}; the features are of {features.shape[0]} clips")
+            raise UserError(f"clips is {clips}; the features are of {features.shape[0]} clips")
         clips = features.shape[0] if clips is None else clips
         padding = config.frame_padding
         if not padded:
             features = sampler.repeat_ends(features, padding, padding)
         frames = features.shape[1] - 2 * padding
         if frames < 1:
-            raise ValueError(
+            raise UserError(
                 f"features have {frames + 2 * padding} frames, of which {2 * padding} are context"
             )
         covered = frames * config.hop_length
     samples = covered if samples is None else samples
     if samples is None:
-        raise ValueError("samples: an unconditional network needs their number")
+        raise UserError("samples: an unconditional network needs their number")
     sampler.check_request(clips, samples, temperature)
     if covered is not None and covered < samples:
-        raise ValueError(f"features cover {covered} samples; {samples} are asked for")
+        raise UserError(f"features cover {covered} samples; {samples} are asked for")
     return features, clips, samples
 
 
 def _checked_features(config, features):
     features = tf.convert_to_tensor(features, tf.float32)
     if features.shape.rank != 3:
-        raise ValueError(
+        raise UserError(
             f"features must be [clips, frames, channels], not of shape {tuple(features.shape)}"
         )
     if features.shape[-1] != config.channels:
-        raise ValueError(
+        raise UserError(
             f"features have {features.shape[-1]} channels; the network takes {config.channels}"
         )
     if features.shape[1] < 1:
-        raise ValueError("features have no frames")
+        raise UserError("features have no frames")
     if not bool(tf.reduce_all(tf.math.is_finite(features))):
-        raise ValueError("features hold numbers that are not finite")
+        raise UserError("features hold numbers that are not finite")
     return features

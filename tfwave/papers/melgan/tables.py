@@ -1,11 +1,20 @@
-"""Tables 2 to 4 of MelGAN (arXiv:1910.06711), whose scores are listeners'.
+"""Tables 1 to 4 of MelGAN (arXiv:1910.06711): sizes and speeds, and scores of listeners.
 
 The ablation was trained for 400,000 iterations (section 3.1), the other MelGANs to convergence.
 """
 
-from tfwave.papers.vocoders.presets import QUICK_ABLATION, presets_of
-from tfwave.papers.vocoders.tables import WORLD, vocoder_table
+from tfwave.papers.vocoders.tables import (
+    COMPARISON,
+    MEDIANS,
+    NOT_BUILT,
+    NOTES,
+    QUEUES,
+    SPEED,
+    WORLD,
+    presets_of,
+)
 from tfwave.repro.rows import make_row
+from tfwave.repro.table import Table, on_demand
 
 _RECORDING = make_row("original", "Original", about="The recordings.")
 _GRIFFIN_LIM = make_row(
@@ -15,9 +24,15 @@ _GRIFFIN_LIM = make_row(
     "32 rounds of the fast variant; the paper names no settings.",
     iterations=32,
 )
+_RANDOM_PHASES = make_row(
+    "griffin_lim_0",
+    "Griffin-Lim, 0 iterations",
+    "",
+    "Random phases; not in the paper's table.",
+    iterations=0,
+)
 _MELGAN = make_row("melgan", "MelGAN", "melgan", "As published.")
-
-ABLATION = (
+_ABLATION = (
     make_row(
         "spectral_norm",
         "with spectral normalisation",
@@ -62,34 +77,50 @@ ABLATION = (
     ),
     make_row("melgan", "baseline MelGAN", "melgan", "As published."),
 )
-_RANDOM_PHASES = make_row(
-    "griffin_lim_0",
-    "Griffin-Lim, 0 iterations",
-    "",
-    "Random phases; not in the paper's table.",
-    iterations=0,
-)
 
-_NAME = "\u201cMelGAN\u201d"
-_ABLATION_PRESETS = presets_of("melgan", quick=QUICK_ABLATION, steps=400_000)
-_COMPARED = presets_of("melgan", "waveglow", "wavenet")
-_SIX_SPEAKERS = presets_of("melgan", speakers=6)
-
-TABLE2 = vocoder_table(
-    "melgan_table2",
-    "melgan",
-    "table2",
-    f"Table 2 of {_NAME} (ablation)",
-    (*ABLATION, _RANDOM_PHASES, _RECORDING),
-    _ABLATION_PRESETS,
-    ("How the paper built its variants is not stated; under each name stands what was done here.",),
+TABLE1 = Table(
+    key="melgan_table1",
+    paper="melgan",
+    title="Table 1 of \u201cMelGAN\u201d",
+    rows=(
+        make_row("wavenet", "WaveNet", "wavenet", "24 layers of r9y9/wavenet_vocoder."),
+        make_row("clarinet", "ClariNet"),
+        make_row("waveglow", "WaveGlow", "waveglow", "256 channels, as committed by its authors."),
+        make_row("melgan", "MelGAN", "melgan", "As published, weight norm folded."),
+    ),
+    experiment=on_demand(
+        "vocoders.speeds", "VocoderSpeed", devices={"CPU:0": "cpu_khz", "GPU:0": "gpu_khz"}
+    ),
+    columns=("table1",),
+    notes=(
+        MEDIANS,
+        "The column of GPUs is measured where TensorFlow sees one. The paper's "
+        "machine: GTX 1080 Ti; one core of an i9-7920X at 2.90 GHz.",
+        QUEUES,
+    ),
+    status={"clarinet": NOT_BUILT},
+    threads=1,
+    **SPEED,
 )
-TABLE3 = vocoder_table(
-    "melgan_table3",
-    "melgan",
-    "table3",
-    f"Table 3 of {_NAME}",
-    (
+TABLE2 = Table(
+    key="melgan_table2",
+    paper="melgan",
+    title="Table 2 of \u201cMelGAN\u201d (ablation)",
+    rows=(*_ABLATION, _RANDOM_PHASES, _RECORDING),
+    presets=presets_of("melgan", ablation=True),
+    listeners=("table2",),
+    notes=(
+        *NOTES,
+        "How the paper built its variants is not stated; under each name stands what was done "
+        "here.",
+    ),
+    **COMPARISON,
+)
+TABLE3 = Table(
+    key="melgan_table3",
+    paper="melgan",
+    title="Table 3 of \u201cMelGAN\u201d",
+    rows=(
         _GRIFFIN_LIM,
         make_row("waveglow", "WaveGlow", "waveglow", "256 channels where published."),
         make_row("wavenet", "WaveNet", "wavenet", "24 layers, ten logistics where published."),
@@ -98,18 +129,23 @@ TABLE3 = vocoder_table(
         WORLD,
         _RECORDING,
     ),
-    _COMPARED,
+    presets=presets_of("melgan", "waveglow", "wavenet"),
+    listeners=("table3",),
+    notes=NOTES,
+    **COMPARISON,
 )
-TABLE4 = vocoder_table(
-    "melgan_table4",
-    "melgan",
-    "table4",
-    f"Table 4 of {_NAME} (unseen speakers)",
-    (_GRIFFIN_LIM, _MELGAN, _RANDOM_PHASES, WORLD, _RECORDING),
-    _SIX_SPEAKERS,
-    (
+TABLE4 = Table(
+    key="melgan_table4",
+    paper="melgan",
+    title="Table 4 of \u201cMelGAN\u201d (unseen speakers)",
+    rows=(_GRIFFIN_LIM, _MELGAN, _RANDOM_PHASES, WORLD, _RECORDING),
+    presets=presets_of("melgan", speakers=6),
+    listeners=("table4",),
+    notes=(
+        *NOTES,
         "The paper trained on six speakers of its own and tested on VCTK; here a corpus of three "
         "speakers or more is divided by speakers, so that none of the test's is heard in training.",
     ),
     unseen_speakers=True,
+    **COMPARISON,
 )

@@ -1,182 +1,157 @@
-"""How one row of a table of vocoders is trained, measured by copy-synthesis and made audible."""
+"""The comparison of vocoders: each is trained or called, and measured by copy-synthesis."""
 
 import dataclasses
 import math
-import time
 
+import keras
 import numpy as np
 
-from tfwave.audio.mel import mel_spectrogram
+from tfwave.audio.mel import MelConfig, mel_spectrogram
 from tfwave.data.features import mel_features
-from tfwave.data.utterances import Windows, evaluation_slices, training_slices
+from tfwave.data.utterances import Windows
+from tfwave.errors import UserError
 from tfwave.metrics import vocoder as measures
+from tfwave.papers.vocoders.presets import VocoderPreset
 from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
-from tfwave.repro import table as speech_table
+from tfwave.repro.experiment import SEEDS, Measured
 from tfwave.repro.plan import counted
+from tfwave.repro.results import Results
+from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule, SpeechExperiment
+from tfwave.training.loop import Score, TrainingResult
 
-_CLIP_SEED = 4_000_000
 _FEWEST_FRAMES = 24  # of a recording; the vocoders need up to 21, PESQ about as much
+_RECORDINGS = "original"  # the row of recordings
 
 
-class Workbench:
-    """What the rows of one run share.
+class VocoderExperiment(SpeechExperiment):
+    """Rows turn the mel spectrograms of held-out recordings back into waveforms."""
 
-    Args:
-      corpus: `SentenceCorpus` with the splits train, valid and test.
-      preset: has `configs` ({system: model configuration}), `mel` and what `speech_table.train_row`
-        needs.
-      options: `speech_table.Options`.
-      strategy: tf.distribute.Strategy.
-    """
-
-    def __init__(self, corpus, preset, options, strategy):
-        self.corpus, self.preset, self.options = corpus, preset, options
-        self._strategy = strategy
-
-    def config(self, row):
-        """The configuration of a row's model."""
+    def config(self, row: Row):
+        """Return the configuration of a row's model."""
         return dataclasses.replace(dict(self.preset.configs)[row.system], **dict(row.changes))
 
-    def front_end(self, config):
-        """The front end of a model's features: the table's for a WaveNet, which names none."""
-        return getattr(config, "mel", self.preset.mel)
+    def front_end(self, row: Row) -> MelConfig:
+        """Return the front end of a row's features, the table's for a WaveNet, which names none."""
+        return getattr(self.config(row), "mel", self.preset.mel)
 
-    def windows(self, split, row):
-        """The windows of a split in the form that a row's model is trained on."""
-        system, config = TRAINED[row.system], self.config(row)
-        utterances = self.corpus.splits[split]
+    def model(self, row: Row) -> keras.Model:
+        return TRAINED[row.system].make(self.config(row), self.options.seed)
+
+    def open_windows(self, split: str, row: Row) -> Windows:
+        system, utterances = TRAINED[row.system], self.corpus.splits[split]
         features = None
         if system.with_features:
-            features = mel_features(
-                utterances.store, self.front_end(config), self.options.cache_dir
-            )
-        return Windows(utterances, system.window(config, self.preset), features)
+            features = mel_features(utterances.store, self.front_end(row), self.options.cache_dir)
+        return Windows(utterances, system.window(self.config(row), self.preset), features)
 
-    def row_settings(self, row):
-        """Return what changes the numbers of a row, beside the settings of the folder."""
-        settings = {"row": row.slug, "changes": [list(change) for change in row.changes]}
+    def schedule(self, row: Row) -> Schedule:
+        preset = self.preset.of(row.system)
+        return Schedule(preset.steps, preset.batch_size, preset.score_every)
+
+    def criterion(self, row: Row) -> Score:
+        return TRAINED[row.system].score
+
+    def settings(self, row: Row) -> dict:
+        settings = {"row": row.key, "changes": [list(change) for change in row.changes]}
         if row.trained:
             settings["model"] = dataclasses.asdict(self.config(row))
         return settings
 
-    def compute(self, row, results):
-        """Train where needed, measure one row, write its clips and its result.
+    def description(self, row: Row) -> dict:
+        model = dataclasses.asdict(self.config(row))
+        description = {**super().description(row), "model": model}
+        if "mel" not in model:
+            description["mel"] = dataclasses.asdict(self.front_end(row))
+        return description
 
-        Args:
-          row: `Row`.
-          results: `runner.Results`.
+    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
+        return {"Parameters": model.count_params(), **super().facts(row, model, trained)}
 
-        Raises:
-          Interrupted: training was stopped; the same call continues.
-          NonFiniteError: training diverged.
-        """
-        seconds, facts = {}, {}
-        if row.trained:
-            model, trained = self._train(row, results)
-            seconds["train"] = trained.seconds
-            facts = {"Parameters": model.count_params(), "Best weights of step": trained.best_step}
+    def size(self, preset: VocoderPreset) -> str:
+        return ", ".join(
+            f"{TRAINED[system].make.__name__} for {preset.of(system).steps:,} steps of "
+            f"{preset.of(system).batch_size} segments"
+            for system, _ in preset.configs
+        )
 
-            def copied(waveform, seed):
-                mel = self.front_end(model.config)
-                features = mel_spectrogram(waveform[np.newaxis], mel)
-                return vocode(TRAINED[row.system], model, features, mel, seed)
-        else:
+    def warnings(self) -> tuple[str, ...]:
+        sentences = [*super().warnings()]
+        if sentences:
+            sentences.append("Its models are smaller than the published ones.")
+        for system, config in self.preset.configs:
+            if getattr(config, "stft_loss", 0):
+                sentences.append(
+                    f"It trains {TRAINED[system].make.__name__} by the spectral loss of Parallel "
+                    "WaveGAN (arXiv:1910.11480), at resolutions and above a floor of its own, and "
+                    f"by discriminators only from step {config.adversarial_from:,} on."
+                )
+        return tuple(sentences)
 
-            def copied(waveform, seed):
-                return signal_processing(row, waveform, self.preset.mel, seed)
-
-        begin = time.monotonic()
-        clips = [(n, wave, copied(wave, _CLIP_SEED + i)) for i, n, wave in self._recordings()]
-        seconds["vocode"] = time.monotonic() - begin
+    def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
         rate = self.corpus.sample_rate
-        spoken = sum(len(made) for _, _, made in clips)
-        if not row.slug.startswith("original"):
-            facts["Real-time factor"] = seconds["vocode"] * rate / spoken
-        begin = time.monotonic()
-        scores = self._scores(clips) if not row.slug.startswith("original") else {}
-        seconds["measure"] = time.monotonic() - begin
-        speech_table.save_row(
-            results,
-            row,
-            self.row_settings(row),
-            rate,
-            scores,
-            f"{counted(len(clips), 'recording')}, {spoken / rate:.0f} s" if scores else "",
-            facts,
-            seconds,
-            [(name, name, made) for name, _, made in clips[: self.preset.clips]],
-        )
+        measured = Measured(sample_rate=rate)
+        with measured.timed("vocode"):
+            copies = [
+                (name, waveform, self._copy(row, model, waveform, SEEDS["copies"] + number))
+                for number, name, waveform in self._recordings()
+            ]
+        measured.clips = [(name, name, copy) for name, _, copy in copies[: self.preset.clips]]
+        if row.key == _RECORDINGS:
+            return measured
+        samples = sum(len(copy) for _, _, copy in copies)
+        measured.facts["Real-time factor"] = measured.seconds["vocode"] * rate / samples
+        with measured.timed("measure"):
+            measured.scores = self._scores(copies)
+        if measured.scores:
+            measured.counts = f"{counted(len(copies), 'recording')}, {samples / rate:.0f} s"
+        return measured
 
-    def held_out(self, model, row, batches=None):
-        """The score that chooses the best weights, on the validation recordings."""
-        name = TRAINED[row.system].score.name.removeprefix("held_out_")
-        size = self.preset.of(row.system).batch_size
-        slices = evaluation_slices(self.windows("valid", row), size)
-        slices = slices.take(-1 if batches is None else batches)
-        return speech_table.held_out_mean(model, slices, lambda measured: measured[name])[0]
-
-    def _train(self, row, results):
-        preset, seed, config = self.preset.of(row.system), self.options.seed, self.config(row)
-        windows = self.windows("train", row)
-
-        def make():
-            model = TRAINED[row.system].make(config, seed)
-            model.compile()
-            return model
-
-        facts = {
-            "model": dataclasses.asdict(config),
-            "score_batches": preset.score_batches,
-            "corpus": self.corpus.splits["train"].store.fingerprint,
-        }
-        return speech_table.train_row(
-            row,
-            results,
-            preset,
-            self.options,
-            self._strategy,
-            make,
-            lambda *shard: training_slices(windows, preset.batch_size, seed, *shard),
-            lambda model: self.held_out(model, row, preset.score_batches),
-            TRAINED[row.system].score,
-            facts,
-        )
+    def _copy(self, row, model, waveform, seed):
+        """Synthesise a recording [time] again."""
+        if model is None:
+            return signal_processing(row, waveform, self.preset.mel, seed)
+        mel = self.front_end(row)
+        features = mel_spectrogram(waveform[np.newaxis], mel)
+        return vocode(TRAINED[row.system], model, features, mel, seed)
 
     def _recordings(self):
-        """The held-out recordings that are heard: [(number, name, waveform [time])]."""
-        store, preset, heard = self.corpus.splits["test"].store, self.preset, []
+        """Return the held-out recordings that are copied: [(number, name, waveform [time])]."""
+        store, preset, chosen = self.corpus.splits["test"].store, self.preset, []
         most, hop = int(preset.clip_seconds * store.sample_rate), preset.mel.hop_length
         for number, length in enumerate(store.lengths):
             samples = min(int(length), most) // hop * hop
-            if samples >= _FEWEST_FRAMES * hop and len(heard) < preset.measured:
+            if samples >= _FEWEST_FRAMES * hop and len(chosen) < preset.measured:
                 waveform = store.frames(number, 0, samples)[:, 0]
-                heard.append((number, store.names[number], waveform))
-        if not heard:
-            raise ValueError(
+                chosen.append((number, store.names[number], waveform))
+        if not chosen:
+            raise UserError(
                 f"{self.corpus.name}: no test recording lasts {_FEWEST_FRAMES * hop} samples, as "
                 "vocoders and measures need"
             )
-        return heard
+        return chosen
 
-    def _scores(self, clips):
-        """Means over the clips, with the standard error, of every measure that has a value."""
-        found = {}
-        for _, recorded, made in clips:
-            hop = self.preset.mel.hop_length
-            shorter = min(len(recorded), len(made))
-            values = measures.measure(
-                recorded[:shorter], np.clip(made[:shorter], -1, 1), self.corpus.sample_rate, hop
+    def _scores(self, copies):
+        """Return means over copies, with the standard error, of every measure that has a value."""
+        values = {}
+        for _, recording, copy in copies:
+            length = min(len(recording), len(copy))
+            found = measures.measure(
+                recording[:length],
+                np.clip(copy[:length], -1, 1),
+                self.corpus.sample_rate,
+                self.preset.mel.hop_length,
             )
-            for name, value in values.items():
-                found.setdefault(name, []).append(math.nan if value is None else value)
-        scores = {}
-        for name, values in found.items():
-            valid = [value for value in values if math.isfinite(value)]
-            if valid:
-                error = np.std(valid, ddof=1) / math.sqrt(len(valid)) if len(valid) > 1 else None
-                scores[name] = {
-                    "mean": float(np.mean(valid)),
-                    "n": len(valid),
-                    "pm": None if error is None else float(error),
-                }
-        return scores
+            for name, value in found.items():
+                if value is not None and math.isfinite(value):
+                    values.setdefault(name, []).append(value)
+        return {
+            name: {
+                "mean": float(np.mean(found)),
+                "n": len(found),
+                "pm": float(np.std(found, ddof=1) / math.sqrt(len(found)))
+                if len(found) > 1
+                else None,
+            }
+            for name, found in values.items()
+        }

@@ -8,11 +8,60 @@ of r9y9/wavenet_vocoder, whose mu-law recipe gives the 500,000 steps of batches 
 
 import dataclasses
 
+from tfwave.audio.mel import MELGAN, MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.melgan.config import MelGANConfig
 from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.wavenet.config import STACK, r9y9_config
-from tfwave.papers.vocoders.tables import VocoderPreset
+from tfwave.repro.table import SMOKE
+
+
+@dataclasses.dataclass(frozen=True)
+class VocoderPreset:
+    """Sizes of everything.
+
+    Attributes:
+      name: of the preset.
+      configs: (system, model configuration) of every model.
+      training: (system, steps, batch_size) of the models that are not trained like the others.
+      slice_len: samples that a model of samples after samples predicts of a training slice.
+      mel: front end of Griffin-Lim, and the sample rate of everything.
+      sentences: sizes of the splits without --data_dir.
+      speakers: voices of those sentences.
+      clips: to listen to, of each row.
+      clip_seconds: most that is heard of a recording.
+      measured: recordings that the measures are means over.
+    """
+
+    name: str
+    configs: tuple
+    steps: int
+    batch_size: int
+    log_every: int
+    score_every: int
+    checkpoint_every: int
+    media_every: int
+    score_batches: int
+    sentences: tuple
+    measured: int
+    clip_seconds: float
+    clips: int = 4
+    speakers: int = 1
+    mel: MelConfig = MELGAN
+    training: tuple = ()
+    slice_len: int = 10_240
+
+    @property
+    def sample_rate(self):
+        """Hz."""
+        return self.mel.sample_rate
+
+    def of(self, system):
+        """Return the preset with the steps and the batch size of a system."""
+        for name, steps, batch_size in self.training:
+            if name == system:
+                return dataclasses.replace(self, steps=steps, batch_size=batch_size)
+        return self
 
 
 def wavenet_config(**changes):
@@ -108,11 +157,9 @@ _QUICK = dataclasses.replace(
     clip_seconds=3.0,
     slice_len=8192,
 )
-# Of the ablation, which varies the paper's training: with discriminators from the start.
-QUICK_ABLATION = {"configs": (("melgan", _MELGAN),), "steps": 100, "media_every": 100}
 _SMOKE = dataclasses.replace(
     _QUICK,
-    name="smoke",
+    **SMOKE,
     configs=(
         (
             "melgan",
@@ -141,42 +188,38 @@ _SMOKE = dataclasses.replace(
     ),
     training=(),
     slice_len=2048,
-    steps=4,
-    batch_size=2,
-    log_every=1,
-    score_every=2,
-    checkpoint_every=2,
     media_every=4,
     score_batches=2,
-    sentences=(("train", 8), ("valid", 2), ("test", 2)),
     measured=2,
     clip_seconds=0.5,
     clips=2,
 )
 
 
-def presets_of(*systems, speakers=1, quick=None, **published):
-    """The presets of a table.
+# The ablation varies the paper's training, with discriminators from the start.
+_ABLATION = {
+    "paper": {"steps": 400_000},
+    "quick": {"configs": (("melgan", _MELGAN),), "steps": 100, "media_every": 100},
+}
+
+
+def vocoder_presets(
+    *systems: str, speakers: int = 1, ablation: bool = False
+) -> dict[str, VocoderPreset]:
+    """Return the presets of a table by name.
 
     Args:
       *systems: the vocoders that it trains.
       speakers: voices of the built-in sentences.
-      quick: fields of the preset "quick" that are this table's own.
-      **published: fields of the preset "paper" that are this table's own.
-
-    Returns:
-      {name: `VocoderPreset`}.
+      ablation: whether it is the table of MelGAN's ablation.
     """
-    return {
-        preset.name: dataclasses.replace(
+    presets = {}
+    for preset in (_PAPER, _QUICK, _SMOKE):
+        changes = _ABLATION.get(preset.name, {}) if ablation else {}
+        preset = dataclasses.replace(preset, speakers=speakers, **changes)
+        presets[preset.name] = dataclasses.replace(
             preset,
-            speakers=speakers,
             configs=tuple(entry for entry in preset.configs if entry[0] in systems),
             training=tuple(entry for entry in preset.training if entry[0] in systems),
         )
-        for preset in (
-            dataclasses.replace(_PAPER, **published),
-            dataclasses.replace(_QUICK, **(quick or {})),
-            _SMOKE,
-        )
-    }
+    return presets

@@ -115,7 +115,7 @@ def signal_processing(row, waveform, mel, seed):
     """Run a vocoder that is not trained.
 
     Args:
-      row: `Row` whose changes are the arguments of the method; its slug starts with "original",
+      row: `Row` whose changes are the arguments of the method; its key starts with "original",
         "griffin_lim" or "world".
       waveform: float32 [time], a recording.
       mel: MelConfig of the features that Griffin-Lim is given.
@@ -126,13 +126,13 @@ def signal_processing(row, waveform, mel, seed):
 
     Raises:
       MissingPackage: WORLD's package is not installed.
-      ValueError: another slug.
+      ValueError: another key.
     """
-    if row.slug.startswith("original"):
+    if row.key.startswith("original"):
         return waveform
-    if row.slug.startswith("world"):
+    if row.key.startswith("world"):
         return world.resynthesize(waveform, mel.sample_rate)
-    if row.slug.startswith("griffin_lim"):
+    if row.key.startswith("griffin_lim"):
         features = mels.mel_spectrogram(waveform[np.newaxis], mel)
         return mel_to_waveform(features, mel, seed=seed, **dict(row.changes))[0].numpy()
-    raise ValueError(f"{row.slug}: no vocoder of signal processing has this name")
+    raise ValueError(f"{row.key}: no vocoder of signal processing has this name")

@@ -1,20 +1,24 @@
-"""Tables in which listeners compare vocoders: what can be made of them without listeners.
+"""Tables in which listeners compare vocoders, and tables of the vocoders' speeds.
 
-Every vocoder that can be had is trained or called, run on held-out recordings, and measured.
+Without listeners every vocoder is trained or called, run on held-out recordings, and measured.
 """
 
-import dataclasses
-import functools
+from collections.abc import Callable
 
-from tfwave.audio.mel import MELGAN, MelConfig
-from tfwave.papers.vocoders.experiment import Workbench
-from tfwave.papers.vocoders.systems import TRAINED
 from tfwave.repro import provenance
-from tfwave.repro import table as speech_table
+from tfwave.repro.published import Column
 from tfwave.repro.rows import make_row
+from tfwave.repro.table import TIMING_FLAGS, TIMING_PRESETS, on_demand
 
-# Raise this when numbers of the same configuration change: results made before count as others.
-_PROTOCOL = 1
+# Measures of copy-synthesis against the recording, which no paper printed.
+COPY_SYNTHESIS = (
+    Column("log_spectral_distance", "LSD", "dB", "lower", low=0),
+    Column("mel_cepstral_distortion", "MCD", "dB", "lower", low=0),
+    Column("f0_cents", "F0 error", "cents", "lower", digits=0, low=0),
+    Column("voicing_error", "Voicing", "%", "lower", digits=1, low=0, high=100),
+    Column("pesq", "PESQ", "wideband, 1 to 4.64", "higher", low=1, high=4.64),
+    Column("stoi", "STOI", "to 1", "higher", digits=3, low=-1, high=1),
+)
 
 WORLD = make_row(
     "world",
@@ -24,7 +28,7 @@ WORLD = make_row(
     "from the recording and not from its mel spectrogram; not in the paper's table.",
 )
 
-_NOTES = (
+NOTES = (
     "Copy-synthesis: the mel spectrogram of a held-out recording goes in, a waveform comes out and "
     "is compared with the recording. Means over recordings, \u00b1 standard error. These measures "
     "are ours; none replaces a listening test.",
@@ -36,99 +40,31 @@ _NOTES = (
     "Griffin-Lim starts from random phases; it is the fast variant (momentum 0.99) on magnitudes "
     "that fit the same mel spectrogram the other vocoders are given.",
 )
+NOT_BUILT = "not built here"
+MEDIANS = (
+    "Speeds are medians over runs after a first one, batch 1, float32, \u00b1 half the range "
+    "between the quartiles."
+)
+QUEUES = "WaveNet runs with queues in one compiled loop, which the paper's did not."
+
+# Fields of a `Table` in which vocoders are compared, and of one of their speeds.
+COMPARISON = {
+    "protocol": 1,
+    "experiment": on_demand("vocoders.experiment", "VocoderExperiment"),
+    "columns": COPY_SYNTHESIS,
+    "counts": "the recordings behind the means",
+    "reference": "original",
+    "optional": provenance.MEASURING,
+}
+SPEED = {
+    "protocol": 2,
+    "presets": on_demand("vocoders.speeds", "PRESETS"),
+    "flags": TIMING_FLAGS,
+    "preset_help": TIMING_PRESETS,
+    "with_page": False,
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class VocoderPreset:
-    """Sizes of everything.
-
-    Attributes:
-      name: of the preset.
-      configs: (system, model configuration) of every model.
-      training: (system, steps, batch_size) of the models that are not trained like the others.
-      slice_len: samples that a model of samples after samples predicts of a training slice.
-      mel: front end of Griffin-Lim, and the sample rate of everything.
-      sentences: sizes of the splits without --data_dir.
-      speakers: voices of those sentences.
-      clips: to listen to, of each row.
-      clip_seconds: most that is heard of a recording.
-      measured: recordings that the measures are means over.
-    """
-
-    name: str
-    configs: tuple
-    steps: int
-    batch_size: int
-    log_every: int
-    score_every: int
-    checkpoint_every: int
-    media_every: int
-    score_batches: int
-    sentences: tuple
-    measured: int
-    clip_seconds: float
-    clips: int = 4
-    speakers: int = 1
-    mel: MelConfig = MELGAN
-    training: tuple = ()
-    slice_len: int = 10_240
-
-    @property
-    def sample_rate(self):
-        """Hz."""
-        return self.mel.sample_rate
-
-    def of(self, system):
-        """Return the preset with the steps and the batch size of a system."""
-        for name, steps, batch_size in self.training:
-            if name == system:
-                return dataclasses.replace(self, steps=steps, batch_size=batch_size)
-        return self
-
-
-def vocoder_table(name, paper, listeners, title, rows, presets, notes=(), unseen_speakers=False):
-    """Return the `speech_table.Table` of a paper's comparison of vocoders.
-
-    Args:
-      name, paper, listeners, title, rows, presets, unseen_speakers: fields of that table.
-      notes: sentences about this table, after those about the measures.
-    """
-    return speech_table.Table(
-        name=name,
-        protocol=_PROTOCOL,
-        paper=paper,
-        measured="copy_synthesis",
-        title=title,
-        rows=rows,
-        presets=presets,
-        bench=Workbench,
-        warning=functools.partial(_warning, presets),
-        notes=(*_NOTES, *notes),
-        counts="the recordings behind the means",
-        listeners=listeners,
-        reference="original",
-        unseen_speakers=unseen_speakers,
-        optional=provenance.MEASURING,
-    )
-
-
-def _warning(presets, preset):
-    """Sentences on how a preset, as a dict, differs from the published sizes."""
-    if preset["name"] == "paper":
-        return ()
-    sentences = []
-    for system, config in preset["configs"]:
-        model = TRAINED[system].make.__name__
-        own, published = (presets[name].of(system) for name in (preset["name"], "paper"))
-        sentences.append(
-            f"The {preset['name']} preset trains a smaller {model} for {own.steps:,} steps of "
-            f"{own.batch_size} segments (published: {published.steps:,} of "
-            f"{published.batch_size})."
-        )
-        if config.get("stft_loss"):
-            sentences.append(
-                f"It trains {model} by the spectral loss of Parallel WaveGAN (arXiv:1910.11480), "
-                "at resolutions and above a floor of its own, and by discriminators only from "
-                f"step {config['adversarial_from']:,} on."
-            )
-    return tuple(sentences)
+def presets_of(*systems: str, **differences) -> Callable[[], dict]:
+    """Return `Table.presets` of a table that trains `systems`; see `presets.vocoder_presets`."""
+    return on_demand("vocoders.presets", "vocoder_presets", *systems, **differences)

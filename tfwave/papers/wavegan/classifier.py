@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave import files
+from tfwave.errors import UserError
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import from_authors
@@ -63,7 +64,7 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
       A `Scorer`.
 
     Raises:
-      ValueError: the path holds no classifier, or the corpus has no labels to train one.
+      UserError: the path holds no classifier, or the corpus has no labels to train one.
     """
     if not path:
         return _trained(cache_dir, corpus, preset, seed)
@@ -72,7 +73,7 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
     else:
         classifier, origin = from_authors(path), "released by the authors"
     if classifier.config.sample_rate != corpus.sample_rate:
-        raise ValueError(
+        raise UserError(
             f"--classifier: {path} is for {classifier.config.sample_rate} Hz, the corpus has "
             f"{corpus.sample_rate} Hz"
         )
@@ -85,7 +86,7 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
 
 def _trained(cache_dir, corpus, preset, seed):
     if corpus.splits["train"].labels is None:
-        raise ValueError(
+        raise UserError(
             f"{corpus.name}: the clips carry no digit labels, so no classifier can be trained for "
             "the inception score; give one with --classifier"
         )
@@ -101,13 +102,13 @@ def load_classifier(folder):
     """Load the best weights of a classifier that `training.classifier` trained.
 
     Raises:
-      ValueError: the folder holds no trained classifier.
+      UserError: the folder holds no trained classifier.
     """
     try:
         description = files.read_json(os.path.join(folder, "config.json"))
         config = DigitClassifierConfig(**description["classifier"])
     except (OSError, KeyError, TypeError):
-        raise ValueError(
+        raise UserError(
             f"--classifier: {folder} is not the folder of a trained classifier"
         ) from None
     classifier = DigitClassifier(config)

@@ -1,50 +1,37 @@
-"""The clips of a row that are kept for listening, and what the report says about each."""
+"""The captions of WaveGAN's clips, and an example of every class for comparison."""
 
-import io
-
-import numpy as np
-import soundfile
-
-from tfwave import files
-
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from tfwave.audio.files import write_wav
+from tfwave.data.corpora import DIGITS
 
 
-def save_clips(folder, details, classes, sample_rate):
-    """Write the first clips of a row as wav files and describe them.
+def describe_clips(details: dict, classes: tuple[str, ...]) -> list[tuple]:
+    """Return (class, caption, int16 [time]) of each clip that is kept for listening.
 
     Args:
-      folder: folder of the row, a `pathlib.Path`.
-      details: from `wavegan_scoring.score`.
+      details: from `scoring.score`.
       classes: names of the classes, empty for the ten digits.
-      sample_rate: in Hz.
-
-    Returns:
-      A list of {file, number, label, caption}.
     """
-    described = []
+    clips = []
     for i, clip in enumerate(details["clips"]):
-        name = f"samples/clip_{i:02d}.wav"
-        _write_wav(folder / name, clip, sample_rate)
-        heard, percent = details["predicted"][i], 100 * details["probability"][i]
-        name_heard = class_name(heard, classes)
+        guess, percent = details["predicted"][i], 100 * details["probability"][i]
+        guess_name = class_name(guess, classes)
         # The no-break space keeps a number and its unit on one line.
-        label, caption = heard, f"heard as {name_heard}, {percent:.0f}\u00a0%"
+        label, caption = guess, f"heard as {guess_name}, {percent:.0f}\u00a0%"
         if "labels" in details:
             label = details["labels"][i]
             caption = class_name(label, classes)
-            if label != heard:
-                caption += f", heard as {name_heard}"
-        described.append({"file": name, "number": i, "label": int(label), "caption": caption})
-    return described
+            if label != guess:
+                caption += f", heard as {guess_name}"
+        clips.append((int(label), caption, clip))
+    return clips
 
 
-def save_examples(folder, clips, classes, sample_rate):
+def save_examples(folder, clips, classes: tuple[str, ...], sample_rate: int) -> list[dict]:
     """Write the first recording of every class, to stand beside generated clips of that class.
 
     Args:
       folder: folder of the row, a `pathlib.Path`.
-      clips: `wavegan_scoring.Clips` of recordings.
+      clips: `scoring.Clips` of recordings.
       classes: names of the classes, empty for the ten digits.
       sample_rate: in Hz.
 
@@ -53,29 +40,20 @@ def save_examples(folder, clips, classes, sample_rate):
     """
     if clips.labels is None:
         return []
-    labels, firsts = np.unique(np.asarray(clips.labels), return_index=True)
-    wanted = dict(zip(firsts.tolist(), labels.tolist(), strict=True))
-    examples, place = [], 0
-    for block in clips.blocks():
-        for i, clip in enumerate(block, place):
-            if i in wanted:
-                label = wanted[i]
-                name = f"samples/class_{label}.wav"
-                _write_wav(folder / name, clip, sample_rate)
-                examples.append(
-                    {"file": name, "label": label, "caption": class_name(label, classes)}
-                )
-        place += len(block)
-    return examples
+    examples, count = {}, len(set(map(int, clips.labels)))
+    numbered = (clip for block in clips.blocks() for clip in block)
+    for label, clip in zip(map(int, clips.labels), numbered, strict=True):
+        if len(examples) == count:
+            break
+        if label not in examples:
+            name = f"samples/class_{label}.wav"
+            (folder / "samples").mkdir(parents=True, exist_ok=True)
+            write_wav(folder / name, clip[:, None], sample_rate)
+            examples[label] = {"file": name, "label": label, "caption": class_name(label, classes)}
+    return list(examples.values())
 
 
-def class_name(label, classes):
+def class_name(label: int, classes: tuple[str, ...]) -> str:
     """Return the name of a class in quotes."""
     classes = classes or DIGITS
     return f"\u201c{classes[label]}\u201d" if label < len(classes) else f"class {label}"
-
-
-def _write_wav(path, clip, sample_rate):
-    stream = io.BytesIO()
-    soundfile.write(stream, clip, sample_rate, format="WAV", subtype="PCM_16")
-    files.atomic_write(path, stream.getvalue())

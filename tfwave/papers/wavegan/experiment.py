@@ -1,132 +1,128 @@
-"""How one row of Table 1 of "Adversarial Audio Synthesis" is trained and measured."""
+"""The experiment of Table 1 of "Adversarial Audio Synthesis": WaveGAN, SpecGAN and recordings."""
 
 import dataclasses
 import functools
-import pathlib
-import time
 
+import keras
 import tensorflow as tf
 import tqdm
 
-from tfwave import files
+from tfwave.audio.files import require_audio
+from tfwave.data import corpora
+from tfwave.data.builtin import digits
 from tfwave.data.pipeline import training_batches
+from tfwave.data.store import AudioStore, build_store
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
 from tfwave.models.wavegan.wavegan import WaveGAN
-from tfwave.papers.wavegan import clips as wavegan_clips
-from tfwave.papers.wavegan import scoring
-from tfwave.papers.wavegan.classifier import open_classifier
-from tfwave.repro import results as runner
-from tfwave.training import checkpoints
-from tfwave.training.config import PROFILED, TrainingConfig
-from tfwave.training.loop import train
-from tfwave.training.rows import read_curves
-
-# Latents that select the best checkpoint, and latents of the final scores: never the same ones.
-_SELECTION_SEED = 1_000_000
-_SCORE_SEED = 2_000_000
+from tfwave.papers.wavegan import notes, scoring
+from tfwave.papers.wavegan.classifier import Scorer, open_classifier
+from tfwave.papers.wavegan.clips import describe_clips, save_examples
+from tfwave.papers.wavegan.presets import Preset
+from tfwave.repro.experiment import SEEDS, Measured
+from tfwave.repro.report.report import ReportHeader
+from tfwave.repro.results import Results, key_of
+from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule, TrainedExperiment
+from tfwave.training.distribution import is_chief
+from tfwave.training.loop import Score, TrainingResult
 
 _SYSTEMS = {"wavegan": (WaveGAN, WaveGANConfig), "specgan": (SpecGAN, SpecGANConfig)}
+_TRAIN, _TEST = "real_train", "real_test"
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How to run, apart from what.
+class WaveGANExperiment(TrainedExperiment):
+    """Rows are models that generate clips from latents, and recordings.
 
-    Attributes:
-      out_dir: result folder.
-      cache_dir: folder for classifiers and features that several runs share.
-      seed: of everything.
-      precision: "float32" or "mixed_bfloat16".
-      griffin_lim: "authors" or "dual", the window of SpecGAN's phase reconstruction.
-      classifier: path of a trained classifier, empty to train one on the corpus.
-      profile: whether a few steps of each training are traced for TensorBoard.
-      merge: result folders whose rows are copied in first.
-      say: function that is given one line of progress.
+    `options.extra` may have "classifier", the path of a trained one, "parametric_dir", recordings
+    of the row Parametric, and "griffin_lim", the window of SpecGAN's phase reconstruction. What
+    takes long is computed when a row first needs it.
     """
 
-    out_dir: pathlib.Path
-    cache_dir: pathlib.Path
-    seed: int = 0
-    precision: str = "float32"
-    griffin_lim: str = "authors"
-    classifier: str = ""
-    profile: bool = False
-    merge: tuple = ()
-    say: object = functools.partial(print, flush=True)
+    @property
+    def _griffin_lim(self):
+        return self.options.extra.get("griffin_lim", "authors")
 
+    def folder_settings(self) -> dict:
+        return {**super().folder_settings(), "griffin_lim": self._griffin_lim}
 
-class Workbench:
-    """What the rows of one run share; expensive parts are made when a row first needs them.
+    def open_corpus(self) -> corpora.Corpus:
+        options, preset = self.options, self.preset
+        if options.data_dir:
+            return corpora.open_corpus(options.data_dir, options.cache_dir, strict=options.strict)
+        sizes = dict(train=preset.train_clips, valid=preset.valid_clips, test=preset.test_clips)
+        corpus = digits.spoken_digits(options.cache_dir, seed=options.seed, sizes=sizes)
+        return dataclasses.replace(corpus, name="built-in spoken digits")
 
-    Args:
-      corpus: `Corpus` with the splits train, valid and test.
-      parametric_fn: function without arguments giving the `AudioStore` of the Parametric row.
-      preset: `Preset`.
-      options: `Options`.
-      strategy: tf.distribute.Strategy.
-    """
+    def prepare(self) -> dict:
+        self.corpus = corpus = self.open_corpus()
+        return {
+            "corpus": {
+                "clips": {name: len(store) for name, store in corpus.splits.items()},
+                "fingerprints": {name: s.fingerprint for name, s in corpus.splits.items()},
+                "slices": dataclasses.asdict(corpus.slices),
+                "synthetic": corpus.synthetic,
+            },
+            "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
+        }
 
-    def __init__(self, corpus, parametric_fn, preset, options, strategy):
-        self.corpus = corpus
-        self.preset = preset
-        self.options = options
-        self._parametric_fn = parametric_fn
-        self._strategy = strategy
+    def needs(self, row: Row) -> tuple[Row, ...]:
+        # All ratios are relative to the real test set; the training set is the other yardstick.
+        keys = {_TEST: (), _TRAIN: (_TEST,)}.get(row.key, (_TEST, _TRAIN))
+        rows = {each.key: each for each in self.table.rows}
+        return tuple(rows[key] for key in keys)
 
     @functools.cached_property
-    def scorer(self):
+    def scorer(self) -> Scorer:
         """The classifier behind the inception score."""
-        scorer = open_classifier(
-            self.options.classifier,
-            self.options.cache_dir,
-            self.corpus,
-            self.preset,
-            self.options.seed,
-        )
-        self.options.say(f"digit classifier: {scorer.about}")
+        options = self.options
+        path = options.extra.get("classifier", "")
+        scorer = open_classifier(path, options.cache_dir, self.corpus, self.preset, options.seed)
+        options.report_progress(f"digit classifier: {scorer.about}")
         return scorer
 
     @functools.cached_property
-    def parametric(self):
-        """The recordings of the Parametric row."""
-        return self._parametric_fn()
+    def parametric(self) -> AudioStore:
+        """The recordings of the row Parametric."""
+        options, folder = self.options, self.options.extra.get("parametric_dir", "")
+        if not folder:
+            count = self.preset.parametric_clips
+            return digits.klatt_digits(options.cache_dir, count=count, seed=options.seed)
+        paths = require_audio(folder)
+        return build_store(paths, None, options.cache_dir, strict=options.strict)
 
     @functools.cached_property
-    def yardstick(self):
+    def reference_scores(self) -> scoring.ReferenceScores:
         """Everything that clips are measured against."""
-        clips = scoring.recorded(self.corpus.splits["train"], self.corpus.slices)
-        bar = functools.partial(
+        preset, cache, train = self.preset, self.options.cache_dir, self.corpus.splits["train"]
+        clips = scoring.recorded(train, self.corpus.slices)
+        progress = functools.partial(
             tqdm.tqdm,
             desc="similarity features of the training set",
             total=-(-clips.count // scoring.BLOCK),
             leave=False,
             disable=None,
         )
-        key = runner.key_of(
-            self.corpus.splits["train"].fingerprint, dataclasses.asdict(self.corpus.slices)
-        )
+        key = key_of(train.fingerprint, dataclasses.asdict(self.corpus.slices))
         # The plain WaveGAN row makes the artifacts that the noise column looks for.
-        plain = WaveGANConfig(model_dim=self.preset.model_dim)
-        return scoring.Yardstick(
+        plain = WaveGANConfig(model_dim=preset.model_dim)
+        return scoring.ReferenceScores(
             logits=scoring.logits_function(self.scorer.classifier),
-            train_features=scoring.train_features(clips, key, self.options.cache_dir, bar),
-            envelope=scoring.envelope(
-                plain, self.preset.envelope_networks, self.options.seed, self.options.cache_dir
-            ),
-            splits=self.preset.inception_splits,
-            distance_clips=self.preset.distance_clips,
+            train_features=scoring.train_features(clips, key, cache, progress),
+            envelope=scoring.envelope(plain, preset.envelope_networks, self.options.seed, cache),
+            splits=preset.inception_splits,
+            distance_clips=preset.distance_clips,
         )
 
     @functools.cached_property
-    def moments(self):
+    def moments(self) -> tuple:
         """Mean and standard deviation per bin of SpecGAN's representation."""
         clips = scoring.recorded(self.corpus.splits["train"], self.corpus.slices)
         return compute_moments(
             block[:, :, None].astype("float32") / 32768.0 for block in clips.blocks()
         )
 
-    def config(self, row):
+    def config(self, row: Row) -> WaveGANConfig | SpecGANConfig:
         """Return the model configuration of a trained row."""
         common = {
             "slice_len": self.corpus.slices.slice_len,
@@ -136,176 +132,129 @@ class Workbench:
             "precision": self.options.precision,
         }
         if row.system == "specgan":
-            common["griffin_lim_window"] = self.options.griffin_lim
+            common["griffin_lim_window"] = self._griffin_lim
         return _SYSTEMS[row.system][1](**common, **dict(row.changes))
 
-    def seeds(self):
+    def seeds(self) -> dict[str, int]:
         """Return the seed of every kind of draw."""
         seed = self.options.seed
         return {
             "training": seed,
-            "selection_latents": seed + _SELECTION_SEED,
-            "score_latents": seed + _SCORE_SEED,
+            "selection_latents": seed + SEEDS["selection"],
+            "score_latents": seed + SEEDS["latents"],
             "artifact_envelope": seed,
         }
 
-    def row_settings(self, row):
-        """Return what changes the numbers of a row, beside the settings of the folder."""
-        settings = {"row": row.slug, "classifier": self.scorer.fingerprint}
+    def weight(self, row: Row) -> float:
+        # Recordings take next to nothing.
+        return self.preset.steps(row.system) if row.trained else 0
+
+    def settings(self, row: Row) -> dict:
+        settings = {**super().settings(row), "classifier": self.scorer.fingerprint}
         if row.trained:
             # Precision belongs to the machine; it stands in the folder's settings.
             model = dataclasses.asdict(self.config(row))
             model.pop("precision")
             settings |= {"model": model, "seeds": self.seeds()}
-        if row.slug == "parametric":
+        if row.key == "parametric":
             settings["recordings"] = self.parametric.fingerprint
         return settings
 
-    def compute(self, row, results):
-        """Train, sample and score one row and write its result.
+    def schedule(self, row: Row) -> Schedule:
+        preset = self.preset
+        return Schedule(preset.steps(row.system), preset.batch_size, preset.score_every)
 
-        Args:
-          row: `Row`.
-          results: `runner.Results`; it holds the real test set, unless that is `row`.
-
-        Raises:
-          Interrupted: training was stopped; the same call continues.
-          NonFiniteError: training diverged.
-        """
-        seconds, facts = {}, {}
-        if row.trained:
-            model, trained = self._trained_model(row, results)
-            clips = scoring.generated(
-                model, self.preset.inception_clips, self.seeds()["score_latents"]
-            )
-            seconds["train"] = trained.seconds
-            facts = self._training_facts(model, trained)
-        else:
-            clips = scoring.recorded(self._recordings(row), self.corpus.slices)
-        begin = time.monotonic()
-        measured, details = scoring.score(clips, self.yardstick, self.preset.listening_clips)
-        seconds["score"] = time.monotonic() - begin
-        reference = measured
-        if row.slug != "real_test":
-            reference = results.load("real_test")["scores"]
-        folder, rate = results.row_dir(row.slug), self.corpus.sample_rate
-        result = {
-            "label": row.label,
-            "trained": row.trained,
-            "scores": scoring.relative(measured, reference),
-            "clips": wavegan_clips.save_clips(folder, details, self.corpus.classes, rate),
-            "sample_rate": rate,
+    def description(self, row: Row) -> dict:
+        return {
+            "row": row.key,
+            "model": dataclasses.asdict(self.config(row)),
+            "learning_rate_scale": self.preset.rate_scale(row),
             "seeds": self.seeds(),
-            "precision": self.options.precision,
-            "classifier": self.scorer.as_json(),
-            "facts": {**facts, **_clip_facts(details)},
-            "share_of_classes": [round(float(s), 6) for s in details["share_of_classes"]],
-            "seconds": {name: round(value, 1) for name, value in seconds.items()},
+            "selection_clips": self.preset.selection_clips,
+            "corpus": self.corpus.splits["train"].fingerprint,
+            "slices": dataclasses.asdict(self.corpus.slices),
+            # Workers that only help to train open none.
+            "classifier": self.scorer.fingerprint if is_chief(self.strategy) else None,
         }
-        if row.slug == "real_test":
-            result["examples"] = wavegan_clips.save_examples(
-                folder, clips, self.corpus.classes, rate
-            )
-        results.save(row.slug, self.row_settings(row), result)
 
-    def help_training(self, row):
-        """Take part in the training of a row as a worker that writes nothing."""
-        self._train(row, lambda model: self._selection(model, None), None)
-
-    def _recordings(self, row):
-        splits = {"real_train": "train", "real_test": "test"}
-        if row.slug in splits:
-            return self.corpus.splits[splits[row.slug]]
-        return self.parametric
-
-    def _trained_model(self, row, results):
-        """Train a row; return its best model, outside of any strategy, and the result."""
-        logits = self.yardstick.logits
-        trained = self._train(
-            row, lambda model: self._selection(model, logits), self.scorer.fingerprint
-        )
-        folder = results.row_dir(row.slug)
-        files.write_json(folder / runner.CURVES, read_curves(folder / "train"))
-        model = self._model(row)
-        checkpoints.restore(folder / "train", model, "best")
-        return model, trained
-
-    def _train(self, row, score_fn, classifier):
-        """Train a row in its folder, or go on where it was stopped."""
-        preset, seed, config = self.preset, self.options.seed, self.config(row)
-        steps = preset.steps(row.system)
-        return train(
-            self.options.out_dir / "rows" / row.slug / "train",
-            functools.partial(self._model, row, compiled=True),
-            self._batches,
-            TrainingConfig(
-                steps=steps,
-                batch_size=preset.batch_size,
-                seed=seed,
-                log_every=preset.log_every,
-                media_every=preset.media_every,
-                score_every=preset.score_every,
-                checkpoint_every=preset.checkpoint_every,
-                profile_steps=PROFILED if self.options.profile else None,
-            ),
-            {
-                "row": row.slug,
-                "system": row.system,
-                "model": dataclasses.asdict(config),
-                "steps": steps,
-                "batch_size": preset.batch_size,
-                "learning_rate_scale": preset.rate_scale(row),
-                "seeds": self.seeds(),
-                "selection_clips": preset.selection_clips,
-                "corpus": self.corpus.splits["train"].fingerprint,
-                "slices": dataclasses.asdict(self.corpus.slices),
-                "classifier": classifier,
-            },
-            strategy=self._strategy,
-            score_fn=score_fn,
-            hparams={"row": row.slug, **dataclasses.asdict(config), "steps": steps, "seed": seed},
-        )
-
-    def _model(self, row, compiled=False):
-        """Make the model of a row with its initial weights."""
+    def model(self, row: Row) -> keras.Model:
         model = _SYSTEMS[row.system][0](self.config(row), self.options.seed)
         if row.system == "specgan":
             model.set_moments(*self.moments)
-        if compiled:
-            model.compile()
-            for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
-                published = float(tf.convert_to_tensor(optimizer.learning_rate))
-                optimizer.learning_rate = published * self.preset.rate_scale(row)
         return model
 
-    def _batches(self, start_step, shard_index, shard_count):
+    def compiled(self, row: Row) -> keras.Model:
+        model = super().compiled(row)
+        for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+            published = float(tf.convert_to_tensor(optimizer.learning_rate))
+            optimizer.learning_rate = published * self.preset.rate_scale(row)
+        return model
+
+    def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
         batches = training_batches(
             self.corpus.splits["train"],
             self.corpus.slices,
             self.preset.batch_size,
             self.preset.critic_updates,
             self.options.seed,
-            start_step,
-            shard_index,
-            shard_count,
+            start,
+            shard,
+            shards,
         )
         return batches.map(lambda clips: {"waveform": clips})
 
-    def _selection(self, model, logits):
-        """Score a model in training by a fixed set of latents; 0 without a classifier."""
-        clips = scoring.generated(
-            model, self.preset.selection_clips, self.seeds()["selection_latents"]
-        )
-        if logits is None:
-            # Some weights are read by all workers together, so each of them generates.
-            for _ in clips.blocks():
+    def criterion(self, row: Row) -> Score:
+        return Score("inception_score")
+
+    def _selection_clips(self, model):
+        count, seed = self.preset.selection_clips, self.seeds()["selection_latents"]
+        return scoring.generated(model, count, seed)
+
+    def score(self, row: Row, model: keras.Model) -> float:
+        logits = scoring.classify(self._selection_clips(model), self.reference_scores.logits)
+        return scoring.inception_score(logits=logits, splits=self.preset.inception_splits)[0]
+
+    def assist(self, row: Row) -> None:
+        # Some weights are read by all workers together, so each of them generates.
+        def score(model):
+            for _ in self._selection_clips(model).blocks():
                 pass
             return 0.0
-        return scoring.inception_score(
-            logits=scoring.classify(clips, logits), splits=self.preset.inception_splits
-        )[0]
 
-    def _training_facts(self, model, trained):
+        self._train(row, score)
+
+    def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
+        preset, classes, rate = self.preset, self.corpus.classes, self.corpus.sample_rate
+        if model is None:
+            clips = scoring.recorded(self._recordings(row), self.corpus.slices)
+        else:
+            seed = self.seeds()["score_latents"]
+            clips = scoring.generated(model, preset.inception_clips, seed)
+        measured = Measured(sample_rate=rate)
+        with measured.timed("score"):
+            scores, details = scoring.score(clips, self.reference_scores, preset.listening_clips)
+        reference = scores if row.key == _TEST else results.load(_TEST)["scores"]
+        measured.scores = scoring.relative(scores, reference)
+        counts = dict.fromkeys(scores[name]["n"] for name in ("inception_score", "d_self"))
+        measured.counts = f"{' and '.join(f'{n:,}' for n in counts)} clips"
+        measured.clips = describe_clips(details, classes)
+        measured.facts = _clip_facts(details)
+        measured.extra = {
+            "seeds": self.seeds(),
+            "precision": self.options.precision,
+            "classifier": self.scorer.as_json(),
+            "share_of_classes": [round(float(s), 6) for s in details["share_of_classes"]],
+        }
+        if row.key == _TEST:
+            folder = results.row_dir(row.key)
+            measured.extra["examples"] = save_examples(folder, clips, classes, rate)
+        return measured
+
+    def _recordings(self, row):
+        splits = {_TRAIN: "train", _TEST: "test"}
+        return self.corpus.splits[splits[row.key]] if row.key in splits else self.parametric
+
+    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
         preset = self.preset
         return {
             "Iterations": trained.step,
@@ -316,6 +265,22 @@ class Workbench:
             "Batch": f"{preset.batch_size} clips, {preset.critic_updates} critic updates",
             "Precision": self.options.precision,
         }
+
+    def size(self, preset: Preset) -> str:
+        scale, resized = preset.learning_rate_scale, preset.resize_learning_rate_scale
+        rate = "" if scale == resized == 1 else f" at {scale:g} times the paper's learning rate"
+        if resized != scale:
+            rate += f" ({resized:g} where it upsamples by interpolation)"
+        return (
+            f"models of size d = {preset.model_dim} for {preset.wavegan_steps:,} iterations of "
+            f"{preset.batch_size} clips{rate} and scores {preset.inception_clips:,} clips"
+        )
+
+    def header(self, results: Results) -> ReportHeader:
+        finished = filter(None, (results.load(row.key) for row in self.table.rows))
+        classifier = next((result["classifier"] for result in finished), None)
+        header = super().header(results)
+        return notes.complete(header, results.settings, self.warnings(), classifier)
 
 
 def _clip_facts(details):

@@ -40,7 +40,7 @@ class Clips:
 
 
 @dataclasses.dataclass(frozen=True)
-class Yardstick:
+class ReferenceScores:
     """What clips are measured against.
 
     Attributes:
@@ -127,12 +127,12 @@ def whole_splits(count, splits):
     return count - count % splits
 
 
-def score(clips, yardstick, keep):
+def score(clips, references, keep):
     """Measure a set of clips.
 
     Args:
       clips: `Clips`.
-      yardstick: `Yardstick`.
+      references: `ReferenceScores`.
       keep: number of first clips to return for listening.
 
     Returns:
@@ -142,19 +142,19 @@ def score(clips, yardstick, keep):
     logits, near, kept, squares = [], [], [], 0.0
     for block in clips.blocks():
         scaled = block.astype(np.float32) / 32767.0
-        logits.append(yardstick.logits(scaled))
+        logits.append(references.logits(scaled))
         squares += float(np.sum(np.sqrt(np.mean(np.square(scaled), axis=1))))
-        near += list(block[: yardstick.distance_clips - len(near)])
+        near += list(block[: references.distance_clips - len(near)])
         kept += list(block[: keep - len(kept)])
     logits, near = np.concatenate(logits), np.stack(near)
-    count = whole_splits(len(logits), yardstick.splits)
-    mean, deviation = inception_score(logits=logits[:count], splits=yardstick.splits)
+    count = whole_splits(len(logits), references.splits)
+    mean, deviation = inception_score(logits=logits[:count], splits=references.splits)
     features = similarity_features(near)
     measured = {
-        "inception_score": {"mean": mean, "pm": deviation, "n": count, "splits": yardstick.splits},
+        "inception_score": {"mean": mean, "pm": deviation, "n": count, "splits": references.splits},
         "d_self": _absolute(nearest_distance(features, features, exclude_self=True), near),
-        "d_train": _absolute(nearest_distance(features, yardstick.train_features), near),
-        "noise": _absolute(artifact_noise(near / 32767.0, yardstick.envelope), near),
+        "d_train": _absolute(nearest_distance(features, references.train_features), near),
+        "noise": _absolute(artifact_noise(near / 32767.0, references.envelope), near),
     }
     return measured, _details(clips, logits, kept, squares / len(logits))
 

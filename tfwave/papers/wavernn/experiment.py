@@ -1,33 +1,35 @@
-"""How one row of WaveRNN's Table 3 is trained, measured and made audible."""
+"""The experiments of Tables 1 and 3 of WaveRNN: dense, sparse and subscale models, a WaveNet."""
 
 import dataclasses
 import math
+
+import keras
+import numpy as np
 
 from tfwave.data.features import mel_features
 from tfwave.data.utterances import WindowConfig, Windows
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
-from tfwave.papers.wavernn.rows import configuration, weight_count
-from tfwave.repro.experiment import LikelihoodBench
+from tfwave.papers.wavernn import tables
+from tfwave.papers.wavernn.presets import Preset, configuration, weight_count
+from tfwave.repro.experiment import SEEDS
+from tfwave.repro.likelihood import LikelihoodExperiment, PairedExperiment
+from tfwave.repro.rows import Row
+from tfwave.repro.trained import Schedule
+from tfwave.training.loop import TrainingResult
 
 _MODELS = {"wavenet": WaveNet, "wavernn": WaveRNN, "subscale": SubscaleWaveRNN}
 _WAVENET_SLICE = 10  # training sequences in one of WaveNet, which needs its context before each
 
 
-class Workbench(LikelihoodBench):
-    """What the rows of one run share.
-
-    Args:
-      corpus, options, strategy: as of `LikelihoodBench`.
-      preset: `wavernn_rows.Preset`.
-    """
+class WaveRNNExperiment(LikelihoodExperiment):
+    """Rows are models of 16-bit samples that are conditioned on mel features, and recordings."""
 
     column = "nll"
-    clip_seed = 5_000_000
+    clip_seed = SEEDS["16-bit samples"]
 
-    def windows(self, split, row):
-        """The windows of a split in the form that a row's model takes."""
+    def open_windows(self, split: str, row: Row) -> Windows:
         utterances, preset = self.corpus.splits[split], self.preset
         if not row.trained:
             return Windows(utterances, WindowConfig(preset.sequence))
@@ -39,49 +41,45 @@ class Workbench(LikelihoodBench):
         features = mel_features(utterances.store, preset.mel(), self.options.cache_dir)
         return Windows(utterances, window, features)
 
-    def row_settings(self, row):
-        """Return what changes the numbers of a row, beside the settings of the folder."""
-        return {"row": row.slug, **(self.training_settings(row) if row.trained else {})}
+    def _models(self, row):
+        """Return the settings of a row's model and of its features."""
+        model = dataclasses.asdict(configuration(row, self.preset))
+        return {"model": model, "mel": dataclasses.asdict(self.preset.mel())}
 
-    def training_settings(self, row):
-        """Return what a row's weights depend on, beside its training corpus and the preset."""
-        config = configuration(row, self.preset)
-        return {"model": dataclasses.asdict(config), "mel": dataclasses.asdict(self.preset.mel())}
+    def settings(self, row: Row) -> dict:
+        return {**super().settings(row), **(self._models(row) if row.trained else {})}
 
-    def model(self, row):
-        """A row's model with its initial weights, not compiled."""
+    def description(self, row: Row) -> dict:
+        return {**super().description(row), **self._models(row)}
+
+    def model(self, row: Row) -> keras.Model:
         return _MODELS[row.system](configuration(row, self.preset), self.options.seed)
 
-    def batch_size(self, row):
-        """Slices of a batch; WaveNet's are longer, and fewer."""
-        size = self.preset.batch_size
-        return max(1, size // _WAVENET_SLICE) if row.system == "wavenet" else size
+    def schedule(self, row: Row) -> Schedule:
+        preset, size = self.preset, self.preset.batch_size
+        if row.system == "wavenet":  # its slices are longer
+            size = max(1, size // _WAVENET_SLICE)
+        # The best weights are looked for among those that are pruned.
+        pruned = getattr(configuration(row, preset), "pruning", None)
+        end = pruned.start + pruned.steps + pruned.every if pruned else 0
+        return Schedule(preset.steps, size, max(preset.score_every, end))
 
-    def held_out_size(self, row):
-        """Slices of a held-out batch, which are longer than those of training."""
-        del row
+    def held_out_size(self, row: Row) -> int:
         return self.preset.held_out_size
 
-    def score_every(self, row):
-        """Steps between scores; best weights are looked for among those that are pruned."""
-        pruned = getattr(configuration(row, self.preset), "pruning", None)
-        end = pruned.start + pruned.steps + pruned.every if pruned else 0
-        return max(self.preset.score_every, end)
-
-    def counted(self, row):
-        """Millions of weights of the published configuration."""
-        return {"weights_m": {"mean": weight_count(configuration(row)) / 1e6}}
-
-    def value(self, measured):
-        """Nats per sample in what a model's `test_step` returns."""
+    def value(self, row: Row, measured: dict):
+        """Return the nats per sample in what a model's `test_step` returns."""
         if "nats_per_sample" in measured:
             return measured["nats_per_sample"]
         return float(measured["bits_per_sample"]) * math.log(2.0)
 
-    def model_facts(self, row, model):
-        """{name: value} to print of a trained model."""
-        count = weight_count(model.config)
-        facts = {"Weights but biases and conditioning": count}
+    def counts(self, row: Row) -> dict:
+        """Return the millions of weights of the published configuration."""
+        return {"weights_m": {"mean": weight_count(configuration(row)) / 1e6}}
+
+    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
+        facts = super().facts(row, model, trained)
+        facts["Weights but biases and conditioning"] = weight_count(model.config)
         if row.system == "wavenet":
             facts["Receptive field"] = f"{model.config.receptive_field:,} samples"
         elif model.config.pruning:
@@ -89,17 +87,33 @@ class Workbench(LikelihoodBench):
             facts["Sparsity of the gates"] = f"{100 * sparsity:.1f} %"
         return facts
 
-    def generated(self, row, model, batch, samples, seed):
-        """Speak a batch of one recording again, from its features."""
+    def resynthesize(
+        self, row: Row, model: keras.Model, batch: dict, samples: int, seed: int
+    ) -> np.ndarray:
         if row.system == "wavenet":
             # The frames before belong to the silence in front of the recording.
             before = model.config.context_len // model.config.conditioning.hop_length
-            made = model.generate(
+            waveform = model.generate(
                 samples=samples, features=batch["features"][:, before:], seed=seed
             )
         else:
             # One shape for clips of one length, for which the loop is compiled once.
             frames = -(-samples // model.config.hop_length) + 2 * model.config.frame_padding
             features = batch["features"][:, :frames]
-            made = model.generate(samples=samples, features=features, seed=seed, padded=True)
-        return made[0, :, 0].numpy()
+            waveform = model.generate(samples=samples, features=features, seed=seed, padded=True)
+        return waveform[0, :, 0].numpy()
+
+    def size(self, preset: Preset) -> str:
+        return (
+            f"WaveRNN 896 with {896 // preset.shrink} units, the others as much smaller, and a "
+            f"WaveNet of {len(preset.dilations)} layers, for {preset.steps:,} steps of "
+            f"{preset.batch_size} sequences of {preset.sequence} samples"
+        )
+
+
+class PairedWaveRNNs(PairedExperiment, WaveRNNExperiment):
+    """The models of Table 1 side by side."""
+
+    systems = {row.key: row for row in tables.ROWS}
+    recordings = tables.RECORDING
+    pair_columns = ("nats_first", "nats_second")

@@ -33,13 +33,13 @@ def render(report, results, clips_shown):
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    reference = results.load(report.headline.reference)
+    reference = results.load(report.header.reference)
     cards = [_card(row, report, reference, results, clips_shown) for row in report.views]
     return environment.get_template("table.html").render(
         report=report,
-        headline=report.headline,
+        header=report.header,
         cards=cards,
-        real_tiles=_real_tiles(cards, results.row_dir(report.headline.reference)),
+        real_tiles=_real_tiles(cards, results.row_dir(report.header.reference)),
         scores=_scores_pictures(report),
         style=(_TEMPLATES / "table.css").read_text(encoding="utf-8"),
         duration=duration,
@@ -57,7 +57,7 @@ def real_counterpart(clip, index, reference):
     Args:
       clip: entry of a result's `clips`.
       index: its place in that list.
-      reference: result of the real test set.
+      reference: result of the row of recordings.
 
     Returns:
       An entry of the reference's `clips` or `examples`.
@@ -72,7 +72,7 @@ def _card(row, report, reference, results, clips_shown):
     card = {"view": row, "clips": [], "panels": [], "facts": []}
     if not row.done:
         return card
-    folder = results.row_dir(row.row.slug)
+    folder = results.row_dir(row.row.key)
     for i, clip in enumerate(row.result["clips"][:clips_shown]):
         path = folder / clip["file"]
         real = real_counterpart(clip, i, reference) if reference else None
@@ -82,7 +82,7 @@ def _card(row, report, reference, results, clips_shown):
                 "number": i + 1,
                 "audio": _data_uri("audio/wav", path.read_bytes()),
                 "tile": _data_uri("image/png", figures.tile(read_clip(path))),
-                "real": real if row.row.slug != report.headline.reference else None,
+                "real": real if row.row.key != report.header.reference else None,
             }
         )
     if row.result.get("trained") and (folder / runner.CURVES).exists():
@@ -130,7 +130,7 @@ def _scores_pictures(report):
     return [
         _data_uri(
             "image/png",
-            figures.png(figures.scores_figure(report.views, report.table.columns, dark), dpi=170),
+            figures.png(figures.scores_figure(report.views, report.columns, dark), dpi=170),
         )
         for dark in (False, True)
     ]

@@ -7,6 +7,7 @@ and from merged rows.
 import dataclasses
 
 from tfwave import files
+from tfwave.repro import published
 from tfwave.repro import results as runner
 from tfwave.repro.report import figures, page, view
 
@@ -15,15 +16,15 @@ _CLIPS_SHOWN = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Headline:
-    """What stands above a table.
+class ReportHeader:
+    """The words around a table.
 
     Attributes:
       title: one line that names the table, the preset and the corpus.
       facts: short (name, value) pairs: preset, corpus, seed, ...
       warnings: sentences a reader must see before the numbers.
       notes: sentences below the tables: how everything was measured.
-      reference: slug of the row of recordings whose clips stand beside those of the others.
+      reference: key of the row of recordings whose clips stand beside those of the others.
       reference_label: its name beside a clip.
       counts: what the counts under the rows' names count, for the line of each row in table.md.
       about_scores: sentences above the scores, beside what the arrows mean.
@@ -34,8 +35,8 @@ class Headline:
     facts: tuple = ()
     warnings: tuple = ()
     notes: tuple = ()
-    reference: str = "real_test"
-    reference_label: str = "Real (test)"
+    reference: str = ""
+    reference_label: str = "Recording"
     counts: str = ""
     about_scores: str = ""
     about_clips: str = ""
@@ -47,36 +48,42 @@ class Report:
 
     Attributes:
       paper: published `Paper`.
-      headline: `Headline`.
-      table: published `Table` of the measured columns.
-      human_tables: published tables whose columns listeners judge.
+      header: `ReportHeader`.
+      measured: (column, published table or None) of each column that is measured.
+      judged: the same of each column that listeners judge.
       views: one `RowView` per row, in order.
     """
 
-    paper: object
-    headline: Headline
-    table: object
-    human_tables: tuple
-    views: tuple
+    paper: published.Paper
+    header: ReportHeader
+    measured: tuple
+    judged: tuple
+    views: tuple[view.RowView, ...]
 
     @property
-    def tables(self):
+    def tables(self) -> tuple[published.Table, ...]:
         """All published tables that are printed."""
-        return (self.table, *self.human_tables)
+        found = (table for _, table in (*self.measured, *self.judged) if table)
+        return tuple({table.id: table for table in found}.values())
 
     @property
-    def own_columns(self):
+    def columns(self) -> tuple[published.Column, ...]:
+        """The columns that are measured."""
+        return tuple(column for column, _ in self.measured)
+
+    @property
+    def human_columns(self) -> tuple[published.Column, ...]:
+        """The columns that listeners judge."""
+        return tuple(column for column, _ in self.judged)
+
+    @property
+    def own_columns(self) -> frozenset:
         """Keys of the measured columns for which the paper has a value in no row."""
         return frozenset(
             column.key
-            for i, column in enumerate(self.table.columns)
+            for i, column in enumerate(self.columns)
             if all(v.cells[i].published == view.NOT_PUBLISHED for v in self.views)
         )
-
-    @property
-    def human_columns(self):
-        """The columns that listeners judge."""
-        return tuple(column for table in self.human_tables for column in table.columns)
 
     @property
     def human_views(self):
@@ -90,59 +97,68 @@ class Report:
         return f"{done} of {len(self.views)} rows"
 
 
-def build(paper, headline, table, human_tables, rows, results, ratings, status=None):
+def build(
+    paper: published.Paper,
+    header: ReportHeader,
+    columns: tuple,
+    listeners: tuple[str, ...],
+    rows: tuple,
+    results: runner.Results,
+    ratings: dict,
+    status: dict | None = None,
+) -> Report:
     """Collect a report from a result folder.
 
     Args:
-      paper: published `Paper`.
-      headline: `Headline`.
-      table: published `Table` of the measured columns.
-      human_tables: published tables whose columns listeners judge.
+      paper: with the published tables.
+      header: the words around the table.
+      columns: what is measured: ids of published tables, and columns that no paper printed.
+      listeners: ids of published tables whose columns listeners judge.
       rows: row definitions in order.
-      results: `runner.Results`.
-      ratings: {slug: {column: rating}} from `ratings.read_ratings`.
-      status: {slug: text} for rows without a result, for example that they were interrupted.
-
-    Returns:
-      A `Report`.
+      results: the result folder.
+      ratings: {row: {column: rating}} from `ratings.read_ratings`.
+      status: {row: text} for rows without a result, for example that they were interrupted.
     """
     status = status or {}
+    measured, judged = paper.columns(columns), paper.columns(listeners)
     views = tuple(
         view.row_view(
             row,
-            results.load(row.slug),
-            status.get(row.slug, NOT_RUN),
-            table,
-            human_tables,
-            ratings.get(row.slug, {}),
+            results.load(row.key),
+            status.get(row.key, NOT_RUN),
+            measured,
+            judged,
+            ratings.get(row.key, {}),
         )
         for row in rows
     )
-    return Report(paper, headline, table, tuple(human_tables), views)
+    return Report(paper, header, measured, judged, views)
 
 
-def write(report, results):
-    """Write table.md, table.html, results.json and the figures into the result folder.
+def write(report: Report, results: runner.Results, with_page: bool = True) -> None:
+    """Write the report into the result folder.
 
     Args:
-      report: `Report`.
-      results: `runner.Results` it was built from.
+      report: the report.
+      results: the result folder it was built from.
+      with_page: whether to write table.html and figures/ beside table.md and results.json.
     """
     files.write_json(results.path / "results.json", as_json(report, results))
     files.atomic_write(results.path / "table.md", markdown(report).encode("utf-8"))
-    _write_figures(report, results)
-    html = page.render(report, results, _CLIPS_SHOWN)
-    files.atomic_write(results.path / "table.html", html.encode("utf-8"))
+    if with_page:
+        _write_figures(report, results)
+        html = page.render(report, results, _CLIPS_SHOWN)
+        files.atomic_write(results.path / "table.html", html.encode("utf-8"))
 
 
-def as_json(report, results):
+def as_json(report: Report, results: runner.Results) -> dict:
     """Return everything a program may want from the table: every number with its circumstances."""
     return {
-        "title": report.headline.title,
+        "title": report.header.title,
         "paper": {k: v for k, v in dataclasses.asdict(report.paper).items() if k != "tables"},
         "settings": results.settings,
-        "warnings": list(report.headline.warnings),
-        "notes": list(report.headline.notes),
+        "warnings": list(report.header.warnings),
+        "notes": list(report.header.notes),
         "published": {
             table.id: {
                 "source": table.source,
@@ -153,9 +169,9 @@ def as_json(report, results):
             for table in report.tables
         },
         "columns": [
-            dataclasses.asdict(column) for column in (*report.table.columns, *report.human_columns)
+            dataclasses.asdict(column) for column in (*report.columns, *report.human_columns)
         ],
-        "rows": {v.row.slug: _row_json(v) for v in report.views},
+        "rows": {v.row.key: _row_json(v) for v in report.views},
     }
 
 
@@ -180,13 +196,13 @@ def _row_json(row):
     }
 
 
-def markdown(report):
+def markdown(report: Report) -> str:
     """Return the table as Markdown."""
-    lines = [f"# {report.headline.title}", ""]
-    lines += [f"> **{warning}**  " for warning in report.headline.warnings]
-    lines += ["", "; ".join(f"{name}: {value}" for name, value in report.headline.facts), ""]
+    lines = [f"# {report.header.title}", ""]
+    lines += [f"> **{warning}**  " for warning in report.header.warnings]
+    lines += ["", "; ".join(f"{name}: {value}" for name, value in report.header.facts), ""]
     lines += _markdown_table(
-        report.table.columns, [(v.row.label, v.cells) for v in report.views], report.own_columns
+        report.columns, [(v.row.label, v.cells) for v in report.views], report.own_columns
     )
     if report.human_columns:
         lines += ["", "## Judged by listeners", ""]
@@ -195,7 +211,7 @@ def markdown(report):
         )
         lines += ["", f"{view.NEEDS_LISTENERS} under \u201creproduced\u201d: needs listeners."]
     lines += ["", "## Notes", ""]
-    lines += [f"- {note}" for note in report.headline.notes]
+    lines += [f"- {note}" for note in report.header.notes]
     lines += [
         f"- Published {_escape(', '.join(column.label for column in table.columns))}: "
         f"{table.source} (seen in: {table.seen_in}"
@@ -204,7 +220,7 @@ def markdown(report):
         for table in report.tables
     ]
     lines += [
-        f"- {v.row.label}: {v.counts}{report.headline.counts}." for v in report.views if v.counts
+        f"- {v.row.label}: {v.counts}{report.header.counts}." for v in report.views if v.counts
     ]
     return "\n".join(lines) + "\n"
 
@@ -239,53 +255,36 @@ def _escape(text):
     return text.replace("|", "\\|")
 
 
-def terminal(report):
+def terminal(report: Report) -> str:
     """Return the tables as plain text for a terminal, as wide as their contents.
 
     A column for which nothing is published shows what was reproduced alone.
     """
     measured = [(v.row.label, v.cells, v.status) for v in report.views]
-    lines = [report.headline.title, "", *_grid(report.table.columns, measured, report.own_columns)]
+    lines = [report.header.title, "", *_grid(report.columns, measured, report.own_columns)]
     if report.human_columns:
         judged = [(v.row.label, v.human, "") for v in report.human_views]
         asked = f"Judged by listeners ({view.NEEDS_LISTENERS} where none have been asked)"
         lines += ["", asked, "", *_grid(report.human_columns, judged)]
-    return "\n".join([*lines, "", *report.headline.warnings])
+    return "\n".join([*lines, "", *report.header.warnings])
 
 
 def _grid(columns, rows, own=()):
     """Return the lines of a table of (label, cells, status); a status stands for all cells."""
     corner = "reproduced" if len(own) == len(columns) else "reproduced | paper"
-    grid = [
-        ["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)],
-        [corner, *("" for _ in columns)],
-    ]
+    grid = [["", *(f"{c.label} {c.arrow}".rstrip() for c in columns)]]
+    grid.append([corner, *[""] * len(columns)])
     for label, cells, status in rows:
-        texts = (
-            [status]
-            if status
-            else [
-                cell.reproduced
-                if cell.column.key in own
-                else f"{cell.reproduced} | {cell.published}"
-                for cell in cells
-            ]
-        )
-        grid.append([label, *texts])
-    full = [line for line in grid if len(line) > 2 or len(columns) == 1]
-    widths = [max(len(line[i]) for line in full) for i in range(len(grid[0]))]
-    widths[0] = max(len(line[0]) for line in grid)
+        pairs = [(c.reproduced, *(() if c.column.key in own else (c.published,))) for c in cells]
+        grid.append([label, *("" if status else " | ".join(pair) for pair in pairs)])
+    widths = [max(map(len, texts)) for texts in zip(*grid, strict=True)]
     lines = [
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=False)),
-            ]
-        ).rstrip()
-        if len(line) == len(widths)
-        else f"{line[0].ljust(widths[0])}  {line[1]}"
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in grid
     ]
+    for number, (label, _, status) in enumerate(rows, 2):
+        if status:
+            lines[number] = f"{label.ljust(widths[0])}  {status}"
     lines.insert(2, "-" * max(map(len, lines)))
     return lines
 
@@ -293,30 +292,30 @@ def _grid(columns, rows, own=()):
 def _write_figures(report, results):
     """Write the figures of finished rows that are not there yet, and the scores."""
     folder = results.path / "figures"
-    reference = results.load(report.headline.reference)
+    reference = results.load(report.header.reference)
     for row in report.views:
-        made = results.row_dir(row.row.slug) / runner.RESULT
+        made = results.row_dir(row.row.key) / runner.RESULT
         if row.done and row.result.get("trained"):
-            curves = results.row_dir(row.row.slug) / runner.CURVES
-            if curves.exists() and _outdated(folder / f"{row.row.slug}_training.pdf", made):
+            curves = results.row_dir(row.row.key) / runner.CURVES
+            if curves.exists() and _outdated(folder / f"{row.row.key}_training.pdf", made):
                 figure = figures.training_figure(
                     files.read_json(curves), row.row.label, row.row.system
                 )
-                figures.save(figure, folder / f"{row.row.slug}_training")
-        if row.done and reference and _outdated(folder / f"{row.row.slug}_clips.pdf", made):
-            _clips_figure(row, report.headline, reference, results, folder)
+                figures.save(figure, folder / f"{row.row.key}_training")
+        if row.done and reference and _outdated(folder / f"{row.row.key}_clips.pdf", made):
+            _clips_figure(row, report.header, reference, results, folder)
     if any(row.done for row in report.views):
-        figures.save(figures.scores_figure(report.views, report.table.columns), folder / "scores")
+        figures.save(figures.scores_figure(report.views, report.columns), folder / "scores")
 
 
 def _outdated(figure, source):
     return not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime
 
 
-def _clips_figure(row, headline, reference, results, folder):
+def _clips_figure(row, header, reference, results, folder):
     """Write the spectrograms of a row's clips under those of real clips."""
     clips = row.result["clips"][:_CLIPS_SHOWN]
-    own, real = results.row_dir(row.row.slug), results.row_dir(headline.reference)
+    own, real = results.row_dir(row.row.key), results.row_dir(header.reference)
     if not clips or not reference["clips"]:
         return
     figure = figures.clips_figure(
@@ -326,7 +325,7 @@ def _clips_figure(row, headline, reference, results, folder):
         ],
         [page.read_clip(own / clip["file"]) for clip in clips],
         row.result["sample_rate"],
-        (headline.reference_label, row.row.label),
+        (header.reference_label, row.row.label),
         [clip["caption"] for clip in clips],
     )
-    figures.save(figure, folder / f"{row.row.slug}_clips")
+    figures.save(figure, folder / f"{row.row.key}_clips")

@@ -1,8 +1,9 @@
-"""What a report says, before it is Markdown, HTML or JSON: published beside reproduced."""
+"""The cells of a report, before they are Markdown, HTML or JSON: published beside reproduced."""
 
 import dataclasses
 
-from tfwave.repro.published import Value
+from tfwave.repro.published import Column, Table, Value
+from tfwave.repro.rows import Row
 
 NEEDS_LISTENERS = "\u2014"
 NOT_PUBLISHED = "\u2014"
@@ -22,14 +23,14 @@ class Cell:
       values: (published, reproduced) as `Value`, each None where there is none.
     """
 
-    column: object
+    column: Column
     published: str
     reproduced: str
     difference: str
-    values: tuple
+    values: tuple[Value | None, Value | None]
 
     @property
-    def missing(self):
+    def missing(self) -> bool:
         """Whether there is no reproduced value."""
         return self.values[1] is None
 
@@ -38,35 +39,24 @@ class Cell:
 class RowView:
     """One row: the definition, its result (None when not run), its cells and its status."""
 
-    row: object
+    row: Row
     result: dict | None
     status: str
-    cells: tuple
-    human: tuple
+    cells: tuple[Cell, ...]
+    human: tuple[Cell, ...]
 
     @property
-    def done(self):
+    def done(self) -> bool:
         """Whether the row is finished."""
         return self.result is not None
 
     @property
-    def counts(self):
-        """What stands behind the scores: the result's own words, or WaveGAN's clips."""
-        if not self.done:
-            return ""
-        if "counts" in self.result:
-            return self.result["counts"]
-        scores = self.result["scores"]
-        score, distance = scores.get("inception_score", {}), scores.get("d_self", {})
-        parts = []
-        if score.get("n"):
-            parts.append(f"{score['n']:,}")
-        if distance.get("n"):
-            parts.append(f"{distance['n']:,}")
-        return f"{' and '.join(parts)} clips" if parts else ""
+    def counts(self) -> str:
+        """The counts behind the scores, in words."""
+        return self.result["counts"] if self.done else ""
 
 
-def number(mean, digits):
+def number(mean: float, digits: int) -> str:
     """Format a number with a true minus sign."""
     text = f"{mean:.{digits}f}"
     if float(text) == 0:
@@ -74,36 +64,33 @@ def number(mean, digits):
     return text.replace("-", "\u2212")
 
 
-def with_pm(value, digits):
+def with_pm(value: Value, digits: int) -> str:
     """Format a `Value`: mean, and plus-minus where it has one."""
     text = number(value.mean, digits)
     return text if value.pm is None else f"{text} \u00b1 {number(value.pm, digits)}"
 
 
-def signed(difference, digits):
+def signed(difference: float, digits: int) -> str:
     """Format a difference with its sign; no sign on zero."""
     text = number(difference, digits)
     return text if text[0] == "\u2212" or float(text) == 0 else f"+{text}"
 
 
-def cell(table, column, slug, value, missing):
+def cell(column: Column, table: Table | None, key: str, value: Value | None, missing: str) -> Cell:
     """Put a published and a reproduced value side by side.
 
     Args:
-      table: the published `Table`.
-      column: one of its columns.
-      slug: row.
-      value: reproduced `Value` or None.
+      column: of the cell.
+      table: the published table that it is from, None for a column that no paper printed.
+      key: of the row.
+      value: the reproduced one, or None.
       missing: text to print when there is no reproduced value.
-
-    Returns:
-      A `Cell`.
     """
-    published = table.value(slug, column.key)
+    published = table.value(key, column.key) if table else None
     if published is not None:
         printed = with_pm(published, column.digits)
     else:
-        printed = NOT_PUBLISHED if table.seen else UNKNOWN
+        printed = NOT_PUBLISHED if table is None or table.seen else UNKNOWN
     difference = ""
     if published is not None and value is not None:
         difference = signed(value.mean - published.mean, 2)
@@ -111,35 +98,28 @@ def cell(table, column, slug, value, missing):
     return Cell(column, printed, reproduced, difference, (published, value))
 
 
-def row_view(row, result, status, table, human_tables, ratings):
+def row_view(
+    row: Row, result: dict | None, status: str, measured: tuple, judged: tuple, ratings: dict
+) -> RowView:
     """Build the view of one row.
 
     Args:
-      row: a row definition with `slug`.
+      row: its definition.
       result: its result.json, None when it is not finished.
       status: text to print in place of missing scores, for example "not run".
-      table: the published `Table` of the measured columns.
-      human_tables: published tables whose columns need listeners.
+      measured: (column, published table or None) of each measured column.
+      judged: the same of each column that needs listeners.
       ratings: {column: {mean, pm, n}} of this row.
-
-    Returns:
-      A `RowView`.
     """
     scores = result["scores"] if result else {}
+    missing = NOT_PUBLISHED if result else status
     cells = tuple(
-        cell(
-            table,
-            column,
-            row.slug,
-            _value(scores.get(column.key)),
-            status if not result else NOT_PUBLISHED,
-        )
-        for column in table.columns
+        cell(column, table, row.key, _value(scores.get(column.key)), missing)
+        for column, table in measured
     )
     human = tuple(
-        cell(other, column, row.slug, _value(ratings.get(column.key)), NEEDS_LISTENERS)
-        for other in human_tables
-        for column in other.columns
+        cell(column, table, row.key, _value(ratings.get(column.key)), NEEDS_LISTENERS)
+        for column, table in judged
     )
     return RowView(row, result, "" if result else status, cells, human)
 

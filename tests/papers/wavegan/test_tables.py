@@ -6,19 +6,22 @@ import pytest
 
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
-from tfwave.papers.wavegan import rows as wavegan_rows
-from tfwave.papers.wavegan.rows import PRESETS, ROWS, select_preset, select_rows
+from tfwave.papers.wavegan.experiment import WaveGANExperiment
+from tfwave.papers.wavegan.presets import PRESETS
+from tfwave.papers.wavegan.tables import ROWS, TABLE1
+from tfwave.repro.rows import select
+from tfwave.repro.table import Options
 
 
-def _config(slug):
-    row = next(row for row in ROWS if row.slug == slug)
+def _config(key):
+    row = next(row for row in ROWS if row.key == key)
     make = {"wavegan": WaveGANConfig, "specgan": SpecGANConfig}[row.system]
     return make(**dict(row.changes))
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.trained], ids=lambda row: row.slug)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.trained], ids=lambda row: row.key)
 def test_every_trained_row_builds_a_configuration(row):
-    _config(row.slug)
+    _config(row.key)
 
 
 def test_rows_differ_from_the_base_in_one_thing_only():
@@ -34,8 +37,8 @@ def test_rows_differ_from_the_base_in_one_thing_only():
         "wavegan_dropout": {"dropout": 0.5},
     }
     assert base["phase_shuffle"] == 0
-    for slug, changes in changed.items():
-        assert dataclasses.asdict(_config(slug)) == {**base, **changes}
+    for key, changes in changed.items():
+        assert dataclasses.asdict(_config(key)) == {**base, **changes}
     assert _config("specgan").phase_shuffle == 0 and _config("specgan_ps1").phase_shuffle == 1
 
 
@@ -57,21 +60,16 @@ def test_presets_are_consistent(preset):
     assert preset.distance_clips <= preset.inception_clips
     assert preset.test_clips >= preset.inception_splits
     DigitClassifierConfig(**dict(preset.classifier))
-    assert preset.name in wavegan_rows.PRESET_HELP
 
 
-def test_reference_rows_are_always_selected_in_the_papers_order():
-    assert [r.slug for r in select_rows(["specgan", "wavegan"])] == [
-        "real_train",
-        "real_test",
-        "wavegan",
-        "specgan",
-    ]
-    assert select_rows([]) == ROWS
+def test_every_row_needs_the_real_test_set(tmp_path):
+    experiment = WaveGANExperiment(TABLE1, PRESETS["smoke"], Options(tmp_path, tmp_path))
+    needs = {row.key: [need.key for need in experiment.needs(row)] for row in ROWS}
+    assert needs.pop("real_test") == [] and needs.pop("real_train") == ["real_test"]
+    assert all(keys == ["real_test", "real_train"] for keys in needs.values())
 
 
-def test_unknown_names_are_refused_with_the_known_ones():
+def test_unknown_rows_are_refused_with_the_known_ones():
+    assert select(ROWS, []) == ROWS
     with pytest.raises(ValueError, match="--rows: there is no row 'wavenet'; .*wavegan_ps2"):
-        select_rows(["wavenet"])
-    with pytest.raises(ValueError, match="--preset: there is no preset 'slow'; there are paper"):
-        select_preset("slow")
+        select(ROWS, ["wavenet"])

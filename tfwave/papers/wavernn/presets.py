@@ -1,4 +1,4 @@
-"""The rows and presets of Table 3 of WaveRNN (arXiv:1802.08435), and their configurations.
+"""The presets of Table 3 of WaveRNN (arXiv:1802.08435), and the configurations of its rows.
 
 The paper names units, sparsities and numbers of sub-tensors, sequences of 960 samples and 500,000
 steps. Its WaveNet has 60 layers and "512"; the widths of gates and skips are here those of
@@ -13,57 +13,14 @@ from tfwave.layers.block_sparsity import PruningConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
 from tfwave.models.wavernn.config import SubscaleWaveRNNConfig, WaveRNNConfig
-from tfwave.repro.rows import make_row
+from tfwave.repro.rows import Row
+from tfwave.repro.table import SMOKE
 
 SAMPLE_RATE = 24000  # Hz
 _SCALES = (5, 6, 8)  # of WaveNet's upsampled features; their product is the hop of 10 ms
 _HOP = math.prod(_SCALES)
 _STEPS = 500_000  # the paper's, to which its pruning schedule belongs
 _LEVELS = 2**16
-
-RECORDING = make_row("recording", "Recording", about="Held-out recordings; not in the paper.")
-ROWS = (
-    make_row(
-        "wavenet",
-        "WaveNet 512 (60)",
-        "wavenet",
-        "Ten logistics over the same 65,536 levels, in place of two softmaxes.",
-    ),
-    make_row("wavernn_224", "WaveRNN 224", "wavernn", units=224),
-    make_row("wavernn_384", "WaveRNN 384", "wavernn", units=384),
-    make_row("wavernn_896", "WaveRNN 896", "wavernn", units=896),
-    make_row("wavernn_2048", "WaveRNN 2048", "wavernn", units=2048),
-    make_row(
-        "sparse_mobile",
-        "Sparse WR Mobile",
-        "wavernn",
-        "1024 units; 95.2 % of the gates' 4x4 blocks are pruned, 80 % of the outputs'.",
-        units=1024,
-        sparsity=0.952,
-        output_sparsity=0.8,
-    ),
-    make_row(
-        "sparse_224",
-        "Sparse WR 224 / 1536@97.8%",
-        "wavernn",
-        "1536 units, 97.8 % of the gates' 4x4 blocks pruned.",
-        units=1536,
-        sparsity=0.978,
-    ),
-    make_row(
-        "sparse_384",
-        "Sparse WR 384 / 2048@96.4%",
-        "wavernn",
-        "2048 units, 96.4 % of the gates' 4x4 blocks pruned.",
-        units=2048,
-        sparsity=0.964,
-    ),
-    make_row("subscale_16", "Subscale WR 1024 (16x)", "subscale", units=1024, tensors=16),
-    make_row("subscale_8", "Subscale WR 1024 (8x)", "subscale", units=1024, tensors=8),
-    make_row("fused_2", "Fused Subscale WR 896 (2x)"),
-    RECORDING,
-)
-NOT_BUILT = {"fused_2": "not built here"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +67,7 @@ class Preset:
     clip_seconds: float = 5.0
     sample_rate: int = SAMPLE_RATE
 
-    def mel(self):
+    def mel(self) -> MelConfig:
         """Return the mel front end of the features."""
         return MelConfig(sample_rate=SAMPLE_RATE, hop_length=_HOP, n_mels=self.n_mels, f_max=8000.0)
 
@@ -139,34 +96,28 @@ PRESETS = {
         clip_seconds=0.5,
     ),
     "smoke": Preset(
-        name="smoke",
+        **{**SMOKE, "score_every": 4},
         shrink=16,
         dilations=(1, 2),
         ahead=(1,),
         future=4,
         n_mels=16,
         sequence=240,
-        batch_size=2,
         held_out=480,
         held_out_size=64,
-        steps=4,
-        log_every=1,
         media_every=0,
-        score_every=4,
-        checkpoint_every=2,
         score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)),
         clips=2,
         clip_seconds=0.1,
     ),
 }
 
 
-def configuration(row, preset=PRESETS["paper"]):
-    """The configuration of a row's model.
+def configuration(row: Row, preset: Preset = PRESETS["paper"]):
+    """Return the configuration of a row's model.
 
     Args:
-      row: one of `ROWS` with a system.
+      row: one of `tables.ROWS` with a system.
       preset: `Preset`.
 
     Returns:
@@ -209,8 +160,10 @@ def configuration(row, preset=PRESETS["paper"]):
     )
 
 
-def pruning(sparsity, steps=_STEPS, block="4x4"):
-    """The paper's schedule, squeezed into fewer steps where there are fewer; None for none."""
+def pruning(
+    sparsity: float | None, steps: int = _STEPS, block: str = "4x4"
+) -> PruningConfig | None:
+    """Return the paper's schedule, squeezed into fewer steps where there are fewer."""
     if not sparsity:
         return None
     share, paper = steps / _STEPS, PruningConfig(sparsity)
@@ -223,10 +176,10 @@ def pruning(sparsity, steps=_STEPS, block="4x4"):
     )
 
 
-def weight_count(config):
-    """Weights of a configuration that pruning leaves, without biases and conditioning.
+def weight_count(config) -> int:
+    """Count the weights that pruning leaves of a configuration, without biases and conditioning.
 
-    Those of subscale's network that looks ahead, which conditions too, are not among them.
+    Those of subscale's look-ahead network, which conditions too, are not among them.
     """
     if isinstance(config, WaveNetConfig):
         residual, gate, skip = config.residual_channels, config.gate_channels, config.skip_channels
@@ -245,17 +198,3 @@ def weight_count(config):
 
 def _left(pruned):
     return 1.0 if pruned is None else 1.0 - pruned.sparsity
-
-
-def preset_warning(preset):
-    """Say how a preset, as a dict, differs from the published sizes; a tuple of sentences."""
-    if preset["name"] == "paper":
-        return ()
-    paper = PRESETS["paper"]
-    return (
-        f"The {preset['name']} preset trains every model at 1/{preset['shrink']} of its published "
-        f"width (WaveRNN 896 has {896 // preset['shrink']} units, WaveNet "
-        f"{len(preset['dilations'])} layers) for {preset['steps']:,} steps of "
-        f"{preset['batch_size']} sequences of {preset['sequence']} samples (paper: "
-        f"{paper.steps:,} steps, sequences of {paper.sequence}).",
-    )

@@ -1,4 +1,4 @@
-"""The rows and presets of Table 1 of WaveNet (arXiv:1609.03499).
+"""The presets of Tables 1 and 2 of WaveNet (arXiv:1609.03499).
 
 The paper names no sizes, optimiser or number of steps. The preset "paper" has those of
 ibab/tensorflow-wavenet. Its text-to-speech system gave the model linguistic features and log F0
@@ -11,34 +11,7 @@ import math
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.models.wavenet.config import STACK, WaveNetConfig
-from tfwave.repro.rows import make_row
-
-ROWS = (
-    make_row("lstm", "LSTM-RNN parametric", about="A system that only the paper's authors have."),
-    make_row(
-        "concat", "HMM-driven concatenative", about="A system that only the paper's authors have."
-    ),
-    make_row(
-        "wavenet_lf",
-        "WaveNet (L+F)",
-        "wavenet",
-        "WaveNet conditioned on the mel spectrogram, in place of linguistic features and F0.",
-    ),
-    make_row("natural_8bit", "Natural (8-bit mu-law)", about="Recordings, in 256 mu-law levels."),
-    make_row("natural_16bit", "Natural (16-bit linear PCM)", about="Recordings."),
-)
-
-# What this machine can make: the baselines of the paper are not published.
-COMPUTED = ("wavenet_lf", "natural_8bit", "natural_16bit")
-
-# In Table 2 only. Cepstra: cosines over the mel bands that are left.
-WAVENET_L = make_row(
-    "wavenet_l",
-    "WaveNet (L)",
-    "wavenet",
-    "WaveNet conditioned on the envelope of the mel spectrogram, which tells no pitch.",
-    cepstra=13,
-)
+from tfwave.repro.table import SMOKE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +42,7 @@ class Preset:
     clips: int = 8  # to listen to, of each row
     clip_seconds: float = 4.0
 
-    def mel(self):
+    def mel(self) -> MelConfig:
         """Return the mel front end of the features."""
         return MelConfig(
             sample_rate=self.sample_rate,
@@ -79,7 +52,7 @@ class Preset:
             f_max=self.sample_rate / 2 - 400,
         )
 
-    def model(self, speakers):
+    def model(self, speakers: int) -> WaveNetConfig:
         """Return the configuration of the model.
 
         Args:
@@ -118,43 +91,21 @@ PRESETS = {
         clip_seconds=1.5,
     ),
     "smoke": Preset(
-        name="smoke",
+        **SMOKE,
         dilations=(1, 2, 4),
         residual_channels=4,
         gate_channels=8,
         skip_channels=8,
         n_mels=16,
         slice_len=400,
-        batch_size=2,
-        steps=4,
-        log_every=1,
         media_every=4,
-        score_every=2,
-        checkpoint_every=2,
         score_batches=2,
-        sentences=(("train", 8), ("valid", 2), ("test", 2)),
         clips=2,
         clip_seconds=0.1,
     ),
 }
-
-PRESET_HELP = {
-    "paper": "the sizes of ibab/tensorflow-wavenet, days on one GPU",
-    "quick": "a small model and few steps, minutes on two CPU cores, not the paper's model",
-    "smoke": "seconds, meaningless numbers, shows that everything runs",
+# Of two models that are to be ready in the minutes of one.
+PAIR_PRESETS = {
+    **PRESETS,
+    "quick": dataclasses.replace(PRESETS["quick"], steps=100, score_every=50, media_every=100),
 }
-
-
-def preset_warning(preset):
-    """Say how a preset, as a dict, differs from the published sizes; a tuple of sentences."""
-    if preset["name"] == "paper":
-        return ()
-    published = PRESETS["paper"]
-    return (
-        f"The {preset['name']} preset trains {len(preset['dilations'])} layers with "
-        f"{preset['skip_channels']} skip channels for {preset['steps']:,} steps of "
-        f"{preset['batch_size'] * preset['slice_len']:,} samples (preset paper, by "
-        f"ibab/tensorflow-wavenet: {len(published.dilations)} layers, "
-        f"{published.skip_channels} channels, {published.steps:,} steps of "
-        f"{published.batch_size * published.slice_len:,}).",
-    )

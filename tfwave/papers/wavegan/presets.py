@@ -1,104 +1,8 @@
-"""The rows and presets of Table 1 of "Adversarial Audio Synthesis" (arXiv:1802.04208).
-
-Rows are in the paper's order. Every trained row is the paper's base configuration with the few
-fields that it changes, so that a row can be read as its ablation.
-"""
+"""The presets of Table 1 of "Adversarial Audio Synthesis" (arXiv:1802.04208)."""
 
 import dataclasses
 
-from tfwave.repro import rows
-from tfwave.repro.rows import make_row as _row
-
-_SHUFFLE = "Phase shuffle in the critic, by up to {} samples."
-_UPSAMPLE = "{} upsampling and a convolution in place of the transposed convolutions."
-
-ROWS = (
-    _row("real_train", "Real (train)", about="Recordings the models are trained on."),
-    _row("real_test", "Real (test)", about="Held-out recordings; the ratios are relative to them."),
-    _row("parametric", "Parametric", about="Digits spoken by a formant synthesiser."),
-    _row("wavegan", "WaveGAN", "wavegan", "WGAN-GP, no phase shuffle.", phase_shuffle=0),
-    _row(
-        "wavegan_ps2", "WaveGAN + phase shuffle n=2", "wavegan", _SHUFFLE.format(2), phase_shuffle=2
-    ),
-    _row(
-        "wavegan_ps4", "WaveGAN + phase shuffle n=4", "wavegan", _SHUFFLE.format(4), phase_shuffle=4
-    ),
-    _row(
-        "wavegan_nn",
-        "WaveGAN + nearest neighbor",
-        "wavegan",
-        _UPSAMPLE.format("Nearest-neighbour"),
-        phase_shuffle=0,
-        upsample="nearest",
-    ),
-    _row(
-        "wavegan_linear",
-        "WaveGAN + linear interpolation",
-        "wavegan",
-        _UPSAMPLE.format("Linear"),
-        phase_shuffle=0,
-        upsample="linear",
-    ),
-    _row(
-        "wavegan_cubic",
-        "WaveGAN + cubic interpolation",
-        "wavegan",
-        _UPSAMPLE.format("Cubic"),
-        phase_shuffle=0,
-        upsample="cubic",
-    ),
-    _row(
-        "wavegan_pp",
-        "WaveGAN + post-processing",
-        "wavegan",
-        "A learnt filter of 512 taps after the generator.",
-        phase_shuffle=0,
-        post_filter_len=512,
-    ),
-    _row(
-        "wavegan_bn",
-        "WaveGAN + DCGAN/BN",
-        "wavegan",
-        "DCGAN's loss and batch normalisation in place of WGAN-GP.",
-        phase_shuffle=0,
-        loss="dcgan",
-        batch_norm=True,
-    ),
-    _row(
-        "wavegan_dropout",
-        "WaveGAN + dropout",
-        "wavegan",
-        "Dropout of 50 % in the critic, with masks that are constant over time.",
-        phase_shuffle=0,
-        dropout=0.5,
-    ),
-    _row(
-        "specgan",
-        "SpecGAN",
-        "specgan",
-        "A GAN on spectrograms, inverted by Griffin-Lim.",
-        phase_shuffle=0,
-    ),
-    _row(
-        "specgan_ps1",
-        "SpecGAN + phase shuffle n=1",
-        "specgan",
-        "SpecGAN with phase shuffle on the time axis.",
-        phase_shuffle=1,
-    ),
-)
-
-# Always computed: every score is relative to the real test set.
-REFERENCE_ROWS = ("real_train", "real_test")
-
-
-def select_rows(names):
-    """Return the rows called `names`, in the paper's order, with the reference rows first.
-
-    Raises:
-      ValueError: a name is unknown; the message lists the known ones.
-    """
-    return rows.select(ROWS, names, REFERENCE_ROWS)
+from tfwave.repro.rows import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,11 +38,11 @@ class Preset:
     classifier_steps: int = 103_005
     listening_clips: int = 32  # wav files kept per row
 
-    def steps(self, system):
+    def steps(self, system: str) -> int:
         """Return the generator iterations of a system ("wavegan" or "specgan")."""
         return {"wavegan": self.wavegan_steps, "specgan": self.specgan_steps}[system]
 
-    def rate_scale(self, row):
+    def rate_scale(self, row: Row) -> float:
         """Return the factor on the published learning rates for a trained row."""
         resized = "upsample" in dict(row.changes)
         return self.resize_learning_rate_scale if resized else self.learning_rate_scale
@@ -209,20 +113,3 @@ PRESETS = {
         listening_clips=4,
     ),
 }
-
-PRESET_HELP = {
-    "paper": "the published configuration, days per row on one GPU",
-    "quick": "small models and few steps, minutes on two CPU cores, not the paper's numbers",
-    "smoke": "seconds, meaningless numbers, shows that everything runs",
-}
-
-
-def select_preset(name):
-    """Return a preset by name.
-
-    Raises:
-      ValueError: there is no such preset; the message lists the known ones.
-    """
-    if name not in PRESETS:
-        raise ValueError(f"--preset: there is no preset {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name]
