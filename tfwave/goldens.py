@@ -1,17 +1,25 @@
-"""Golden vectors: arrays that the authors' code made, to be reproduced by tfwave.
+"""Golden vectors: arrays computed by the authors' code, which tfwave has to reproduce.
 
-A golden is an .npz file with `in/<name>` inputs, `w/<TF1 variable>` weights, `out/<name>` results
-and `cfg`, a JSON text. A check takes a golden and returns (name, worst absolute error, tolerance)
+A golden case is an .npz file with `in/<name>` inputs, `w/<variable>` weights, `out/<name>` results
+and `cfg`, a JSON text. A check takes a case and returns (name, worst absolute error, tolerance)
 for each array that it compares.
+
+The checks of a subject stand beside it, in a module named `goldens`, `goldens_*` or `*_goldens`
+that declares them as `CHECKS`, a tuple of `Check`. `find_check` finds these modules by their names.
 """
 
 import dataclasses
+import functools
+import importlib
 import json
 import os
+import pkgutil
 import zipfile
+from collections.abc import Callable
 
 import numpy as np
 
+import tfwave
 from tfwave.errors import UserError
 
 
@@ -32,7 +40,7 @@ class Golden:
     cfg: dict
 
 
-def read_golden(path: str) -> Golden:
+def read_golden(path: str | os.PathLike) -> Golden:
     """Read a golden case.
 
     Raises:
@@ -49,6 +57,67 @@ def read_golden(path: str) -> Golden:
         for prefix in ("in/", "w/", "out/")
     ]
     return Golden(os.path.splitext(os.path.basename(path))[0], *parts, cfg)
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """The comparison of one kind of golden case, and what identifies such cases.
+
+    Attributes:
+      run: function of a Golden that returns (name, worst error, tolerance) of each array compared.
+        It raises ValueError for a case that cannot be computed.
+      function: part of `function` in the settings of these cases; '' where they name none.
+      arrays: names with prefix, such as 'w/I_mask', that together only these cases have.
+
+    Raises:
+      ValueError: neither a function nor an array identifies the cases.
+    """
+
+    run: Callable[[Golden], list[tuple[str, float, float]]]
+    function: str = ""
+    arrays: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not self.function and not self.arrays:
+            raise ValueError("Check needs a function or arrays that identify its cases")
+
+
+def find_check(golden: Golden) -> Check:
+    """Find the check of a golden case.
+
+    The function that the settings name identifies a case; the arrays do where it names none that
+    is known.
+
+    Raises:
+      UserError: no check or more than one belongs to the case.
+    """
+    function = golden.cfg.get("function", "")
+    names = {f"in/{name}" for name in golden.inputs}
+    names |= {f"w/{name}" for name in golden.weights}
+    names |= {f"out/{name}" for name in golden.outputs}
+    checks = all_checks()
+    matches = [check for check in checks if check.function and check.function in function]
+    if not matches:
+        matches = [check for check in checks if check.arrays and names.issuperset(check.arrays)]
+    if not matches:
+        raise UserError(f"no check for what it ran, {function or 'which it does not say'!r}")
+    if len(matches) > 1:
+        rivals = " and ".join(check.function or ", ".join(check.arrays) for check in matches)
+        raise UserError(f"more than one check for it: those of {rivals}")
+    return matches[0]
+
+
+@functools.cache
+def all_checks() -> tuple[Check, ...]:
+    """Return the checks of every module of golden checks in the package; imports them."""
+    checks = []
+    for module in pkgutil.walk_packages(tfwave.__path__, "tfwave."):
+        name = module.name.rpartition(".")[2]
+        if module.name != __name__ and (
+            name == "goldens" or name.startswith("goldens_") or name.endswith("_goldens")
+        ):
+            checks += importlib.import_module(module.name).CHECKS
+    return tuple(checks)
 
 
 _TORCH_PARTS = {"v": "weight_v", "g": "weight_g", "kernel": "weight"}

@@ -1,4 +1,4 @@
-"""Compare tfwave with golden vectors that the authors' code made.
+"""Compare tfwave with golden vectors that the authors' code computed.
 
     python tools/check_goldens.py tests/goldens/wavegan tests/goldens/wavenet
     python tools/check_goldens.py tests/goldens/mel/mel.npz --verbose
@@ -17,66 +17,9 @@ from absl import flags
 
 from tfwave import cli
 from tfwave.errors import UserError
+from tfwave.goldens import find_check, read_golden
 
 flags.DEFINE_bool("verbose", False, "Print every array instead of the worst of each case.")
-
-
-def checks():
-    """Return the checks of golden vectors: by the authors' function, and by an array they hold.
-
-    Returns:
-      ((part of `function` in a golden's cfg, check), ...), ((name of an array that only the goldens
-      of one kind hold, check), ...).
-    """
-    from tfwave.audio.mel_goldens import check_mel
-    from tfwave.data.loader_goldens import check_loader
-    from tfwave.losses.stft_loss_goldens import check_stft_loss
-    from tfwave.models.digit_classifier import goldens as evaluation
-    from tfwave.models.fatchord_wavernn.goldens import check_fatchord
-    from tfwave.models.melgan import goldens as melgan
-    from tfwave.models.wavegan import goldens as adversarial
-    from tfwave.models.waveglow import goldens as waveglow
-    from tfwave.models.wavenet import goldens_ibab as ibab
-    from tfwave.models.wavenet import goldens_parts as wavenet_parts
-    from tfwave.models.wavenet.goldens_r9y9 import check_r9y9_network
-    from tfwave.models.wavernn.goldens import check_dual_softmax
-
-    by_function = (
-        ("train_wavegan.infer", adversarial.check_wavegan_generator),
-        ("train_specgan.infer", adversarial.check_specgan_generator),
-        ("WaveGANDiscriminator", adversarial.check_discriminator),
-        ("SpecGANDiscriminator", adversarial.check_discriminator),
-        ("apply_phaseshuffle", adversarial.check_phase_shuffle),
-        ("train_wavegan.train", adversarial.check_training_step),
-        ("train_specgan.train", adversarial.check_training_step),
-        ("train_specgan.t_to_f", adversarial.check_features),
-        ("train_specgan.f_to_t", adversarial.check_inversion),
-        ("train_specgan.moments", adversarial.check_moments),
-        ("loader.decode_extract_and_batch", check_loader),
-        ("eval/inception/score.py", evaluation.check_inception_score),
-        ("eval/inception/infer", evaluation.check_sc09_classifier_graph),
-        ("eval/similarity/feats.py", evaluation.check_similarity_feats),
-        ("eval/similarity/sim.py", evaluation.check_similarity_dist),
-    )
-    by_array = (
-        ("in/cold_codes", ibab.check_ibab_incremental),
-        ("w/causal_layer/filter", ibab.check_ibab_network),
-        ("w/first_conv/weight_v", check_r9y9_network),
-        ("in/edge", wavenet_parts.check_mulaw),
-        ("in/single/y_hat", wavenet_parts.check_gaussian),
-        ("in/mol/y_hat", wavenet_parts.check_sampling),
-        ("in/y_hat", wavenet_parts.check_logistic_mixture),
-        ("in/up_fk1/c", wavenet_parts.check_upsampling),
-        ("w/tacotron2/mel_basis", check_mel),
-        ("w/audio2mel/mel_basis", melgan.check_melgan),
-        ("w/I_mask", check_dual_softmax),
-        ("w/upsample/resnet/conv_in/kernel", check_fatchord),
-        ("in/infer_draw0", waveglow.check_waveglow),
-        ("out/stft_round_trip_max_abs_error", waveglow.check_tacotron_mel),
-        ("out/log_mel", melgan.check_audio2mel),
-        ("out/magnitude_resolution0", check_stft_loss),
-    )
-    return by_function, by_array
 
 
 def main(argv):
@@ -93,7 +36,7 @@ def main(argv):
 
 
 def _cases(place):
-    """The golden cases of a folder, or the one that is named."""
+    """Return the paths of the golden cases of a folder, or the one case that is named."""
     if os.path.isfile(place):
         return [place]
     if not os.path.isdir(place):
@@ -105,29 +48,15 @@ def _cases(place):
 
 
 def _check(path, verbose):
-    from tfwave.goldens import read_golden
-
+    """Check one case, print the outcome and return whether it passed."""
     golden = read_golden(path)
-    ran = golden.cfg.get("function", "")
-    arrays = {
-        f"{kind}/{name}"
-        for kind, part in (("in", golden.inputs), ("w", golden.weights), ("out", golden.outputs))
-        for name in part
-    }
-    by_function, by_array = checks()
-    found = [check for part, check in by_function if part in ran]
-    found = found or [check for name, check in by_array if name in arrays]
-    check = next(iter(found), None)
-    if check is None:
-        print(f"FAIL {path}: no check for what it ran, {ran or 'which it does not say'!r}")
-        return False
     try:
-        results = check(golden)
+        results = find_check(golden).run(golden)
     except ValueError as error:
         print(f"FAIL {path}: {cli.one_line(error)}")
         return False
     if not results:
-        print(f"FAIL {path}: its check knows none of its arrays")
+        print(f"FAIL {path}: its check compares none of its arrays")
         return False
     passed = all(error <= tolerance for _, error, tolerance in results)
     worst = max(results, key=lambda r: r[1] / r[2] if r[2] else float("inf") * r[1] if r[1] else 0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfwave.audio.phase import griffin_lim, recover_phase
+from tfwave.audio.phase import centred_griffin_lim, griffin_lim, recover_phase
 from tfwave.audio.spectral import inverse_stft, stft
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -132,3 +132,69 @@ def test_the_authors_inversion_is_reproduced(case):
         np.testing.assert_allclose(
             waveform[:, :16384], golden[f"out/x_ngl{iterations}"][..., 0], atol=tolerance
         )
+
+
+def librosa_griffin_lim(magnitude, phase, size, length, mode, iterations, momentum):
+    """Write the loop of `librosa.griffinlim` out in NumPy, float64."""
+    n_fft, hop, win_length = size
+    before = (n_fft - win_length) // 2
+    window = np.zeros(n_fft)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(win_length) / win_length)
+    window[before : before + win_length] = hann
+    starts = hop * np.arange(len(magnitude))
+
+    def inverse(spectrum):
+        total = np.zeros([2, starts[-1] + 2 * n_fft + length])
+        for start, piece in zip(starts, np.fft.irfft(spectrum, n_fft), strict=True):
+            total[0, start : start + n_fft] += piece * window
+            total[1, start : start + n_fft] += window**2
+        waveform, weight = total[:, n_fft // 2 : n_fft // 2 + length]
+        return np.where(weight > 1e-38, waveform / np.maximum(weight, 1e-38), waveform)
+
+    angles, previous = np.exp(1j * phase), 0.0
+    for _ in range(iterations):
+        padded = np.pad(inverse(magnitude * angles), n_fft // 2, mode=mode)
+        rebuilt = np.fft.rfft([padded[start : start + n_fft] * window for start in starts])
+        angles = rebuilt - momentum / (1 + momentum) * previous
+        angles /= np.abs(angles) + 1e-38
+        previous = rebuilt
+    return inverse(magnitude * angles)
+
+
+@pytest.mark.parametrize("size", [(64, 16, 64), (64, 20, 50), (45, 11, 37)])
+@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
+def test_centred_griffin_lim_equals_librosa_s_in_numpy(size, padding, mode):
+    n_fft, hop, win_length = size
+    length = 700
+    frames = (length + 2 * (n_fft // 2) - n_fft) // hop + 1
+    random = np.random.default_rng(n_fft)
+    magnitude = random.uniform(0.1, 1.0, [frames, n_fft // 2 + 1])
+    phase = random.uniform(-np.pi, np.pi, magnitude.shape)
+    arguments = {"win_length": win_length, "length": length, "padding": padding, "phase": phase}
+    got = centred_griffin_lim(magnitude, n_fft, hop, **arguments, iterations=5, momentum=0.9)
+    expected = librosa_griffin_lim(magnitude, phase, size, length, mode, 5, 0.9)
+    assert got.shape == (length,)
+    np.testing.assert_allclose(got, expected, atol=1e-8)
+
+
+def test_centred_griffin_lim_of_a_batch_has_the_fewest_samples():
+    magnitude = np.abs(np.random.default_rng(0).standard_normal([2, 10, 33])).astype(np.float32)
+    together = centred_griffin_lim(magnitude, 64, 16, iterations=3)
+    assert together.shape == (2, 9 * 16) and together.dtype == np.float32
+    alone = centred_griffin_lim(magnitude[1], 64, 16, iterations=3)
+    np.testing.assert_allclose(together[1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_fft": 62}, "32 bins for n_fft=62, got 33"),
+        ({"length": 160}, "11 frames for length=160, got 10"),
+        ({"padding": "edge"}, "'zeros' or 'reflect', not 'edge'"),
+        ({"iterations": -1}, "iterations"),
+        ({"momentum": -0.1}, "momentum"),
+    ],
+)
+def test_centred_griffin_lim_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        centred_griffin_lim(np.ones([10, 33]), **{"n_fft": 64, "hop_length": 16, **arguments})

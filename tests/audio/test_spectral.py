@@ -127,3 +127,36 @@ def test_illegal_lengths_are_named(arguments, named):
 def test_unknown_windows_are_named():
     with pytest.raises(ValueError, match="'hamming'"):
         spectral.inverse_stft(np.zeros([1, 9], np.complex64), 16, 8, window="hamming")
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+@pytest.mark.parametrize("size", [(64, 16, 64), (64, 16, 40), (45, 11, 37)])
+def test_inverse_centred_stft_inverts(size, padding):
+    waveform = np.random.default_rng(0).standard_normal([2, 331])
+    spectrum = spectral.centred_stft(waveform, *size, padding)
+    again = spectral.inverse_centred_stft(spectrum, *size, length=331)
+    np.testing.assert_allclose(again, waveform, atol=1e-9)
+
+
+def test_inverse_centred_stft_cuts_and_fills():
+    spectrum = spectral.centred_stft(np.ones([160]), 64, 16)
+    shortest = spectral.inverse_centred_stft(spectrum, 64, 16)
+    assert shortest.shape == (160,)
+    for length in (100, 300):
+        other = spectral.inverse_centred_stft(spectrum, 64, 16, length=length)
+        assert other.shape == (length,)
+        np.testing.assert_array_equal(other[:100], shortest[:100])
+        assert not np.any(other[160 + 32 :])
+
+
+@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
+@pytest.mark.parametrize("time", [1, 3, 20])
+def test_ends_are_padded_as_numpy_pads(padding, mode, time):
+    waveform = np.random.default_rng(0).standard_normal([2, time])
+    expected = np.pad(waveform, [[0, 0], [9, 9]], mode=mode)
+    np.testing.assert_array_equal(spectral.pad_ends(waveform, 9, padding), expected)
+
+
+def test_another_padding_is_refused():
+    with pytest.raises(ValueError, match="'zeros' or 'reflect', not 'edge'"):
+        spectral.pad_ends(np.zeros(5), 2, "edge")

@@ -103,3 +103,38 @@ def test_a_package_that_is_broken_inside_is_not_called_missing(tmp_path, monkeyp
     monkeypatch.delitem(sys.modules, "pystoi", raising=False)
     with pytest.raises(ModuleNotFoundError, match="something_else"):
         world.optional_package("pystoi")
+
+
+@pytest.mark.parametrize("method", ["dio", "harvest"])
+def test_both_trackers_and_stonemask_find_the_pitch_of_a_tone(method):
+    needs_pyworld()
+    for refine in (False, True):
+        f0 = world.fundamental_frequency(harmonic(150.0), 16000, method=method, refine=refine)
+        np.testing.assert_allclose(f0[20:-20], 150.0, rtol=5e-3)
+
+
+def test_coded_parameters_come_back():
+    needs_pyworld()
+    tone = harmonic(150.0, 24000, 0.3)
+    f0 = world.fundamental_frequency(tone, 24000)
+    envelope = world.spectral_envelope(tone, f0, 24000, fft_size=1024)
+    coded = world.code_envelope(envelope, 24000, 40)
+    assert coded.shape == (len(f0), 40)
+    decoded = world.decode_envelope(coded, 24000, 1024)
+    below_the_edge_of_the_band = slice(10, 100)
+    errors = np.log(decoded / envelope)[20:-20, below_the_edge_of_the_band]
+    assert np.abs(errors).mean() < 0.2
+    noise = world.aperiodicity(tone, f0, 24000, fft_size=1024)
+    bands = world.code_aperiodicity(noise, 24000)
+    assert bands.shape == (len(f0), 3)
+    assert world.decode_aperiodicity(bands, 24000, 1024).shape == noise.shape
+
+
+def test_rates_and_methods_that_world_lacks_are_refused():
+    zeros = np.zeros(8000)
+    with pytest.raises(ValueError, match="'harvest' or 'dio', not 'crepe'"):
+        world.fundamental_frequency(zeros, 16000, method="crepe")
+    with pytest.raises(ValueError, match="16000 Hz, not 8000"):
+        world.aperiodicity(zeros, np.zeros(201), 8000)
+    with pytest.raises(ValueError, match="12000 Hz, not 8000"):
+        world.code_aperiodicity(np.ones([3, 513]), 8000)

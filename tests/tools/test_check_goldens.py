@@ -1,12 +1,17 @@
 """The golden vectors that the project ships come out of it, and a wrong one is caught."""
 
+import importlib.util
 import json
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-# These are compared whole, in one process, by tests/models.
-IN_INTEROP = ("mel", "melgan", "waveglow", "wavernn", "parallelwavegan")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# These are compared whole, in one process, by tests/models and tests/audio.
+BY_OTHER_TESTS = ("mel", "melgan", "waveglow", "wavernn", "parallelwavegan", "world")
 ELSEWHERE = ("metrics",)  # of another layout, read by tests/metrics
 
 
@@ -23,12 +28,32 @@ def _folders(goldens):
 
 
 def test_shipped_goldens_pass(run_script, goldens):
-    _check(run_script, [path for path in _folders(goldens) if path.name not in IN_INTEROP])
+    _check(run_script, [path for path in _folders(goldens) if path.name not in BY_OTHER_TESTS])
 
 
 @pytest.mark.slow
 def test_all_shipped_goldens_pass(run_script, goldens):
+    if importlib.util.find_spec("pyworld") is None:
+        pytest.skip("pyworld is not installed")
     _check(run_script, _folders(goldens))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyworld") is not None, reason="pyworld is installed")
+def test_a_missing_package_fails_in_one_sentence(run_script, goldens):
+    done = run_script("tools/check_goldens.py", goldens / "world" / "world_3_lucas.npz")
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout and "the package pyworld is not installed" in done.stdout
+    assert "tfwave[vocoder]" in done.stdout and "0 passed, 1 failed" in done.stdout
+
+
+def test_help_needs_no_tensorflow():
+    blocked = "import sys; sys.modules.update(tensorflow=None, keras=None); import runpy; "
+    blocked += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    script = str(ROOT / "tools/check_goldens.py")
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, script, "--help"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert "--[no]verbose" in done.stdout and "Traceback" not in done.stderr
 
 
 def _copy(source, target, **changes):
@@ -68,7 +93,7 @@ def test_a_case_of_which_nothing_is_known_fails(run_script, goldens, tmp_path):
     with np.load(goldens / "wavegan" / "inception_score.npz") as arrays:
         np.savez(tmp_path / "new.npz", cfg=arrays["cfg"])
     done = run_script("tools/check_goldens.py", tmp_path)
-    assert done.returncode == 1 and "its check knows none of its arrays" in done.stdout
+    assert done.returncode == 1 and "its check compares none of its arrays" in done.stdout
 
 
 @pytest.mark.parametrize(

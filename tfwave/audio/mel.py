@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.filter_bank import filter_bank
-from tfwave.audio.spectral import hann_window, stft
+from tfwave.audio.spectral import hann_window, pad_ends, stft
 from tfwave.errors import UserError
 
 _FRAMINGS = ("centred", "half_hop")
@@ -211,7 +211,9 @@ def mel_spectrogram(waveform, config):
     waveform = tf.convert_to_tensor(waveform)
     if waveform.shape[-1] == 0:
         raise UserError("waveform must hold at least one sample to have a mel spectrogram")
-    frames = tf.signal.frame(_padded(waveform, config), config.n_fft, config.hop_length)
+    frames = tf.signal.frame(
+        pad_ends(waveform, config.pad, config.padding), config.n_fft, config.hop_length
+    )
     window = hann_window(config.win_length, waveform.dtype, config.n_fft)
     spectrum = tf.signal.rfft(frames * window)
     if config.power == 2 or config.power_floor:
@@ -262,20 +264,6 @@ def log_mel(
 def silence(config):
     """Return the features of digital silence, float32 array [n_mels]."""
     return mel_spectrogram(np.zeros([1, config.n_fft], np.float32), config)[0, 0].numpy()
-
-
-def _padded(waveform, config):
-    if config.padding == "zeros":
-        return tf.pad(waveform, [[0, 0]] * (len(waveform.shape) - 1) + [[config.pad] * 2])
-    # tf.pad reflects only once, which is not enough for clips shorter than the padding.
-    time = tf.shape(waveform)[-1]
-    period = tf.maximum(2 * (time - 1), 1)
-    ends = [tf.range(-config.pad, 0), tf.range(time, time + config.pad)]
-    phases = [tf.math.floormod(end, period) for end in ends]
-    left, right = (
-        tf.gather(waveform, tf.minimum(phase, period - phase), axis=-1) for phase in phases
-    )
-    return tf.concat([left, waveform, right], axis=-1)
 
 
 def _scaled(mel, config):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfwave.audio import mel
-from tfwave.goldens import BASIS_TOLERANCE, compare
+from tfwave.goldens import BASIS_TOLERANCE, Check, compare
 
 # Output of the golden -> recipe, and the part of its settings and weights with sizes and matrix.
 OUTPUTS = {
@@ -79,3 +79,6 @@ def _sized(recipe, cfg, part):
     sizes["win_length"] = sizes.get("win_length") or sizes["n_fft"]
     sizes["f_max"] = sizes.get("f_max") or 0.0
     return dataclasses.replace(recipe, sample_rate=cfg["sampling_rate"], **sizes)
+
+
+CHECKS = (Check(run=check_mel, arrays=("w/tacotron2/mel_basis",)),)

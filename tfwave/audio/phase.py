@@ -1,8 +1,9 @@
-"""Phase recovery from magnitude spectrograms: Griffin-Lim, plain and fast."""
+"""Phase recovery from magnitude spectrograms by Griffin-Lim, plain and fast."""
 
+import numpy as np
 import tensorflow as tf
 
-from tfwave.audio.spectral import inverse_stft, stft
+from tfwave.audio.spectral import centred_stft, inverse_centred_stft, inverse_stft, stft
 
 
 def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="authors", momentum=0.0):
@@ -42,6 +43,61 @@ def griffin_lim(magnitude, frame_length, hop_length, iterations=16, window="auth
 
     spectrum = recover_phase(magnitude, project, iterations, momentum)
     return inverse_stft(spectrum, frame_length, hop_length, window)
+
+
+def centred_griffin_lim(
+    magnitude: tf.Tensor | np.ndarray,
+    n_fft: int,
+    hop_length: int,
+    *,
+    win_length: int | None = None,
+    length: int | None = None,
+    padding: str = "zeros",
+    iterations: int = 32,
+    momentum: float = 0.99,
+    phase: tf.Tensor | np.ndarray | None = None,
+) -> tf.Tensor:
+    """Estimate a waveform whose centred STFT has the given magnitude, as `librosa.griffinlim` does.
+
+    Every iteration goes to the waveform of `inverse_centred_stft`, `length` samples long, and back
+    to the spectrum that it has with its ends padded.
+
+    Args:
+      magnitude: float tensor [..., frames, n_fft // 2 + 1], not negative.
+      n_fft: transform length in samples.
+      hop_length: samples from frame to frame, at most n_fft.
+      win_length: samples of the periodic Hann window, which lies in the middle of the transform;
+        None for n_fft.
+      length: samples of the waveform; None for the fewest that have so many frames.
+      padding: 'zeros' or 'reflect' beyond both ends.
+      iterations: number of rounds; 0 transforms the magnitudes with their first phases.
+      momentum: 0.99 for fast Griffin-Lim, 0 for the plain one; see `recover_phase`.
+      phase: first phases in radians, float tensor of the magnitude's shape; None for zero.
+
+    Returns:
+      float tensor [..., length] of the magnitude's type.
+
+    Raises:
+      ValueError: `iterations` or `momentum` is negative, `padding` is unknown, or `magnitude` does
+        not have the bins of `n_fft` or the frames of `length`.
+    """
+    magnitude = tf.convert_to_tensor(magnitude)
+    frames, bins = magnitude.shape[-2:]
+    if bins != n_fft // 2 + 1:
+        raise ValueError(f"magnitude must have {n_fft // 2 + 1} bins for n_fft={n_fft}, got {bins}")
+    if length is None:
+        length = n_fft + (frames - 1) * hop_length - 2 * (n_fft // 2)
+    expected = (length + 2 * (n_fft // 2) - n_fft) // hop_length + 1
+    if frames != expected:
+        raise ValueError(f"magnitude must have {expected} frames for length={length}, got {frames}")
+
+    def inverse(spectrum):
+        return inverse_centred_stft(spectrum, n_fft, hop_length, win_length, length)
+
+    def project(spectrum):
+        return centred_stft(inverse(spectrum), n_fft, hop_length, win_length, padding)
+
+    return inverse(recover_phase(magnitude, project, iterations, momentum, phase))
 
 
 def recover_phase(magnitude, project, iterations, momentum=0.0, phase=None):

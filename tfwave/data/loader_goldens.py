@@ -8,6 +8,7 @@ import soundfile
 
 from tfwave.data.slices import SliceConfig, read_slices, slice_table
 from tfwave.data.store import build_store
+from tfwave.goldens import Check
 
 _RATE = 16000
 
@@ -65,3 +66,6 @@ def _slices(paths, folder, cfg, conf):
     offset = cfg["random_offset"] if config.random_offset else None
     table = slice_table(store.lengths, config, seed=0, epoch=0, offset=offset)
     return read_slices(store, table, config.slice_len)
+
+
+CHECKS = (Check(run=check_loader, function="loader.decode_extract_and_batch"),)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.goldens import compare
+from tfwave.goldens import Check, compare
 from tfwave.losses.spectral import multi_resolution_stft_loss, stft_magnitude
 
 _TOLERANCE = 8e-6
@@ -52,3 +52,6 @@ def check_stft_loss(golden):
     gradient = tape.gradient(total, predicted)
     results.append(compare(name, gradient / largest, expected[name] / largest, _GRADIENT_TOLERANCE))
     return results
+
+
+CHECKS = (Check(run=check_stft_loss, arrays=("out/magnitude_resolution0",)),)

@@ -8,6 +8,7 @@ the golden, so that vectors of other dimensions or seeds work too.
 import numpy as np
 
 from tfwave.audio.filter_bank import filter_bank
+from tfwave.goldens import Check
 from tfwave.metrics.inception_score import inception_score
 from tfwave.metrics.similarity import nearest_distance, similarity_features
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
@@ -241,3 +242,11 @@ def _error(value, expected):
     if np.any(np.isnan(value) != np.isnan(expected)):
         return np.inf
     return float(np.nan_to_num(np.abs(value - expected)).max(initial=0.0))
+
+
+CHECKS = (
+    Check(run=check_inception_score, function="eval/inception/score.py"),
+    Check(run=check_sc09_classifier_graph, function="eval/inception/infer"),
+    Check(run=check_similarity_feats, function="eval/similarity/feats.py"),
+    Check(run=check_similarity_dist, function="eval/similarity/sim.py"),
+)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.goldens import compare, relative, torch_state_dict
+from tfwave.goldens import Check, compare, relative, torch_state_dict
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation
@@ -256,3 +256,6 @@ def _mixture_loss(inputs):
             params, y, 2**16, float(np.log(1e-14))
         )
     return found
+
+
+CHECKS = (Check(run=check_fatchord, arrays=("w/upsample/resnet/conv_in/kernel",)),)

@@ -4,7 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, torch_array, torch_state_dict
+from tfwave.goldens import (
+    BASIS_TOLERANCE,
+    Check,
+    compare,
+    of_largest,
+    torch_array,
+    torch_state_dict,
+)
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.melgan.config import MelGANConfig
 from tfwave.models.melgan.melgan import MelGAN
@@ -166,3 +173,9 @@ class _Results:
     def add(self, name, actual, tolerance=_TOLERANCE, compared=compare):
         expected = self.golden.outputs[name]
         self.found.append(compared(f"out/{name}", np.asarray(actual), expected, tolerance))
+
+
+CHECKS = (
+    Check(run=check_melgan, arrays=("w/audio2mel/mel_basis",)),
+    Check(run=check_audio2mel, arrays=("w/window", "out/log_mel")),
+)

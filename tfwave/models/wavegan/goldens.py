@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.files import to_int16
-from tfwave.goldens import compare
+from tfwave.goldens import Check, compare
 from tfwave.layers.phase_shuffle import phase_shuffle
 from tfwave.models.wavegan import specgan
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
@@ -276,3 +276,17 @@ def _close(name, actual, golden, relative=2e-5):
 
 def _uint8(golden, name):
     return golden.outputs[name].astype(np.int64)
+
+
+CHECKS = (
+    Check(run=check_wavegan_generator, function="train_wavegan.infer"),
+    Check(run=check_specgan_generator, function="train_specgan.infer"),
+    Check(run=check_discriminator, function="WaveGANDiscriminator"),
+    Check(run=check_discriminator, function="SpecGANDiscriminator"),
+    Check(run=check_phase_shuffle, function="apply_phaseshuffle"),
+    Check(run=check_training_step, function="train_wavegan.train"),
+    Check(run=check_training_step, function="train_specgan.train"),
+    Check(run=check_features, function="train_specgan.t_to_f"),
+    Check(run=check_inversion, function="train_specgan.f_to_t"),
+    Check(run=check_moments, function="train_specgan.moments"),
+)

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative, torch_array
+from tfwave.audio.spectral import centred_stft, inverse_centred_stft
+from tfwave.goldens import BASIS_TOLERANCE, Check, compare, of_largest, relative, torch_array
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.waveglow.config import WaveGlowConfig
-from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft
 from tfwave.models.waveglow.waveglow import WaveGlow, flow_loss
 from tfwave.models.waveglow.weights import authors_arrays, load_arrays
 
@@ -40,8 +40,9 @@ def check_tacotron_mel(golden):
         f_max=cfg["mel_fmax"],
     )
     audio = tf.constant(golden.inputs["audio"])[tf.newaxis]
-    spectrum = centred_stft(audio, config.n_fft)
-    back = inverse_centred_stft(spectrum, config.n_fft)
+    size = config.n_fft, config.n_fft // 4
+    spectrum = centred_stft(audio, *size, padding="reflect")
+    back = inverse_centred_stft(spectrum, *size)
     lost = tf.reduce_max(tf.abs(back - audio[:, : back.shape[1]]))
     frames = outputs["magnitude"].shape[0]
     name = "stft_round_trip_max_abs_error"
@@ -149,3 +150,9 @@ def _torch_array(path, array):
     if path.startswith("convinv/"):
         path = path.replace("/kernel", "/conv/kernel")
     return torch_array(path, array)
+
+
+CHECKS = (
+    Check(run=check_waveglow, arrays=("in/infer_draw0",)),
+    Check(run=check_tacotron_mel, arrays=("out/stft_round_trip_max_abs_error",)),
+)

@@ -6,7 +6,7 @@ Everything must agree to 2e-5 * (1 + |reference|), codes exactly.
 import numpy as np
 import tensorflow as tf
 
-from tfwave.goldens import compare, relative
+from tfwave.goldens import Check, compare, relative
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs
 from tfwave.models.wavenet import queues as wavenet_queues
@@ -142,3 +142,9 @@ def _free(network, seed, speaker, uniforms):
         codes.append(int(code[0]))
         distributions.append(probabilities[0].numpy())
     return np.array(codes, np.int32), np.stack(distributions)
+
+
+CHECKS = (
+    Check(run=check_ibab_network, arrays=("w/causal_layer/filter", "out/loss_l2_0.01")),
+    Check(run=check_ibab_incremental, arrays=("in/cold_codes",)),
+)

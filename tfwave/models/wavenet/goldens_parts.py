@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mulaw
-from tfwave.goldens import compare, relative
+from tfwave.goldens import Check, compare, relative
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.losses import likelihood
 from tfwave.models.wavenet.goldens_r9y9 import conditioning_config, state_dict
@@ -186,3 +186,12 @@ def check_upsampling(golden):
 
 def _channels_last(array):
     return tf.constant(np.transpose(array, [0, 2, 1]))
+
+
+CHECKS = (
+    Check(run=check_mulaw, arrays=("in/edge", "out/nsynth/mu_law_x")),
+    Check(run=check_gaussian, arrays=("in/single/y_hat",)),
+    Check(run=check_sampling, arrays=("in/mol/y_hat",)),
+    Check(run=check_logistic_mixture, arrays=("in/y_hat",)),
+    Check(run=check_upsampling, arrays=("in/up_fk1/c",)),
+)

@@ -6,7 +6,7 @@ The goldens are channels-first; everything must agree to 2e-5 * (1 + |reference|
 import numpy as np
 import tensorflow as tf
 
-from tfwave.goldens import compare, relative
+from tfwave.goldens import Check, compare, relative
 from tfwave.layers.local_conditioning import LocalConditioningConfig
 from tfwave.losses import likelihood
 from tfwave.models.wavenet import outputs as wavenet_outputs
@@ -203,3 +203,6 @@ def _channels_last(array):
 
 def _channels_first(tensor):
     return np.transpose(tensor, [0, 2, 1])
+
+
+CHECKS = (Check(run=check_r9y9_network, arrays=("w/first_conv/weight_v",)),)

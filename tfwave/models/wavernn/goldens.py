@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.goldens import compare
+from tfwave.goldens import Check, compare
 from tfwave.layers.gru import gates
 from tfwave.layers.tracking import inner_variable
 from tfwave.losses.likelihood import categorical_nll, sample_softmax
@@ -106,3 +106,6 @@ def _free_run(cell, inputs):
     found = {f"generated/{name}": np.stack(arrays, axis=1) for name, arrays in found.items()}
     halves = found["generated/coarse"], found["generated/fine"]
     return {**found, "generated/unsigned": halves[0] * cell.bins + halves[1]}
+
+
+CHECKS = (Check(run=check_dual_softmax, arrays=("w/I_mask",)),)
