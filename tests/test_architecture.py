@@ -270,6 +270,11 @@ def test_markers_are_understood():
                 assert Marker(line.split(";")[1]) is not None
 
 
+def test_pre_commit_uses_the_locked_ruff():
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert f"rev: v{locked('default', '3.12')['ruff']}\n" in text
+
+
 # The README.
 
 
