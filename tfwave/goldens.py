@@ -50,6 +50,39 @@ def read_golden(path: str) -> Golden:
     return Golden(name, inputs, weights, outputs, cfg)
 
 
+_TORCH_PARTS = {"v": "weight_v", "g": "weight_g", "kernel": "weight"}
+
+
+def torch_array(path: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return the name and the layout that a golden's array had in PyTorch.
+
+    Args:
+      path: path of modules with "/", then "kernel", "v" and "g" (weight normalisation) or "bias".
+      array: whose kernels are channels last: [width, channels, filters], [inputs, outputs].
+
+    Returns:
+      (name in the state dict, array).
+    """
+    module, _, part = path.rpartition("/")
+    if part in ("kernel", "v"):
+        array = array.T
+    elif part == "g":
+        array = array.reshape(-1, 1, 1)
+    return f"{module.replace('/', '.')}.{_TORCH_PARTS.get(part, part)}", array
+
+
+def torch_state_dict(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a golden's weights as the state dict that they were; see `torch_array`.
+
+    Folded kernels, which goldens have beside their direction and norm, are left out.
+    """
+    return dict(
+        torch_array(path, array)
+        for path, array in weights.items()
+        if not (path.endswith("/kernel") and path.removesuffix("kernel") + "v" in weights)
+    )
+
+
 # Of the entries of a mel matrix: their last bit depends on the version of NumPy.
 BASIS_TOLERANCE = 1e-12
 

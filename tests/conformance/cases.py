@@ -197,7 +197,7 @@ CASES = (
         samples=100,
         columns={
             "features": _features,
-            "speaker": lambda model, rows, time: np.arange(rows, dtype=np.int32),
+            "speaker": lambda model, rows, time: np.arange(rows, dtype=np.int32) % 3,
         },
         slow=True,
     ),

@@ -3,6 +3,9 @@
 import dataclasses
 import inspect
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -90,6 +93,14 @@ def test_a_configuration_comes_back_from_json(name, made):
     copy = type(model).from_config(config)
     assert copy.config == model.config and copy.mel == model.mel and copy.seed == model.seed
     assert keras.saving.get_registered_name(type(model)) == f"tfwave>{type(model).__name__}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_initial_weights_follow_from_the_seed(name):
+    case = BY_NAME[name]
+    one, same, other = (values(case.model(seed)) for seed in (3, 3, 4))
+    assert_same(one, same)
+    assert any((one[key] != other[key]).any() for key in one)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -228,3 +239,12 @@ def test_summaries_have_sounds_and_pictures(name, made, tmp_path):
             tags |= {value.tag for value in event.summary.value}
     for tag in ("audio/real", "audio/generated", "images/real", "images/generated"):
         assert tag in tags, sorted(tags)
+
+
+@pytest.mark.slow
+def test_two_replicas_make_the_updates_of_one(root):
+    command = [sys.executable, str(root / "tests" / "conformance" / "replicas.py")]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert len(done.stdout.splitlines()) >= len(models.SYSTEMS)

@@ -309,22 +309,30 @@ class System(keras.Model):
         )
 
     @classmethod
-    def from_authors(cls, path: Any, config: Any = None) -> "System":
+    def from_authors(cls, path: str | os.PathLike, config: Any = None, **kwargs: Any) -> "System":
         """Build the system with the weights that the authors' code wrote.
 
         Args:
-          path: file, or prefix of a TensorFlow 1 checkpoint; see the system's `weights.py`.
-          config: an instance of `config_class`; None to take it from the shapes of the weights.
+          path: file, or prefix of a TensorFlow 1 checkpoint; see `from_authors` in the `weights.py`
+            of the system's folder.
+          config: an instance of `config_class`; None to take it from the weights.
+          **kwargs: fields of the configuration that the weights leave open, and what else that
+            function takes.
 
         Raises:
-          UserError: the file holds something else, or there is no reader for this system's.
+          UserError: the file is damaged or holds another system, or there is no reader for this
+            one's.
         """
-        folder = cls.__module__.rpartition(".")[0]
         try:
-            weights = importlib.import_module(f"{folder}.weights")
+            weights = importlib.import_module(f"{cls.__module__.rpartition('.')[0]}.weights")
         except ModuleNotFoundError:
-            raise UserError(f"{cls.__name__}: there is no reader of the authors' weights") from None
-        return weights.from_authors(path, config, cls)
+            weights = None
+        if not hasattr(weights, "from_authors"):
+            raise UserError(f"{cls.__name__}: there is no reader of the authors' weights")
+        model = weights.from_authors(path, config, **kwargs)
+        if type(model) is not cls:
+            raise UserError(f"{os.fspath(path)}: holds a {type(model).__name__}, no {cls.__name__}")
+        return model
 
     def save_own_variables(self, store):
         """Put all variables into a Keras store under their names."""

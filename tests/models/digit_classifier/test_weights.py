@@ -1,20 +1,17 @@
-"""TF1 checkpoints, written here with TF1's own Saver in the layout of the released classifier."""
-
-import pathlib
-import shutil
+"""Weights of the digit classifier in checkpoints with the layout of the released one."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.models.authors_weights import check_both_directions, check_refusals
+from tests.tf1_writer import save_checkpoint
+from tfwave.errors import UserError
+from tfwave.models.digit_classifier import weights
+from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-from tfwave.models.digit_classifier.weights import (
-    TF1CheckpointError,
-    load_authors_classifier,
-    read_tf1_checkpoint,
-)
 
-PREFIX = "best_acc-103005"
+TINY = DigitClassifierConfig(slice_len=4096, n_mels=16, filters=3, blocks=2, classes=4)
 
 
 def authors_layout():
@@ -47,50 +44,27 @@ def random_tensors(layout):
     return tensors
 
 
-def save(folder, tensors):
-    """Write a checkpoint as a TF1 program does."""
-    v1 = tf.compat.v1
-    with tf.Graph().as_default(), v1.Session() as session:
-        for name, value in tensors.items():
-            v1.get_variable(name, initializer=value, use_resource=False)
-        session.run(v1.global_variables_initializer())
-        return v1.train.Saver().save(session, str(folder / PREFIX[: PREFIX.index("-")]), 103005)
-
-
 @pytest.fixture(scope="module")
 def tensors():
     return random_tensors(authors_layout())
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tensors, tmp_path_factory):
-    return save(tmp_path_factory.mktemp("checkpoint"), tensors)
+def variables(model):
+    layers = [model.input_norm, *model.convolutions, *model.norms, model.flat_norm, model.dense]
+    return [variable for layer in layers for variable in layer.variables]
 
 
-@pytest.fixture
-def copied(checkpoint, tmp_path):
-    """A checkpoint that a test may damage."""
-
-    for path in pathlib.Path(checkpoint).parent.glob(PREFIX + "*"):
-        shutil.copy(path, tmp_path)
-    return tmp_path / PREFIX
+def test_both_directions():
+    model = DigitClassifier(TINY)
+    check_both_directions(weights, model, DigitClassifier(TINY, 1), variables)
+    check_refusals(weights, model)
 
 
-@pytest.mark.parametrize("ending", ["", ".index", ".data-00000-of-00001", ".meta"])
-def test_all_tensors_come_back_from_any_of_the_files(checkpoint, tensors, ending):
-    read = read_tf1_checkpoint(checkpoint + ending)
-    assert sorted(read) == sorted(tensors)
-    for name, value in tensors.items():
-        np.testing.assert_array_equal(read[name], value)
-
-
-def test_the_released_layout_gives_the_scores_of_those_weights(checkpoint, tensors):
-    loaded = load_authors_classifier(checkpoint)
+def test_the_released_layout_gives_the_scores_of_those_weights(tensors, tmp_path):
+    loaded = weights.from_authors(save_checkpoint(tmp_path / "best_acc-103005", tensors))
     expected = DigitClassifier()
-    expected.assign_named(tensors)
-    clips = np.random.default_rng(1).uniform(-1, 1, [2, 16384]).astype(np.float32)
     assert loaded.config == expected.config
-    np.testing.assert_array_equal(loaded.logits(clips), expected.logits(clips))
+    clips = np.random.default_rng(1).uniform(-1, 1, [2, 16384]).astype(np.float32)
     # Another computation of the same network: every variable is where it belongs.
     np.testing.assert_allclose(loaded.logits(clips), by_hand(tensors, clips, loaded), atol=2e-4)
 
@@ -113,53 +87,18 @@ def by_hand(tensors, clips, classifier):
     return x @ tensors["classifier/dense/kernel"] + tensors["classifier/dense/bias"]
 
 
-def test_missing_files_are_named(copied):
-    data = copied.with_name(PREFIX + ".data-00000-of-00001")
-    content = data.read_bytes()
-    data.unlink()
-    with pytest.raises(TF1CheckpointError, match="data-00000-of-00001: no such file"):
-        load_authors_classifier(copied)
-    data.with_name(PREFIX + ".data-00000-of-00002").write_bytes(content)
-    with pytest.raises(TF1CheckpointError, match="1 of its 2 data files"):
-        load_authors_classifier(copied)
-    copied.with_name(PREFIX + ".index").unlink()
-    with pytest.raises(TF1CheckpointError, match=r"index: no such file"):
-        load_authors_classifier(copied)
-
-
-def test_damaged_data_is_noticed(copied):
-    data = copied.with_name(PREFIX + ".data-00000-of-00001")
-    content = data.read_bytes()
-    flipped = bytearray(content)
-    flipped[len(content) // 2] ^= 1
-    data.write_bytes(flipped)
-    with pytest.raises(TF1CheckpointError, match="classifier/conv2d_[0-9]/kernel.*corrupt"):
-        load_authors_classifier(copied)
-    data.write_bytes(content[:1000])
-    with pytest.raises(TF1CheckpointError, match="cut short"):
-        load_authors_classifier(copied)
-    data.write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(TF1CheckpointError, match="cut short"):
-        load_authors_classifier(copied)
-
-
-def test_a_damaged_index_is_noticed(copied):
-    copied.with_name(PREFIX + ".index").write_bytes(b"not an index")
-    with pytest.raises(TF1CheckpointError, match="not a readable checkpoint index"):
-        read_tf1_checkpoint(copied)
-
-
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"classifier/dense/kernel": np.zeros([4096, 10], np.float32)}, "dense/kernel has shape"),
-        ({"classifier/conv2d/kernel": np.zeros([5, 5, 128], np.float32)}, "expected 4 axes"),
-        ({"classifier/conv2d_2/bias": None}, "conv2d_2/bias is missing"),
+        ({"classifier/dense/kernel": np.zeros([4, 2], np.float32)}, "dense/kernel has shape"),
+        ({"classifier/conv2d/kernel": np.zeros([5, 5, 2], np.float32)}, "4 axes are expected"),
+        ({"classifier/conv2d_1/bias": None}, "conv2d_1/bias is missing"),
         ({"classifier/dense/kernel": None}, "dense/kernel is missing"),
     ],
 )
-def test_a_checkpoint_of_another_network_is_refused(tensors, tmp_path, change, message):
-    changed = {name: v for name, v in {**tensors, **change}.items() if v is not None}
-    prefix = save(tmp_path, changed)
-    with pytest.raises(TF1CheckpointError, match=f"not a checkpoint of the WaveGAN.*{message}"):
-        load_authors_classifier(prefix)
+def test_a_checkpoint_of_another_network_is_refused(tmp_path, change, message):
+    arrays = weights.to_authors(DigitClassifier(TINY)) | change
+    changed = {name: value for name, value in arrays.items() if value is not None}
+    prefix = save_checkpoint(tmp_path / "best_acc-1", changed)
+    with pytest.raises(UserError, match=f"best_acc-1: classifier/.*{message}"):
+        weights.from_authors(prefix, slice_len=4096)

@@ -1,11 +1,7 @@
 """WaveGAN and SpecGAN: published sizes, the update, its draws, and what a user may get wrong."""
 
 import dataclasses
-import subprocess
-import sys
-import textwrap
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -122,39 +118,6 @@ def test_training_is_a_function_of_seed_and_data():
     assert not any(np.array_equal(a, b) and a.any() for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        WaveGANConfig(**TINY, batch_norm=True, post_filter_len=512),
-        SpecGANConfig(**TINY, batch_norm=True),
-    ],
-)
-def test_a_checkpoint_carries_every_variable_to_a_model_without_optimisers(config, tmp_path):
-    trained = _model(config, seed=1)
-    for network in (trained.generator, trained.discriminator):
-        for variable in network.weights:
-            variable.assign(tf.random.stateless_uniform(variable.shape, [1, 2]))
-    path = tf.train.Checkpoint(model=trained).write(str(tmp_path / "weights"))
-    restored = type(trained)(config, seed=2)
-    tf.train.Checkpoint(model=restored).read(path).expect_partial()
-    for ours, theirs in (
-        (trained.generator, restored.generator),
-        (trained.discriminator, restored.discriminator),
-    ):
-        assert len(ours.weights) == len(theirs.weights) > 10
-        for a, b in zip(ours.weights, theirs.weights, strict=True):
-            np.testing.assert_array_equal(tf.convert_to_tensor(a), tf.convert_to_tensor(b))
-
-
-def test_fit_trains_and_counts_steps():
-    config = WaveGANConfig(**TINY)
-    model = _model(config)
-    data = tf.data.Dataset.from_tensors({"waveform": _reals(config)}).repeat()
-    history = model.fit(data, epochs=1, steps_per_epoch=2, verbose=0)
-    assert int(model.step) == 2
-    assert np.isfinite(history.history["D_loss"]).all()
-
-
 def test_bfloat16_keeps_float32_variables_and_stays_close():
     scores = {}
     for precision in ("float32", "mixed_bfloat16"):
@@ -215,82 +178,6 @@ def test_moments_are_those_of_the_whole_corpus():
 def test_an_illegal_value_is_refused_by_field(config, field, value):
     with pytest.raises(ValueError, match=f"{config.__name__}.{field} is {value!r}"):
         config(**{field: value})
-
-
-@pytest.mark.slow
-def test_two_replicas_make_the_update_of_one():
-    """In a process of its own: logical devices must be made before TensorFlow starts."""
-    script = """
-        import numpy as np, tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        devices = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
-        tf.config.set_logical_device_configuration(cpu, devices)
-        from tfwave.models.wavegan.wavegan import WaveGAN
-        from tfwave.models.wavegan.config import WaveGANConfig
-        config = WaveGANConfig(model_dim=1, latent_dim=4, critic_updates=2)
-        reals = np.random.default_rng(0).normal(0, 0.1, [2, 4, 16384, 1]).astype("float32")
-
-        def train(strategy, shards):
-            with strategy.scope():
-                model = WaveGAN(config)
-                model.compile()
-            values = strategy.experimental_distribute_values_from_function(
-                lambda c: tf.constant(np.split(reals, shards, axis=1)[c.replica_id_in_sync_group]))
-            losses = []
-            step = tf.function(
-                lambda x: strategy.run(model.train_step, args=({"waveform": x},)), autograph=False)
-            for _ in range(3):
-                metrics = step(values)
-                losses.append([float(strategy.reduce("MEAN", metrics[k], axis=None))
-                               for k in ("D_loss", "gradient_penalty", "G_loss")])
-            return np.array(losses), [tf.convert_to_tensor(v).numpy()
-                                      for v in model.trainable_variables]
-
-        one, w1 = train(tf.distribute.OneDeviceStrategy("/cpu:0"), 1)
-        two, w2 = train(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]), 2)
-        np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-5)
-        assert max(np.abs(a - b).max() for a, b in zip(w1, w2)) < 2e-4
-        print("same")
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300
-    )
-    assert done.stdout.strip().endswith("same"), done.stderr[-2000:]
-
-
-@pytest.mark.parametrize(
-    "config", [WaveGANConfig(**TINY), SpecGANConfig(**TINY, griffin_lim_iterations=2)]
-)
-def test_exported_model_answers_in_a_process_without_tfwave(config, tmp_path):
-    model = _model(config)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, function in model.signatures().items():
-        archive.add_endpoint(name, function)
-    archive.write_out(str(tmp_path / "model"))
-    latents = model.sample_latents(3, seed=1)
-    np.save(tmp_path / "latents.npy", latents)
-    script = f"""
-        import sys, numpy as np, tensorflow as tf
-        sys.modules["tfwave"] = None
-        loaded = tf.saved_model.load({str(tmp_path / "model")!r})
-        latents = tf.constant(np.load({str(tmp_path / "latents.npy")!r}))
-        np.save({str(tmp_path / "waveform.npy")!r}, loaded.generate(latents)["waveform"])
-        a = loaded.sample(tf.constant(2), tf.constant(7))["waveform"]
-        assert a.shape == (2, 16384, 1)
-        assert (a == loaded.sample(tf.constant(2), tf.constant(7))["waveform"]).numpy().all()
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        cwd=tmp_path,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    np.testing.assert_allclose(
-        np.load(tmp_path / "waveform.npy"), model.generate(latents=latents), atol=1e-5
-    )
 
 
 def test_summaries_write_audio_and_pictures(tmp_path):

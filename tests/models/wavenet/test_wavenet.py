@@ -273,36 +273,7 @@ def test_learning_rate_is_halved():
 # Checkpoints.
 
 
-def test_a_checkpoint_holds_all_weights_of_both_networks(tmp_path):
-    config = WaveNetConfig(**FULL, context=CONTEXT, weight_normalization=True)
-    saved, fresh = WaveNet(config), WaveNet(config, seed=1)
-    for i, network in enumerate((saved.network, saved.averaged)):
-        _randomise(network, i)
-    saved.step.assign(7)
-    path = tf.train.Checkpoint(model=saved).save(str(tmp_path / "weights"))
-    tf.train.Checkpoint(model=fresh).restore(path).expect_partial()
-    assert int(fresh.step) == 7
-    for ours, theirs in ((fresh.network, saved.network), (fresh.averaged, saved.averaged)):
-        pairs = list(zip(_weights(ours), _weights(theirs), strict=True))
-        # In blocks and head each convolution has kernel, gain and bias, apart from the first one
-        # and those of the conditioning; then embedding, upsampling and context.
-        assert len(pairs) == 6 * (3 * 3 + 2 * 2) + 2 + 2 * 3 + 1 + 5 + 20
-        assert all(np.array_equal(a, b) for a, b in pairs)
-
-
-def test_weights_are_a_function_of_the_seed():
-    one, same, other = (WaveNet(WaveNetConfig(**TINY), seed=s).network for s in (0, 0, 1))
-    for a, b, c in zip(*map(_weights, (one, same, other)), strict=True):
-        assert np.array_equal(a, b) and (not a.any() or not np.array_equal(a, c))
-
-
 # Settings.
-
-
-def test_a_configuration_comes_back_from_its_dict():
-    config = WaveNetConfig(**FULL, context=CONTEXT)
-    assert WaveNetConfig(**dataclasses.asdict(config)) == config
-    assert r9y9_config(levels=64).levels == 64 and r9y9_config().padding == "causal"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """WaveRNN: sizes, what a prediction may see, likelihood, the update, pruning, wrong settings."""
 
-import dataclasses
 import math
 
 import hypothesis.strategies as st
@@ -250,39 +249,6 @@ def test_pruned_weights_have_no_gradient_and_no_effect():
 
 
 # Checkpoints.
-
-
-def test_checkpoint_brings_everything_back(tmp_path):
-    model = _pruned(**{k: v for k, v in FEATURES.items() if k not in TINY})
-    model.compile()
-    data = _batch(model.config)
-    for _ in range(4):
-        model.train_step(data)
-    path = tf.train.Checkpoint(model=model).save(str(tmp_path / "checkpoint"))
-    expected = np.array(model(data)[0])
-    other = WaveRNN(model.config, seed=9)
-    other.compile()
-    assert (np.array(other(data)[0]) != expected).any()
-    tf.train.Checkpoint(model=other).restore(path).assert_existing_objects_matched()
-    np.testing.assert_array_equal(other(data)[0], expected)
-    assert int(other.step) == 4
-    one, two = (float(m.train_step(data)["loss"]) for m in (model, other))
-    assert one == two
-    for a, b in zip(_weights(model), _weights(other), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_configuration_survives_as_a_dict():
-    config = _pruned().config
-    assert WaveRNNConfig(**dataclasses.asdict(config)) == config
-
-
-def test_equal_seeds_start_equal():
-    config = WaveRNNConfig(**FEATURES)
-    one, same, other = (_weights(WaveRNN(config, seed=seed)) for seed in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not np.array_equal(one[0], other[0])
-    assert max(np.abs(w).max() for w in one) < 1.0
 
 
 # Bad input.

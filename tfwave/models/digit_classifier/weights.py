@@ -1,130 +1,74 @@
-"""Reading TensorFlow 1 checkpoints, and the digit classifier that the WaveGAN authors released.
+"""Weights of the digit classifier that the WaveGAN authors released, read and written.
 
-A checkpoint of tf.train.Saver (format V2) is `PREFIX.index` with `PREFIX.data-00000-of-00001`. The
-released classifier is `eval/inception/best_acc-103005` in the authors' repository. TensorFlow
-checks the checksum of every tensor while reading it.
+The released checkpoint is `eval/inception/best_acc-103005` in chrisdonahue/wavegan.
 """
 
+import dataclasses
 import os
+from typing import Any
 
-import tensorflow as tf
+import numpy as np
 
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-
-# TensorFlow's checkpoint reader turns its status codes into these; IndexError is "out of range".
-_READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
-
-
-class TF1CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message is one sentence that names it."""
+from tfwave.models.weights import VariablePart, array_shape, assign_arrays, export_arrays, naming
+from tfwave.tf1_files import is_weight, read_tf1_checkpoint
 
 
-def read_tf1_checkpoint(prefix):
-    """Read all tensors of a TensorFlow 1 checkpoint.
-
-    Args:
-      prefix: path without `.index` or `.data-...`; a path of one of these files works too.
-
-    Returns:
-      Dict of variable name to array.
-
-    Raises:
-      TF1CheckpointError: a file is missing, cut short, or fails its checksum.
-    """
-    prefix = os.fspath(prefix)
-    folder, base = os.path.split(prefix)
-    for mark in (".index", ".data-", ".meta"):
-        base = base.split(mark)[0]
-    prefix = os.path.join(folder, base)
-    _check_files(prefix)
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        names = sorted(reader.get_variable_to_shape_map())
-    except _READ_ERRORS as error:
-        raise TF1CheckpointError(
-            f"{prefix}.index: not a readable checkpoint index ({_first_line(error)})"
-        ) from None
-    tensors = {}
-    for name in names:
-        try:
-            tensors[name] = reader.get_tensor(name)
-        except _READ_ERRORS as error:
-            raise TF1CheckpointError(
-                f"{prefix}: tensor {name} cannot be read, a data file is corrupt or cut short "
-                f"({_first_line(error)})"
-            ) from None
-    return tensors
-
-
-def load_authors_classifier(prefix):
+def from_authors(
+    path: str | os.PathLike, config: DigitClassifierConfig | None = None, **fields: Any
+) -> DigitClassifier:
     """Build the digit classifier with the weights that the WaveGAN authors released.
 
-    Sizes (filters, classes, mel bands, convolutions) are taken from the checkpoint.
-
     Args:
-      prefix: path of the checkpoint, for example `eval/inception/best_acc-103005`.
+      path: prefix of the checkpoint, for example `eval/inception/best_acc-103005`.
+      config: of the model; None to take filters, classes, mel bands and convolutions from the
+        arrays.
+      **fields: of the configuration, instead of those.
 
     Returns:
-      A `DigitClassifier` with those weights.
+      The classifier.
 
     Raises:
-      TF1CheckpointError: as for `read_tf1_checkpoint`, or the tensors are not those of this
-        network.
+      UserError: the checkpoint is damaged, or is not one of this network; names it and the array.
     """
-    tensors = read_tf1_checkpoint(prefix)
-    try:
-        classifier = DigitClassifier(_config_of(tensors))
-        classifier.assign_named(tensors)
-    except ValueError as error:
-        raise TF1CheckpointError(
-            f"{os.fspath(prefix)}: not a checkpoint of the WaveGAN digit classifier: {error}"
-        ) from None
+    arrays = read_tf1_checkpoint(path, is_weight)
+    with naming(path):
+        config = dataclasses.replace(config or infer_config(arrays), **fields)
+    classifier = DigitClassifier(config)
+    with naming(path):
+        load_arrays(classifier, arrays)
     return classifier
 
 
-def _config_of(tensors):
-    first, bands, dense = (
-        _shape_of(tensors, name, rank)
-        for name, rank in (
-            ("classifier/conv2d/kernel", 4),
-            ("classifier/batch_normalization/gamma", 1),
-            ("classifier/dense/kernel", 2),
-        )
-    )
+def to_authors(classifier: DigitClassifier) -> dict[str, np.ndarray]:
+    """Return the weights under the names of the authors' variables: {name: float32 array}."""
+    return export_arrays(authors_arrays(classifier))
+
+
+def load_arrays(classifier: DigitClassifier, arrays: dict[str, np.ndarray]):
+    """Give a classifier the arrays of a checkpoint; see `weights.assign_arrays`."""
+    assign_arrays(authors_arrays(classifier), arrays)
+
+
+def authors_arrays(classifier: DigitClassifier) -> dict[str, VariablePart]:
+    """List which variable each variable of the authors' is."""
+    variables = classifier.named_variables()
+    return {name: VariablePart(variable) for name, variable in variables.items()}
+
+
+def infer_config(arrays: dict[str, np.ndarray]) -> DigitClassifierConfig:
+    """Tell the configuration from the authors' variables.
+
+    Raises:
+      UserError: a variable that it would be told from is missing or has other axes.
+    """
+    size, _, _, filters = array_shape(arrays, "classifier/conv2d/kernel", 4)
+    (bands,) = array_shape(arrays, "classifier/batch_normalization/gamma", 1)
+    _, classes = array_shape(arrays, "classifier/dense/kernel", 2)
     blocks = 1
-    while f"classifier/conv2d_{blocks}/kernel" in tensors:
+    while f"classifier/conv2d_{blocks}/kernel" in arrays:
         blocks += 1
     return DigitClassifierConfig(
-        filters=first[3], kernel_size=first[0], n_mels=bands[0], classes=dense[1], blocks=blocks
+        filters=filters, kernel_size=size, n_mels=bands, classes=classes, blocks=blocks
     )
-
-
-def _shape_of(tensors, name, rank):
-    if name not in tensors:
-        raise ValueError(f"{name} is missing")
-    shape = tensors[name].shape
-    if len(shape) != rank:
-        raise ValueError(f"{name} has shape {list(shape)}, expected {rank} axes")
-    return shape
-
-
-def _check_files(prefix):
-    index = prefix + ".index"
-    if not os.path.isfile(index):
-        raise TF1CheckpointError(f"{index}: no such file")
-    folder = os.path.dirname(prefix) or "."
-    start = os.path.basename(prefix) + ".data-"
-    shards = sorted(name for name in os.listdir(folder) if name.startswith(start))
-    if not shards:
-        raise TF1CheckpointError(
-            f"{prefix}.data-00000-of-00001: no such file; some copies of the authors' "
-            "repository leave the large data file out"
-        )
-    expected = int(shards[0].rsplit("-of-", 1)[-1]) if "-of-" in shards[0] else 1
-    if len(shards) != expected:
-        raise TF1CheckpointError(f"{prefix}: {len(shards)} of its {expected} data files are there")
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0][:200]

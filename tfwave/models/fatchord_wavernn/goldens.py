@@ -4,12 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
-from tfwave.goldens import compare, relative
+from tfwave.goldens import compare, relative, torch_state_dict
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation
 from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
+from tfwave.models.fatchord_wavernn.weights import authors_arrays, load_arrays
 
 # Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
 # loss of mixtures subtracts two sigmoids, which leaves 6e-3 of a sample and 1e-3 of a gradient.
@@ -17,6 +18,19 @@ _TOLERANCE = 1e-4
 _GRADIENT_TOLERANCE = 2e-5
 _MIXTURE_TOLERANCES = {"loss_per_sample": 1.5e-2, "loss": 1e-3, "grad": 2e-3}
 _AUDIO_TOLERANCE = 2e-5
+_BATCH_NORM = {
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+# Variables of which goldens have gradients: {path: an array of PyTorch that is part of it}.
+_GRADIENTS = {
+    "I/kernel": "I.weight",
+    "upsample/up_layers/1/kernel": "upsample.up_layers.1.weight",
+    "rnn1/recurrent_kernel": "rnn1.weight_hh_l0",
+    "rnn1/bias": "rnn1.bias_ih_l0",
+}
 _OUTPUTS = {"RAW": "categorical", "MOL": "logistic_mixture"}
 
 
@@ -39,43 +53,35 @@ def fatchord_model(golden, mu_law=False):
         aux_channels=cfg["res_out_dims"],
     )
     model = FatchordWaveRNN(config)
-    for place, variable in _variables(model.network).items():
-        array = weights[place]
-        variable.assign(array.reshape(variable.shape))
+    load_arrays(model, _torch_weights(weights))
     return model
 
 
-def _variables(network):
-    """{array of a golden without w/: variable}."""
-    aux, found = network.auxiliary, {}
-    for i, layer in enumerate(network.stretch.upsamplings):
-        found[f"upsample/up_layers/{2 * i + 1}/kernel"] = layer.kernel
-    layers = {"conv_in": aux.conv_in, "batch_norm": aux.norm, "conv_out": aux.conv_out}
-    for i, block in enumerate(aux.blocks):
-        parts = {
-            "conv1": block.conv1,
-            "batch_norm1": block.norm1,
-            "conv2": block.conv2,
-            "batch_norm2": block.norm2,
-        }
-        layers |= {f"layers/{i}/{name}": layer for name, layer in parts.items()}
-    layers = {f"upsample/resnet/{name}": layer for name, layer in layers.items()}
-    layers |= {"I": network.inputs_layer, "rnn1": network.rnn1.cell, "rnn2": network.rnn2.cell}
-    layers |= {name: getattr(network, name) for name in ("fc1", "fc2", "fc3")}
-    parts = (
-        "kernel",
-        "recurrent_kernel",
-        "bias",
-        "gamma",
-        "beta",
-        "moving_mean",
-        "moving_variance",
-    )
-    for place, layer in layers.items():
-        for part in parts:
-            if getattr(layer, part, None) is not None:
-                found[f"{place}/{part}"] = getattr(layer, part)
-    return found
+def _torch_weights(weights):
+    """The state dict that the weights of a golden were."""
+    arrays = torch_state_dict(weights)
+    for name in list(arrays):
+        module, _, part = name.rpartition(".")
+        array = arrays.pop(name)
+        if "up_layers" in name:  # a filter over time that all bands share
+            array = array.reshape(1, 1, 1, -1)
+        if module in ("rnn1", "rnn2"):
+            arrays |= _torch_gru(module, part, array)
+        else:
+            arrays[f"{module}.{_BATCH_NORM.get(part, part)}"] = array
+    return arrays
+
+
+def _torch_gru(module, part, array):
+    """Arrays of a GRU with the gates in the order of PyTorch: r, z, h."""
+    if part == "bias":
+        z, r, h = np.split(array, 3, axis=1)
+        inputs, recurrent = np.concatenate([r, z, h], axis=1)
+        return {f"{module}.bias_ih_l0": inputs, f"{module}.bias_hh_l0": recurrent}
+    array = array.T if part == "recurrent_kernel" else array
+    z, r, h = np.split(array, 3)
+    name = {"weight": "weight_ih_l0", "recurrent_kernel": "weight_hh_l0"}[part]
+    return {f"{module}.{name}": np.concatenate([r, z, h])}
 
 
 def check_fatchord(golden):
@@ -153,14 +159,9 @@ def _network(model, inputs, mode):
         gradients = tape.gradient(loss, variables)
         found["grad_norm_all"] = tf.linalg.global_norm(gradients)
         by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
-        places = _variables(network)
-        for place in (
-            "I/kernel",
-            "upsample/up_layers/1/kernel",
-            "rnn1/recurrent_kernel",
-            "rnn1/bias",
-        ):
-            gradient = by_variable[inner_variable(places[place]).ref()]
+        parts = authors_arrays(model)
+        for place, name in _GRADIENTS.items():
+            gradient = by_variable[inner_variable(parts[name].variable).ref()]
             found[f"grad/{place}"] = gradient[:, 0] if "up_layers" in place else gradient
         norm = network.auxiliary.norm
         found["batch_norm_after/moving_mean"] = norm.moving_mean

@@ -4,10 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest
+from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, torch_array, torch_state_dict
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.melgan.config import MelGANConfig
 from tfwave.models.melgan.melgan import MelGAN
+from tfwave.models.melgan.weights import authors_arrays, load_arrays
 
 # Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
 _TOLERANCE = 1e-5
@@ -83,10 +84,10 @@ def melgan_of(golden):
     )
     model = MelGAN(config)
     model.compile()
-    for path, layer in _layers(model).items():
-        layer.kernel.assign(golden.weights[f"{path}/v"])
-        layer.gain.assign(golden.weights[f"{path}/g"])
-        layer.bias.assign(golden.weights[f"{path}/bias"])
+    networks = {
+        path[2:]: array for path, array in golden.weights.items() if path.startswith(("G/", "D/"))
+    }
+    load_arrays(model, torch_state_dict(networks))
     return model
 
 
@@ -104,28 +105,6 @@ def _mel(settings, bands):
     )
 
 
-def _layers(model):
-    """{module path in the authors' code: layer}."""
-    generator, blocks = model.generator, model.config.residual_blocks
-    found, place = {"G/model/1": generator.first}, 1
-    for upsampling, stack in zip(generator.upsampling, generator.stacks, strict=True):
-        place += 2  # an activation stands between
-        found[f"G/model/{place}"] = upsampling
-        for block in stack:
-            place += 1
-            found[f"G/model/{place}/block/2"] = block.dilated
-            found[f"G/model/{place}/block/4"] = block.out
-            found[f"G/model/{place}/shortcut"] = block.shortcut
-    assert place == 1 + len(generator.stacks) * (blocks + 2)
-    found[f"G/model/{place + 3}"] = generator.last
-    for scale, network in enumerate(model.discriminator.scales):
-        last = len(network.convolutions) - 1
-        for number, layer in enumerate(network.convolutions):
-            inner = {0: "/1", last: ""}.get(number, "/0")
-            found[f"D/model/disc_{scale}/model/layer_{number}{inner}"] = layer
-    return found
-
-
 def _check_losses(model, waveform, fake, results):
     loss, real_maps, gradients = model.discriminator_loss_and_gradients(waveform, fake)
     results.add("loss/disc_hinge", loss)
@@ -137,7 +116,7 @@ def _check_losses(model, waveform, fake, results):
     for name, half in halves.items():
         results.add(f"loss/disc_hinge_{name}_per_scale", tf.stack(half))
     variables = trained_variables(model.discriminator)
-    _check_gradients(model, "grad_D_of_loss_disc", "D", variables, gradients, results)
+    _check_gradients(model, "grad_D_of_loss_disc", variables, gradients, results)
     variables = trained_variables(model.generator)
     with tf.GradientTape() as tape:
         again = model.generator(tf.constant(results.golden.outputs["mel"]))
@@ -146,19 +125,22 @@ def _check_losses(model, waveform, fake, results):
     results.add("loss/gen_adv", losses["adversarial"])
     results.add("loss/feature_matching", losses["feature_matching"])
     results.add("loss/gen_total", losses["total"], 2 * _TOLERANCE)
-    _check_gradients(model, "grad_G_of_loss_gen_total", "G", variables, gradients, results)
+    _check_gradients(model, "grad_G_of_loss_gen_total", variables, gradients, results)
 
 
-def _check_gradients(model, prefix, network, variables, gradients, results):
+def _check_gradients(model, prefix, variables, gradients, results):
     by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
-    layers = _layers(model)
     for name in results.golden.outputs:
         if name.startswith(prefix):
-            path, _, part = name.removeprefix(prefix + "/").rpartition("/")
-            layer = layers[f"{network}/{path}"]
-            variable = {"v": layer.kernel, "g": layer.gain, "bias": layer.bias}[part]
-            gradient = by_variable[inner_variable(variable).ref()]
+            part = _part(model, name.removeprefix(prefix + "/"), results.golden.outputs[name])
+            gradient = by_variable[inner_variable(part.variable).ref()]
             results.add(name, gradient, compared=of_largest)
+
+
+def _part(model, path, array):
+    """The `VariablePart` of the array at a path of a golden."""
+    name, _ = torch_array(path, array)
+    return authors_arrays(model)[name]
 
 
 def _check_step(model, waveform, results):
@@ -166,11 +148,10 @@ def _check_step(model, waveform, results):
     results.add("step/loss_disc", metrics["D_loss"])
     results.add("step/loss_gen_adv_after_D_update", metrics["G_adversarial"])
     results.add("step/loss_feature_matching_after_D_update", metrics["feature_matching"])
-    layers = _layers(model)
-    for name in results.golden.outputs:
+    for name, array in results.golden.outputs.items():
         if name.startswith("step/") and name.endswith("/v_after"):
-            layer = layers[name.removeprefix("step/").removesuffix("/v_after")]
-            results.add(name, layer.kernel, _WEIGHT_TOLERANCE)
+            path = name.removesuffix("_after").split("/", 2)[2]
+            results.add(name, _part(model, path, array).variable, _WEIGHT_TOLERANCE)
     again = model.generator(tf.constant(results.golden.outputs["mel"]))
     results.add("step/gen_audio_after_G_update", again)
 

@@ -15,7 +15,7 @@ from tfwave.models.wavegan import specgan
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
 from tfwave.models.wavegan.specgan import SpecGAN
 from tfwave.models.wavegan.wavegan import WaveGAN
-from tfwave.models.wavegan.weights import assign_tf1_variables, tf1_variables
+from tfwave.models.wavegan.weights import authors_arrays, load_arrays
 
 _METHODS = {"zeros": "zeros", "nn": "nearest", "linear": "linear", "cubic": "cubic"}
 
@@ -142,7 +142,7 @@ def _model(kind, golden, **options):
     else:
         model = SpecGAN(SpecGANConfig(**config))
         _set_moments(model, golden)
-    assign_tf1_variables(model, golden.weights)
+    load_arrays(model, golden.weights)
     return model
 
 
@@ -233,7 +233,7 @@ def _weights(model, golden, prefix, moment):
 
     Adam divides the gradient by its own size, so that noise about zero becomes a whole step.
     """
-    variables, results = tf1_variables(model), []
+    parts, results = authors_arrays(model), []
     for name in _trained_names(model, prefix):
         if _vanishes(name, golden):
             continue
@@ -241,7 +241,8 @@ def _weights(model, golden, prefix, moment):
         gradient = np.abs(golden.outputs[f"grad/{name}"])
         clear = gradient > 1e-2 * gradient.max()
         step = np.abs(golden.outputs[f"delta_{prefix[0]}1/{name}"]).max()
-        error = np.abs(_tf1_shape(variables[name], expected) - expected)[clear].max(initial=0.0)
+        error = np.abs(_tf1_shape(parts[name].variable, expected) - expected)[clear]
+        error = error.max(initial=0.0)
         results.append((f"{moment}/{name}", float(error), max(0.02 * float(step), 2e-7)))
     return results
 
@@ -254,7 +255,7 @@ def _vanishes(name, golden):
 def _trained_names(model, prefix):
     """TF1 names in the order of the network's trainable variables."""
     network = model.generator if prefix == "G/" else model.discriminator
-    names = {id(variable): name for name, variable in tf1_variables(model).items()}
+    names = {id(part.variable): name for name, part in authors_arrays(model).items()}
     return [names[id(variable)] for variable in network.trainable_variables]
 
 

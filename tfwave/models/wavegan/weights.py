@@ -1,8 +1,25 @@
-"""The names that WaveGAN's and SpecGAN's variables have in the authors' TF1 checkpoints."""
+"""Weights of WaveGAN and SpecGAN in chrisdonahue/wavegan, read and written.
+
+Source: wavegan.py and specgan.py (the scopes of their variables), train_wavegan.py and
+train_specgan.py. Its files are TensorFlow 1 checkpoints of generator ("G/") and critic ("D/"), or
+of the generator alone. SpecGAN's moments are a pickle beside them.
+"""
+
+import dataclasses
+import os
+from typing import Any
 
 import keras
+import numpy as np
 
+from tfwave.errors import UserError
 from tfwave.layers.convolution import Conv1D, Conv1DTranspose
+from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
+from tfwave.models.wavegan.specgan import SpecGAN
+from tfwave.models.wavegan.wavegan import WaveGAN
+from tfwave.models.weights import VariablePart, array_shape, assign_arrays, export_arrays, naming
+from tfwave.plain_pickle import read_pickle
+from tfwave.tf1_files import is_weight, read_tf1_checkpoint
 
 _TF1_LAYERS = (
     (keras.layers.Conv2DTranspose, "conv2d_transpose"),
@@ -10,16 +27,86 @@ _TF1_LAYERS = (
     (Conv1DTranspose, "conv2d_transpose"),  # the authors' have a kernel of height 1
     (Conv1D, "conv1d"),
 )
+_FIELDS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+_NETWORKS = ("G/", "D/")
+_KINDS = {"conv2d_transpose": 4, "conv2d": 4, "conv1d": 3}  # of upsampling layers: kernel's axes
+_BATCH_NORM = "G/z_project/batch_normalization/gamma"
+_SLICE_LENGTHS = {5: (16384,), 6: (32768, 65536)}  # by the number of layers
 
 
-def tf1_variables(model) -> dict:
-    """Map TF1 variable names to variables.
+def from_authors(
+    path: str | os.PathLike,
+    config: WaveGANConfig | SpecGANConfig | None = None,
+    moments: str | os.PathLike | tuple | None = None,
+    **fields: Any,
+) -> WaveGAN | SpecGAN:
+    """Build a WaveGAN or a SpecGAN, whichever it is, with the weights of the authors' checkpoint.
+
+    Args:
+      path: prefix of a checkpoint of train_wavegan.py or train_specgan.py, or its folder.
+      config: of the model; None to take it from the arrays. They do not tell whether a WaveGAN of
+        six layers makes 32768 or 65536 samples: give `slice_len` then.
+      moments: of SpecGAN, (mean, standard deviation) or the pickle of these that train_specgan.py
+        calls data_moments_fp.
+      **fields: of the configuration, instead of those of `config` or of the arrays.
+
+    Returns:
+      The model. A network that the checkpoint does not hold is left as it starts.
+
+    Raises:
+      UserError: the checkpoint is damaged or not one of these models, names it and the array; no
+        moments for a SpecGAN.
+    """
+    arrays = read_tf1_checkpoint(path, is_weight)
+    with naming(path):
+        config = infer_config(arrays, fields) if config is None else config
+        config = dataclasses.replace(config, **fields)
+    model = SpecGAN(config) if isinstance(config, SpecGANConfig) else WaveGAN(config)
+    with naming(path):
+        if isinstance(model, SpecGAN):
+            _set_moments(model, moments)
+        load_arrays(model, arrays)
+    return model
+
+
+def _set_moments(model, moments):
+    if moments is None:
+        raise UserError("holds a SpecGAN, which needs the moments that it was trained with as well")
+    if isinstance(moments, (str, os.PathLike)):
+        moments = read_pickle(moments)
+    if not isinstance(moments, (tuple, list)) or len(moments) != 2:
+        raise UserError("the moments of a SpecGAN are a mean and a standard deviation")
+    model.set_moments(*moments)
+
+
+def to_authors(model: WaveGAN | SpecGAN) -> dict[str, np.ndarray]:
+    """Return the weights under the names of the authors' variables: {name: float32 array}."""
+    return export_arrays(authors_arrays(model))
+
+
+def load_arrays(model: WaveGAN | SpecGAN, arrays: dict[str, np.ndarray]):
+    """Give a model the arrays of generator, critic or both; see `weights.assign_arrays`.
 
     Args:
       model: WaveGAN or SpecGAN.
+      arrays: {name of the authors' variable: array}. A network of which there is no array is left
+        as it is.
+
+    Raises:
+      UserError: see `assign_arrays`.
+    """
+    networks = tuple(network for network in _NETWORKS if any(n.startswith(network) for n in arrays))
+    parts = authors_arrays(model)
+    if networks:
+        parts = {name: part for name, part in parts.items() if name.startswith(networks)}
+    assign_arrays(parts, arrays)
+
+
+def authors_arrays(model: WaveGAN | SpecGAN) -> dict[str, VariablePart]:
+    """List which variable each variable of the authors' is.
 
     Returns:
-      {name such as "G/upconv_0/conv2d_transpose/kernel": Keras variable}.
+      {name such as "G/upconv_0/conv2d_transpose/kernel": all of a variable}.
     """
     generator, critic = model.generator, model.discriminator
     layers = {"G/z_project/dense": generator.z_project, "D/output/dense": critic.score}
@@ -34,35 +121,68 @@ def tf1_variables(model) -> dict:
         layers[f"D/downconv_{i}/{_tf1_layer(layer)}"] = layer
     for i, layer in enumerate(critic.batch_norms):
         layers[f"D/downconv_{i + 1}/batch_normalization"] = layer
-    names = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
     return {
-        f"{scope}/{name}": getattr(layer, name)
+        f"{scope}/{field}": _part(layer, field)
         for scope, layer in layers.items()
-        for name in names
-        if getattr(layer, name, None) is not None
+        for field in _FIELDS
+        if getattr(layer, field, None) is not None
     }
-
-
-def assign_tf1_variables(model, values: dict):
-    """Give variables the values of their TF1 namesakes.
-
-    Args:
-      model: WaveGAN or SpecGAN.
-      values: {TF1 name: array}. The authors' one-dimensional transposed kernels have a leading axis
-        of 1.
-
-    Raises:
-      ValueError: a name that the model does not have, or an array of another size.
-    """
-    variables = tf1_variables(model)
-    for name, value in values.items():
-        if name not in variables:
-            raise ValueError(f"{type(model).__name__} of this configuration has no variable {name}")
-        shape = tuple(variables[name].shape)
-        if tuple(value.shape) not in (shape, (1, *shape)):
-            raise ValueError(f"{name} has shape {value.shape}; the model's is {shape}")
-        variables[name].assign(value.reshape(shape))
 
 
 def _tf1_layer(layer):
     return next(name for kind, name in _TF1_LAYERS if isinstance(layer, kind))
+
+
+def _part(layer, field):
+    variable = getattr(layer, field)
+    if field == "kernel" and isinstance(layer, Conv1DTranspose):
+        return VariablePart(variable, their_shape=(1, *variable.shape))
+    return VariablePart(variable)
+
+
+def infer_config(
+    arrays: dict[str, np.ndarray], fields: dict[str, object] | None = None
+) -> WaveGANConfig | SpecGANConfig:
+    """Tell the system and its configuration from the authors' variables.
+
+    Args:
+      arrays: {name: array}.
+      fields: of the configuration that are known.
+
+    Raises:
+      UserError: a variable that it would be told from is missing or has other axes, or they leave
+        a field open that `fields` does not have.
+    """
+    fields = fields or {}
+    latent_dim, units = array_shape(arrays, "G/z_project/dense/kernel", 2)
+    kind = next((kind for kind in _KINDS if f"G/upconv_0/{kind}/kernel" in arrays), None)
+    if kind is None:
+        raise UserError("G/upconv_0/conv2d_transpose/kernel is missing")
+    shape = array_shape(arrays, f"G/upconv_0/{kind}/kernel", _KINDS[kind])
+    common = {"latent_dim": latent_dim, "batch_norm": _BATCH_NORM in arrays}
+    if kind == "conv2d" or (kind == "conv2d_transpose" and shape[0] > 1):
+        if kind == "conv2d" and "upsample" not in fields:
+            raise UserError("does not tell how it upsamples; pass upsample, such as 'nearest'")
+        return SpecGANConfig(
+            **common,
+            model_dim=units // 4**2 // 2**4,
+            kernel_len=shape[0],
+            upsample=fields.get("upsample", "zeros"),
+        )
+    layers = sum(f"G/upconv_{i}/{kind}/kernel" in arrays for i in range(len(arrays)))
+    lengths = _SLICE_LENGTHS.get(layers, ())
+    if len(lengths) != 1 and "slice_len" not in fields:
+        raise UserError(f"has {layers} layers of upsampling; pass slice_len, 32768 or 65536")
+    last = array_shape(arrays, f"G/upconv_{layers - 1}/{kind}/kernel", _KINDS[kind])
+    filter_len = 0
+    if "G/pp_filt/conv1d/kernel" in arrays:
+        filter_len = array_shape(arrays, "G/pp_filt/conv1d/kernel", 3)[0]
+    return WaveGANConfig(
+        **common,
+        slice_len=fields.get("slice_len", *lengths[:1]),
+        channels=last[2],
+        model_dim=units // 16 // 2 ** (layers - 1),
+        kernel_len=shape[_KINDS[kind] - 3],
+        upsample="zeros" if kind == "conv2d_transpose" else "nearest",
+        post_filter_len=filter_len,
+    )

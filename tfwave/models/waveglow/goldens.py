@@ -4,11 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig, mel_matrix, mel_spectrogram
-from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative
+from tfwave.goldens import BASIS_TOLERANCE, compare, of_largest, relative, torch_array
 from tfwave.layers.tracking import inner_variable, trained_variables
 from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.waveglow.denoiser import centred_stft, inverse_centred_stft
 from tfwave.models.waveglow.waveglow import WaveGlow, flow_loss
+from tfwave.models.waveglow.weights import authors_arrays, load_arrays
 
 # Several times what float32 leaves of the agreement: signals 8e-6, gradients 3e-6, a determinant
 # 3e-7 before it is multiplied by the number of groups.
@@ -90,9 +91,11 @@ def computed(golden):
             sigma = float(name.removeprefix("loss/sigma"))
             found[name] = flow_loss(z, log_scales, log_dets, sigma)
     by_variable = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
-    for path, variable in _variables(model).items():
-        gradient = by_variable[inner_variable(variable).ref()]
-        found[f"grad_loss/{path}"] = tf.reshape(gradient, golden.weights[path].shape)
+    parts = authors_arrays(model)
+    for path, array in golden.weights.items():
+        part = parts[_torch_array(path, array)[0]]
+        gradient = by_variable[inner_variable(part.variable).ref()]
+        found[f"grad_loss/{path}"] = tf.reshape(gradient, array.shape)
     # The last channels are drawn first.
     draws = sum(name.startswith("infer_draw") for name in golden.inputs)
     noise = [golden.inputs[f"infer_draw{i}"] for i in reversed(range(draws))]
@@ -137,23 +140,12 @@ def waveglow_of(golden):
         segment_len=cfg["segment_length"],
     )
     model = WaveGlow(config)
-    for path, variable in _variables(model).items():
-        variable.assign(np.reshape(golden.weights[path], variable.shape))
+    load_arrays(model, dict(_torch_array(*item) for item in golden.weights.items()))
     return model
 
 
-def _variables(model):
-    """{path of an array in the authors' code: trained variable}."""
-    network = model.network
-    found = {"upsample/kernel": network.upsampling.kernel, "upsample/bias": network.upsampling.bias}
-    for k, (mix, coupling) in enumerate(zip(network.mixes, network.couplings, strict=True)):
-        found[f"convinv/{k}/kernel"] = mix.kernel
-        found[f"WN/{k}/end/kernel"] = coupling.end_kernel
-        found[f"WN/{k}/end/bias"] = coupling.end_bias
-        layers = {"start": coupling.start, "cond_layer": coupling.conditioner}
-        layers.update({f"in_layers/{i}": layer for i, layer in enumerate(coupling.inner)})
-        layers.update({f"res_skip_layers/{i}": layer for i, layer in enumerate(coupling.outer)})
-        for path, layer in layers.items():
-            for part, variable in (("v", layer.kernel), ("g", layer.gain), ("bias", layer.bias)):
-                found[f"WN/{k}/{path}/{part}"] = variable
-    return found
+def _torch_array(path, array):
+    """`torch_array`; a matrix is that of a convolution inside its module."""
+    if path.startswith("convinv/"):
+        path = path.replace("/kernel", "/conv/kernel")
+    return torch_array(path, array)

@@ -13,6 +13,20 @@ from tfwave.models.wavenet import queues as wavenet_queues
 from tfwave.models.wavenet.config import WaveNetConfig
 from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.weights import authors_arrays, load_arrays
+from tfwave.models.wavenet.weights_ibab import SCOPE
+
+# Goldens have the names that the code has for variables, its checkpoints others.
+_NAMES = {
+    "gc_filtweights": "gc_filter",
+    "gc_gateweights": "gc_gate",
+    "filter_bias": "Variable",
+    "gate_bias": "Variable_1",
+    "dense_bias": "Variable_2",
+    "skip_bias": "Variable_3",
+    "postprocess1_bias": "Variable",
+    "postprocess2_bias": "Variable_1",
+}
 
 
 def ibab_model(golden):
@@ -33,31 +47,13 @@ def ibab_model(golden):
         speaker_channels=cfg.get("gc_channels") or 0,
     )
     model = WaveNet(config)
-    network, weights = model.network, golden.weights
-    network.initial.kernel.assign(weights["causal_layer/filter"])
-    for i, block in enumerate(network.blocks):
-        place = f"dilated_stack/layer{i}"
-        halves = [(block.dilated.kernel, "filter", "gate")]
-        if config.bias:
-            halves.append((block.dilated.bias, "filter_bias", "gate_bias"))
-        if block.speaker is not None:
-            halves.append((block.speaker.kernel, "gc_filtweights", "gc_gateweights"))
-        for variable, *names in halves:
-            parts = [weights[f"{place}/{name}"] for name in names]
-            variable.assign(np.concatenate(parts, axis=-1))
-        _assign(block.out, weights, f"{place}/dense")
-        _assign(block.skip, weights, f"{place}/skip")
-    for i, layer in enumerate(network.head):
-        _assign(layer, weights, f"postprocessing/postprocess{i + 1}")
-    if network.embedding is not None:
-        network.embedding.embeddings.assign(weights["embeddings/gc_embedding"])
+    load_arrays(model, {_checkpoint_name(name): w for name, w in golden.weights.items()})
     return model
 
 
-def _assign(layer, weights, name):
-    layer.kernel.assign(weights[name])
-    if layer.bias is not None:
-        layer.bias.assign(weights[f"{name}_bias"])
+def _checkpoint_name(name):
+    scope, _, part = name.rpartition("/")
+    return f"{SCOPE}{scope}/{_NAMES.get(part, part)}"
 
 
 def check_ibab_network(golden):
@@ -88,7 +84,7 @@ def check_ibab_network(golden):
             results.append(relative(name, found, array))
     loss, _, gradients = model.loss_and_gradients(batch)
     results.append(relative("loss", loss, expected["loss"]))
-    results += _ibab_gradients(network, gradients, expected)
+    results += _ibab_gradients(model, gradients, expected)
     squares = [tf.nn.l2_loss(variable) for variable in network.trainable_variables]
     results.append(
         relative("loss_l2_0.01", loss + 0.01 * tf.add_n(squares), expected["loss_l2_0.01"])
@@ -96,38 +92,18 @@ def check_ibab_network(golden):
     return results
 
 
-def _ibab_gradients(network, gradients, expected):
+def _ibab_gradients(model, gradients, expected):
     """Compare the gradients that a golden holds with ours, part by part."""
     ours = {
         id(variable): np.asarray(gradient)
-        for variable, gradient in zip(network.trainable_variables, gradients, strict=True)
+        for variable, gradient in zip(model.network.trainable_variables, gradients, strict=True)
     }
-
-    def of(variable, half=None):
-        gradient = ours[id(variable)]
-        return gradient if half is None else np.split(gradient, 2, axis=-1)[half]
-
-    found = {"causal_layer/filter": of(network.initial.kernel)}
-    for i, layer in enumerate(network.head):
-        found[f"postprocessing/postprocess{i + 1}"] = of(layer.kernel)
-        if layer.bias is not None:
-            found[f"postprocessing/postprocess{i + 1}_bias"] = of(layer.bias)
-    if network.embedding is not None:
-        found["embeddings/gc_embedding"] = of(network.embedding.trainable_variables[0])
-    for i, block in enumerate(network.blocks):
-        place = f"dilated_stack/layer{i}"
-        for half, name in enumerate(("filter", "gate")):
-            found[f"{place}/{name}"] = of(block.dilated.kernel, half)
-            if block.dilated.bias is not None:
-                found[f"{place}/{name}_bias"] = of(block.dilated.bias, half)
-            if block.speaker is not None:
-                found[f"{place}/gc_{name[:4]}weights"] = of(block.speaker.kernel, half)
-        for layer, name in ((block.out, "dense"), (block.skip, "skip")):
-            found[f"{place}/{name}"] = of(layer.kernel)
-            if layer.bias is not None:
-                found[f"{place}/{name}_bias"] = of(layer.bias)
-    wanted = {n[len("grad/") :]: a for n, a in expected.items() if n.startswith("grad/")}
-    return [relative(f"grad/{name}", found[name], array) for name, array in wanted.items()]
+    parts, results = authors_arrays(model), []
+    for name, array in expected.items():
+        if name.startswith("grad/"):
+            part = parts[_checkpoint_name(name.removeprefix("grad/"))]
+            results.append(relative(name, part.of(ours[id(part.variable)]), array))
+    return results
 
 
 def check_ibab_incremental(golden):

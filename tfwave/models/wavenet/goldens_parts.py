@@ -12,7 +12,9 @@ from tfwave.audio import mulaw
 from tfwave.goldens import compare, relative
 from tfwave.layers.local_conditioning import LocalConditioner
 from tfwave.losses import likelihood
-from tfwave.models.wavenet.goldens_r9y9 import assign_conditioner, conditioning_config
+from tfwave.models.wavenet.goldens_r9y9 import conditioning_config, state_dict
+from tfwave.models.wavenet.weights_r9y9 import conditioner_arrays
+from tfwave.models.weights import assign_arrays, torch_layer
 
 # Nearer than this to a step of the quantiser, float32 may fall on either side.
 _SURE = 1e-4
@@ -171,7 +173,12 @@ def check_upsampling(golden):
         config = conditioning_config(case, transposed, activated=not transposed)
         layer = LocalConditioner(config)
         layer.build()
-        assign_conditioner(layer, golden.weights, tag)
+        arrays = state_dict(golden.weights)
+        arrays = {name: array for name, array in arrays.items() if name.startswith(f"{tag}.")}
+        parts = conditioner_arrays(layer, tag)
+        if transposed:  # a convolution alone, not a list of them
+            parts = torch_layer(tag, layer.upsamplings[0], axes=4)
+        assign_arrays(parts, arrays)
         made = np.transpose(layer(features), [0, 2, 1])
         results.append(relative(f"{tag}/c_up", made, golden.outputs[f"{tag}/c_up"]))
     return results

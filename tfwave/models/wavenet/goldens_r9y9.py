@@ -13,6 +13,7 @@ from tfwave.models.wavenet import outputs as wavenet_outputs
 from tfwave.models.wavenet.config import r9y9_config
 from tfwave.models.wavenet.queue_steps import forced, open_queues
 from tfwave.models.wavenet.wavenet import WaveNet
+from tfwave.models.wavenet.weights import load_arrays
 
 _ACTIVATIONS = {"LeakyReLU": "leaky_relu", "ReLU": "relu", None: "none"}
 _OUTPUTS = {None: "categorical", "Logistic": "logistic_mixture", "Normal": "gaussian_mixture"}
@@ -21,26 +22,17 @@ _OUTPUTS = {None: "categorical", "Logistic": "logistic_mixture", "Normal": "gaus
 def r9y9_model(golden):
     """A `WaveNet` with the weights of an `r9y9_` golden."""
     model = WaveNet(_config(golden))
-    network, weights = model.network, golden.weights
-    assign_weight_norm(network.initial, weights, "first_conv")
-    for i, block in enumerate(network.blocks):
-        place = f"conv_layers/{i}"
-        assign_weight_norm(block.dilated, weights, f"{place}/conv")
-        assign_weight_norm(block.out, weights, f"{place}/conv1x1_out")
-        assign_weight_norm(block.skip, weights, f"{place}/conv1x1_skip")
-        if block.local is not None:
-            assign_weight_norm(block.local, weights, f"{place}/conv1x1c")
-        if block.speaker is not None:
-            assign_weight_norm(block.speaker, weights, f"{place}/conv1x1g")
-    # Their list of output layers has the ReLUs in it.
-    for layer, place in zip(network.head, (1, 3), strict=True):
-        assign_weight_norm(layer, weights, f"last_conv_layers/{place}")
-    if network.embedding is not None:
-        network.embedding.embeddings.assign(weights["embed_speakers/weight"])
-    if network.conditioner is not None:
-        old = "upsample_conv/0/weight_v" in weights
-        assign_conditioner(network.conditioner, weights, "upsample_conv" if old else "upsample_net")
+    load_arrays(model, state_dict(golden.weights))
     return model
+
+
+def state_dict(weights):
+    """The state dict that weights of a golden were; their folded kernels are left out."""
+    return {
+        name.replace("/", "."): array
+        for name, array in weights.items()
+        if not name.endswith("/kernel")
+    }
 
 
 def _config(golden):
@@ -98,37 +90,6 @@ def conditioning_config(local, old, activated=True):
         activation=_ACTIVATIONS[activation],
         negative_slope=slope.get("negative_slope", 0.4),
     )
-
-
-def assign_weight_norm(layer, weights, name):
-    """Give a `WeightNormConv1D` the parts of a PyTorch convolution."""
-    layer.kernel.assign(np.transpose(weights[f"{name}/weight_v"], [2, 1, 0]))
-    layer.gain.assign(weights[f"{name}/weight_g"].reshape(-1))
-    if layer.bias is not None:
-        layer.bias.assign(weights[f"{name}/bias"])
-
-
-def assign_conditioner(conditioner, weights, name):
-    """Give a `LocalConditioner` the weights of the network `name` of the goldens."""
-    if conditioner.conv_in is not None:
-        conditioner.conv_in.kernel.assign(
-            np.transpose(weights[f"{name}/conv_in/weight"], [2, 1, 0])
-        )
-        name += "/upsample"
-    places = sorted(
-        {
-            key.rsplit("/", 1)[0]
-            for key in weights
-            if key.startswith(name) and key.endswith("weight_v")
-        },
-        key=lambda place: [int(part) for part in place.split("/") if part.isdigit()],
-    )
-    for layer, place in zip(conditioner.upsamplings, places, strict=True):
-        # PyTorch: [1, 1, frequency, time].
-        layer.kernel.assign(weights[f"{place}/weight_v"][0, 0].T)
-        layer.gain.assign(weights[f"{place}/weight_g"].reshape(-1))
-        if layer.bias is not None:
-            layer.bias.assign(weights[f"{place}/bias"])
 
 
 def check_r9y9_network(golden):

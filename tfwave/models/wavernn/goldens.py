@@ -10,18 +10,12 @@ from tfwave.models.wavernn import generation
 from tfwave.models.wavernn.cell import gates
 from tfwave.models.wavernn.config import WaveRNNConfig
 from tfwave.models.wavernn.wavernn import WaveRNN
+from tfwave.models.wavernn.weights import authors_arrays, load_arrays
 
 # The goldens are float64 rounded to float32; float32 comes within 2e-6 of logits and likelihoods,
 # and within 2e-7 of gradients.
 _TOLERANCE = 1e-5
 _GRADIENT_TOLERANCE = 2e-6
-_CELL = {
-    "R": "recurrent",
-    "I": "inputs_kernel",
-    "b_gates": "gate_bias",
-    **{f"O{i}": f"output_{i}" for i in range(1, 5)},
-    **{f"b{i}": f"output_bias_{i}" for i in range(1, 5)},
-}
 
 
 def paper_model(golden):
@@ -31,8 +25,7 @@ def paper_model(golden):
         units=weights["R"].shape[0], bins=weights["O2"].shape[1], out_hidden=weights["O1"].shape[1]
     )
     model = WaveRNN(config)
-    for name, attribute in _CELL.items():
-        getattr(model.network.cell, attribute).assign(weights[name])
+    load_arrays(model, {name: array for name, array in weights.items() if name != "I_mask"})
     return model
 
 
@@ -46,8 +39,9 @@ def check_dual_softmax(golden):
       List of (array, worst absolute error, tolerance); an output that is not computed here, or one
       that is missing, has an infinite error.
     """
-    cell = paper_model(golden).network.cell
-    found = {**_teacher_forced(cell, golden.inputs), **_free_run(cell, golden.inputs)}
+    model = paper_model(golden)
+    cell = model.network.cell
+    found = {**_teacher_forced(model, golden.inputs), **_free_run(cell, golden.inputs)}
     results = [compare("I_mask", cell.input_mask(), golden.weights["I_mask"], 0.0)]
     for name in sorted({*golden.outputs, *found}):
         if name not in golden.outputs or name not in found:
@@ -60,11 +54,12 @@ def check_dual_softmax(golden):
     return results
 
 
-def _teacher_forced(cell, inputs):
+def _teacher_forced(model, inputs):
     """The arrays out/teacher/ of a golden."""
+    cell, parts = model.network.cell, authors_arrays(model)
     coarse, fine = tf.constant(inputs["coarse"]), tf.constant(inputs["fine"])
     names = ("R", "I", "O1", "O4")
-    watched = {name: inner_variable(getattr(cell, _CELL[name])) for name in names}
+    watched = {name: inner_variable(parts[name].variable) for name in names}
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(list(watched.values()))
         terms = cell.gate_inputs(coarse, fine)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfwave import files
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
-from tfwave.models.digit_classifier.weights import load_authors_classifier
+from tfwave.models.digit_classifier.weights import from_authors
 from tfwave.training import checkpoints
 from tfwave.training.classifier import evaluate_classifier, read_accuracy, train_classifier
 
@@ -70,7 +70,7 @@ def open_classifier(path, cache_dir, corpus, preset, seed):
     if os.path.isdir(path):
         classifier, origin = load_classifier(path), "given"
     else:
-        classifier, origin = load_authors_classifier(path), "released by the authors"
+        classifier, origin = from_authors(path), "released by the authors"
     if classifier.config.sample_rate != corpus.sample_rate:
         raise ValueError(
             f"--classifier: {path} is for {classifier.config.sample_rate} Hz, the corpus has "

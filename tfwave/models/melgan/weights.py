@@ -1,0 +1,184 @@
+"""Weights of descriptinc/melgan-neurips, read and written.
+
+Source: mel2wav/modules.py (the names of its modules). The released files are state dicts of the
+generator alone; train.py saves generator (netG.pt) and discriminators (netD.pt) apart.
+"""
+
+import dataclasses
+import math
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from tfwave.audio.mel import MELGAN
+from tfwave.errors import UserError
+from tfwave.models.melgan.config import MelGANConfig
+from tfwave.models.melgan.melgan import MelGAN
+from tfwave.models.weights import (
+    VariablePart,
+    assign_arrays,
+    export_arrays,
+    is_normalized,
+    kernel_shape,
+    naming,
+    torch_layer,
+)
+from tfwave.torch_files import read_state_dict
+
+
+def from_authors(
+    path: str | os.PathLike,
+    config: MelGANConfig | None = None,
+    discriminator: str | os.PathLike | None = None,
+    **fields: Any,
+) -> MelGAN:
+    """Build a MelGAN with the weights of a file of descriptinc/melgan-neurips.
+
+    Args:
+      path: state dict of the generator, or the saved generator; such as netG.pt.
+      config: of the model; None to take it from the arrays.
+      discriminator: the same of the discriminators, such as netD.pt; None to leave them as they
+        start.
+      **fields: of the configuration, instead of those.
+
+    Returns:
+      The model.
+
+    Raises:
+      UserError: a file is damaged, or is not one of this model; names it and the array.
+    """
+    generator = read_state_dict(path)
+    discriminators = {} if discriminator is None else read_state_dict(discriminator)
+    with naming(path):
+        config = config or infer_config(generator, discriminators)
+        # Whether groups divide channels is only seen when layers are built.
+        model = MelGAN(dataclasses.replace(config, **fields))
+        assign_arrays(generator_arrays(model), generator)
+    if discriminators:
+        with naming(discriminator):
+            assign_arrays(discriminator_arrays(model), discriminators)
+    return model
+
+
+def to_authors(model: MelGAN) -> dict[str, np.ndarray]:
+    """Return the weights under the names of the state dicts: {name: float32 array}.
+
+    Names of the generator's begin with "model.NUMBER", those of the discriminators' with
+    "model.disc_".
+    """
+    return export_arrays(authors_arrays(model))
+
+
+def load_arrays(model: MelGAN, arrays: dict[str, np.ndarray]):
+    """Give a model the arrays of both state dicts together; see `weights.assign_arrays`."""
+    assign_arrays(authors_arrays(model), arrays)
+
+
+def authors_arrays(model: MelGAN) -> dict[str, VariablePart]:
+    """List which part of which variable each array of both state dicts is."""
+    return generator_arrays(model) | discriminator_arrays(model)
+
+
+def generator_arrays(model: MelGAN) -> dict[str, VariablePart]:
+    """List which part of which variable each array of the generator's state dict is.
+
+    Raises:
+      UserError: a generator that the code cannot build.
+    """
+    config, generator = model.config, model.generator
+    if config.residual_block != "code" or config.normalization == "spectral":
+        raise UserError(
+            f"MelGANConfig.residual_block {config.residual_block!r} with normalization "
+            f"{config.normalization!r} is not in the authors' code, which has no names for it"
+        )
+    parts, place = torch_layer("model.1", generator.first), 1
+    for upsampling, stack in zip(generator.upsampling, generator.stacks, strict=True):
+        place += 2  # an activation stands between
+        parts |= torch_layer(f"model.{place}", upsampling)
+        for block in stack:
+            place += 1
+            parts |= torch_layer(f"model.{place}.block.2", block.dilated)
+            parts |= torch_layer(f"model.{place}.block.4", block.out)
+            parts |= torch_layer(f"model.{place}.shortcut", block.shortcut)
+    return parts | torch_layer(f"model.{place + 3}", generator.last)
+
+
+def discriminator_arrays(model: MelGAN) -> dict[str, VariablePart]:
+    """List which part of which variable each array of the discriminators' state dict is.
+
+    Raises:
+      UserError: discriminators that the code cannot build.
+    """
+    if model.config.discriminator_normalization == "spectral":
+        raise UserError("the authors' code has no spectrally normalised discriminators")
+    parts = {}
+    for scale, network in enumerate(model.discriminator.scales):
+        last = len(network.convolutions) - 1
+        for number, layer in enumerate(network.convolutions):
+            inner = {0: ".1", last: ""}.get(number, ".0")
+            parts |= torch_layer(f"model.disc_{scale}.model.layer_{number}{inner}", layer)
+    return parts
+
+
+def infer_config(
+    generator: dict[str, np.ndarray], discriminators: dict[str, np.ndarray] | None = None
+) -> MelGANConfig:
+    """Tell the configuration from the arrays of the state dicts.
+
+    Args:
+      generator: {name: array}.
+      discriminators: the same, or None for those of the authors' train.py.
+
+    Raises:
+      UserError: an array that it would be told from is missing or has other axes.
+    """
+    places = _matches(r"model\.(\d+)\.bias", generator)
+    blocks = _matches(r"model\.(\d+)\.shortcut\.bias", generator)
+    if len(places) < 3:
+        raise UserError("model.1.bias or those of the layers after it are missing")
+    width, bands, _ = kernel_shape(generator, "model.1", 3)
+    ratios = tuple(kernel_shape(generator, f"model.{i}", 3)[2] // 2 for i in places[1:-1])
+    return MelGANConfig(
+        mel=dataclasses.replace(MELGAN, n_mels=bands, hop_length=math.prod(ratios)),
+        ratios=ratios,
+        channels=width >> len(ratios),
+        residual_blocks=len(blocks) // len(ratios),
+        normalization="weight" if is_normalized(generator, "model.1") else "none",
+        segment_len=32 * math.prod(ratios),
+        **(_discriminator_fields(discriminators) if discriminators else {}),
+    )
+
+
+def _discriminator_fields(arrays):
+    layers = len(_matches(r"model\.disc_0\.model\.layer_(\d+)\.bias", arrays))
+    layers += len(_matches(r"model\.disc_0\.model\.layer_(\d+)\.[01]\.bias", arrays))
+    first, _, _ = kernel_shape(arrays, "model.disc_0.model.layer_0.1", 3)
+    fields = {
+        "discriminators": len(_matches(r"model\.disc_(\d+)\.model\.layer_0\.1\.bias", arrays)),
+        "discriminator_channels": first,
+        "discriminator_layers": layers - 3,
+        "discriminator_normalization": (
+            "weight" if is_normalized(arrays, "model.disc_0.model.layer_0.1") else "none"
+        ),
+    }
+    if layers > 3:
+        _, _, taps = kernel_shape(arrays, "model.disc_0.model.layer_1.0", 3)
+        stride = fields["discriminator_stride"] = (taps - 1) // 10
+        factors = [*[stride] * (layers - 3), 2]
+    else:
+        factors = [2]
+    width = first
+    for number, factor in enumerate(factors, 1):
+        found = kernel_shape(arrays, f"model.disc_0.model.layer_{number}.0", 3)[0]
+        if found != width * factor:  # the widest that there may be
+            fields["discriminator_max_channels"] = found
+        width = found
+    return fields
+
+
+def _matches(pattern, arrays):
+    """The numbers that a pattern finds in the names of arrays, each once, in order."""
+    found = (re.fullmatch(pattern, name) for name in arrays)
+    return sorted({int(match.group(1)) for match in found if match})
