@@ -44,7 +44,7 @@ LAYERS = {
     "cli": 6,
 }
 # Systems built from others; the rest import only modules beside the folders of systems.
-MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet", "wavernn"}}
+MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet"}}
 # The folder of papers/ that several papers share.
 SHARED_BY_PAPERS = "vocoders"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -101,8 +101,8 @@ def folder_of(module, part):
     """Return the folder below `tfwave.part` that a full module name belongs to, or None."""
     parts = module.split(".")
     folder = ".".join(parts[2:3])
-    is_folder = bool(folder) and (PACKAGE / part / folder).is_dir()
-    return folder if part_of(module) == part and is_folder else None
+    inside = part_of(module) == part and folder
+    return folder if inside and (PACKAGE / part / folder).is_dir() else None
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)

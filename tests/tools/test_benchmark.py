@@ -217,11 +217,11 @@ def test_plain_waveglow_is_waveglow(benchmarks):
 def test_plain_dual_softmax_is_wavernn(benchmarks):
     from tfwave.models.wavernn.cell import waveform_of
     from tfwave.models.wavernn.config import WaveRNNConfig
-    from tfwave.models.wavernn.generation import BLOCK, draws
+    from tfwave.models.wavernn.generation import WaveRNNSteps
     from tfwave.models.wavernn.wavernn import WaveRNN
 
     model = WaveRNN(WaveRNNConfig(units=16), seed=1)
-    uniform = draws(tf.constant(3), tf.constant(0), 2, BLOCK)[:50]
+    uniform = WaveRNNSteps(256, hop=1).noise(3, 0, 2)[:50]
     made = benchmarks("wavernn_plain").dual_softmax(model.network.cell, uniform)
     made = tf.transpose(waveform_of(made[..., 0], made[..., 1], 256))
     assert_same(model.generate(samples=50, count=2, seed=3)[..., 0], made)

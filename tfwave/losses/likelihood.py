@@ -85,6 +85,18 @@ def gaussian_mixture_nll(params, waveform, log_scale_min: float = -7.0):
     return -tf.reduce_logsumexp(log_density + weights, axis=-1)
 
 
+def sample_softmax(logits, uniform, temperature=1.0):
+    """Draw codes, int32 [batch], of a softmax over logits.
+
+    Args:
+      logits: float [batch, levels].
+      uniform: same type [batch] in [0, 1).
+      temperature: above 0; divides the logits.
+    """
+    likely = tf.exp((logits - tf.reduce_max(logits, -1, keepdims=True)) / temperature)
+    return sample_categorical(likely, uniform)
+
+
 def sample_categorical(probabilities, uniform):
     """Draw codes by the inverse of the cumulative distribution.
 

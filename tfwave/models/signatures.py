@@ -371,32 +371,3 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
 def least_samples(mel, frames):
     """The fewest samples whose mel spectrogram has as many frames."""
     return max(1, (frames - 1) * mel.hop_length + mel.n_fft - 2 * mel.pad)
-
-
-def by_blocks(samples, size, state, make):
-    """Make clips block by block, in a loop of the graph.
-
-    Args:
-      samples: int32 scalar, of each clip.
-      size: samples of a block.
-      state: nested tensors.
-      make: function of (int32 scalar, number of the block, state) that returns (waveform
-        [size, clips], state).
-
-    Returns:
-      float32 [clips, samples].
-    """
-    count = (samples + size - 1) // size
-    made = tf.TensorArray(tf.float32, count, element_shape=[size, None])
-
-    def body(number, state, made):
-        block, state = make(number, state)
-        return number + 1, state, made.write(number, tf.ensure_shape(block, [size, None]))
-
-    *_, made = tf.while_loop(
-        lambda number, *_: number < count,
-        body,
-        (tf.constant(0), state, made),
-        parallel_iterations=1,
-    )
-    return tf.transpose(made.concat())[:, :samples]

@@ -258,6 +258,11 @@ class System(keras.Model):
         """Return what `load` builds the system from, ready for JSON: system, config and mel."""
         return describe(type(self), self.config, self.mel)
 
+    def count_params(self) -> int:
+        """Return the number of numbers in all variables but `step`."""
+        variables = self.named_variables()
+        return sum(v.shape.num_elements() for name, v in variables.items() if name != "step")
+
     def named_variables(self) -> dict[str, tf.Variable]:
         """Return every variable under a name that both Keras versions give it.
 

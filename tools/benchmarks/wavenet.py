@@ -54,7 +54,7 @@ def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limi
 
 def _generation(runs, variant, clips, model_dim):
     """Samples per second of all clips together, in each precision."""
-    from tfwave.models.wavenet.generation import BLOCK
+    from tfwave.models.sampler import BLOCK
 
     found = {}
     for precision in ("float32", "mixed_bfloat16"):
@@ -69,7 +69,7 @@ def _generation(runs, variant, clips, model_dim):
 
 
 def _against_naive(runs, model_dim):
-    from tfwave.models.wavenet.generation import BLOCK
+    from tfwave.models.sampler import BLOCK
 
     config = variant_config("small", model_dim)
     sides = {
@@ -91,7 +91,7 @@ def _against_naive(runs, model_dim):
 
 def _growth(runs, model_dim):
     """Microseconds of a sample as layers grow, and as the receptive field grows."""
-    from tfwave.models.wavenet.generation import BLOCK
+    from tfwave.models.sampler import BLOCK
 
     found = {}
     for layers, limit in ((10, 512), (20, 512), (30, 512), (40, 512), (30, 1), (30, 32)):

@@ -102,7 +102,8 @@ def _dual_softmax(model_dim, block=None, outputs=False):
 
 def prepare_dual_softmax(model_dim, clips, block=None, outputs=False):
     """SAMPLES of each clip, as a stream makes them."""
-    from tfwave.models.wavernn.generation import BLOCK, stream
+    from tfwave.models.sampler import BLOCK
+    from tfwave.models.wavernn.generation import stream
 
     pieces = stream(_dual_softmax(model_dim, block, outputs).network, 10**9, clips=clips)
     return lambda: [next(pieces).numpy() for _ in range(SAMPLES // BLOCK)]
@@ -110,13 +111,12 @@ def prepare_dual_softmax(model_dim, clips, block=None, outputs=False):
 
 def prepare_plain_dual_softmax(model_dim, clips):
     """The same by a call for each sample."""
-    import tensorflow as tf
     from benchmarks import wavernn_plain
 
-    from tfwave.models.wavernn import generation as wavernn_generation
+    from tfwave.models import step_noise
 
     cell = _dual_softmax(model_dim).network.cell
-    uniform = wavernn_generation.draws(tf.constant(0), tf.constant(0), clips, SAMPLES)
+    uniform = step_noise.uniform(step_noise.block_seed(0, 0), SAMPLES, clips, 2)
     return lambda: wavernn_plain.dual_softmax(cell, uniform).numpy()
 
 

@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
+from tfwave.layers.gru import gates
+from tfwave.losses import likelihood
 from tfwave.models.fatchord_wavernn import generation as fatchord
-from tfwave.models.wavernn import generation as wavernn_generation
-from tfwave.models.wavernn.cell import gates, scaled
+from tfwave.models.wavernn.cell import scaled
 
 
 def dual_softmax(cell, uniform):
@@ -12,7 +13,7 @@ def dual_softmax(cell, uniform):
 
     Args:
       cell: DualSoftmaxCell.
-      uniform: float32 [samples, clips, 2]; see `wavernn_generation.draws`.
+      uniform: float32 [samples, clips, 2] in [0, 1).
 
     Returns:
       int32 [samples, clips, 2], coarse and fine halves.
@@ -31,10 +32,10 @@ def dual_softmax(cell, uniform):
             return u * h + (1.0 - u) * e
 
         logits, _ = cell.logits(update(past[:, 0]))  # the coarse half does not see the present
-        coarse = wavernn_generation.draw_value(logits, uniform[:, 0])
+        coarse = likelihood.sample_softmax(logits, uniform[:, 0])
         h = update(coarse)
         _, logits = cell.logits(h)
-        fine = wavernn_generation.draw_value(logits, uniform[:, 1])
+        fine = likelihood.sample_softmax(logits, uniform[:, 1])
         return h, tf.stack([coarse, fine], axis=-1)
 
     h, past, made = tf.zeros([clips, units]), tf.tile([[bins // 2, 0]], [clips, 1]), []
@@ -56,6 +57,7 @@ def mel_conditioned(network, rows, draws):
       float32 [clips, samples].
     """
     config, clips = network.config, rows.shape[0]
+    draw = fatchord.FatchordSteps(config).draw
     parts = [config.mel.n_mels, *[config.aux_channels // 4] * 4]
 
     @tf.function(jit_compile=False, autograph=False)
@@ -68,7 +70,7 @@ def mel_conditioned(network, rows, draws):
         y += two
         y = tf.nn.relu(network.fc1(tf.concat([y, c], axis=-1)))
         y = tf.nn.relu(network.fc2(tf.concat([y, d], axis=-1)))
-        return fatchord.draw(config, network.fc3(y), drawn), one, two
+        return draw(network.fc3(y), drawn), one, two
 
     x, made = tf.zeros([clips]), []
     one = two = tf.zeros([clips, config.units])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
+from tfwave.models import sampler
 from tfwave.models.fatchord_wavernn import generation
 from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN, labels_of
@@ -33,7 +34,7 @@ FOLDS = {"batched": True, "target": 30, "overlap": 10}
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch):
     """Several blocks in a short clip, whose borders must not be heard."""
-    monkeypatch.setattr(generation, "BLOCK", BLOCK)
+    monkeypatch.setattr(sampler, "BLOCK", BLOCK)
 
 
 @pytest.fixture(scope="module", params=OUTPUTS)
@@ -63,10 +64,8 @@ def test_samples_are_drawn_from_what_teacher_forcing_says(model):
         wavenet_outputs.draws(config, tf.constant(4), tf.constant(n), 2, BLOCK) for n in range(4)
     ]
     draws = [tf.concat(arrays, axis=0) for arrays in zip(*blocks, strict=True)]
-    found = [
-        generation.draw(config, params[:, t], [each[t] for each in draws])
-        for t in range(made.shape[1])
-    ]
+    draw = generation.FatchordSteps(config).draw
+    found = [draw(params[:, t], [each[t] for each in draws]) for t in range(made.shape[1])]
     np.testing.assert_allclose(np.stack(found, axis=1), made, atol=2e-4)
     given_draws = generation.run(network, rows, draws=tuple(draws), xla=False)
     np.testing.assert_array_equal(given_draws, made)

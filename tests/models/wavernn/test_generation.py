@@ -7,6 +7,8 @@ import tensorflow as tf
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import Blocks, PruningConfig, is_worth_blocks
 from tfwave.layers.tracking import trained_variables
+from tfwave.losses.likelihood import sample_softmax
+from tfwave.models import sampler
 from tfwave.models.wavernn import generation
 from tfwave.models.wavernn.cell import halves_of
 from tfwave.models.wavernn.config import WaveRNNConfig
@@ -33,7 +35,7 @@ def _generate(model, samples=None, clips=None, **kwargs):
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch):
     """Several blocks in a short clip, whose borders must not be heard."""
-    monkeypatch.setattr(generation, "BLOCK", BLOCK)
+    monkeypatch.setattr(sampler, "BLOCK", BLOCK)
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +84,10 @@ def test_samples_are_drawn_from_what_teacher_forcing_says(models, name):
         rows = model.network.conditioner(_padded(config, request["features"].numpy()))
         local = tf.repeat(rows, 12, axis=1)[:, :samples]
     logits = model.network.cell(coarse, fine, local)
-    uniform = tf.concat(
-        [generation.draws(tf.constant(5), tf.constant(n), 3, BLOCK) for n in range(3)], axis=0
-    )
+    steps = generation.WaveRNNSteps(config.bins, config.hop_length)
+    uniform = tf.concat([steps.noise(5, number, 3) for number in range(3)], axis=0)
     for half, values in enumerate((coarse, fine)):
-        found = [
-            generation.draw_value(logits[half][:, t], uniform[t, :, half]) for t in range(samples)
-        ]
+        found = [sample_softmax(logits[half][:, t], uniform[t, :, half]) for t in range(samples)]
         np.testing.assert_array_equal(np.stack(found, axis=1), values[:, 1:])
 
 
@@ -109,14 +108,6 @@ def test_a_clip_does_not_depend_on_the_others_or_on_the_length(models):
     same = _generate(model, 60, features=features[:1], clips=2, seed=2, xla=False)
     np.testing.assert_array_equal(same[0], one[0])
     assert (same[0].numpy() != same[1].numpy()).any()
-
-
-def test_stream_yields_blocks_of_the_same_audio(models):
-    model = models("alone")
-    parts = list(generation.stream(model.network, 100, seed=1, xla=False))
-    assert [part.shape[1] for part in parts] == [BLOCK, BLOCK, 20]
-    whole = _generate(model, 100, seed=1, xla=False)
-    np.testing.assert_array_equal(tf.concat(parts, axis=1), whole)
 
 
 def test_padded_features_bring_their_own_context(models):
@@ -178,16 +169,8 @@ def test_draws_count_cumulative_probabilities():
     probabilities = np.array([[0.1, 0.2, 0.3, 0.4]])
     logits = tf.constant(np.log(probabilities), tf.float32)
     for uniform, value in ((0.0, 0), (0.09, 0), (0.11, 1), (0.29, 1), (0.31, 2), (0.61, 3), (1, 3)):
-        found = generation.draw_value(logits, tf.constant([uniform], tf.float32))
+        found = sample_softmax(logits, tf.constant([uniform], tf.float32))
         assert found.numpy().tolist() == [value]
-
-
-def test_draws_of_a_clip_do_not_depend_on_the_number_of_clips():
-    many = generation.draws(tf.constant(3), tf.constant(1), 5, 6)
-    few = generation.draws(tf.constant(3), tf.constant(1), 2, 6)
-    assert many.shape == (6, 5, 2)
-    np.testing.assert_array_equal(many[:, :2], few)
-    assert 0 <= np.min(many) and np.max(many) < 1 and len(np.unique(many)) == 60
 
 
 # Bad input.

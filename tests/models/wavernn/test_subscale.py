@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.tracking import trained_variables
+from tfwave.losses.likelihood import sample_softmax
+from tfwave.models import sampler
 from tfwave.models.wavernn import generation, subscale_generation
 from tfwave.models.wavernn.cell import halves_of, waveform_of
 from tfwave.models.wavernn.config import SubscaleWaveRNNConfig
@@ -131,7 +133,8 @@ def _one_by_one(model, steps, clips, seed, features=None):
     """All of sub-tensor 0, then all of sub-tensor 1, and so on: float32 [clips, samples, 1]."""
     config, network = model.config, model.network
     weights = generation.fold(network.cell)
-    draws = generation.draws(tf.constant(seed), tf.constant(0), clips, generation.BLOCK)
+    model = generation.WaveRNNSteps(config.bins, hop=1)
+    draws = model.noise(seed, 0, clips)
     done = tf.zeros([clips, config.tensors, steps, 2], tf.int32)
     for s in range(config.tensors):
         told = network.known(done[..., 0], done[..., 1])[:, s]
@@ -142,10 +145,9 @@ def _one_by_one(model, steps, clips, seed, features=None):
             local = network.conditioner(np.pad(features, padding, "edge"))
             local = tf.transpose(generation.by_halves(local), [1, 0, 2])
             terms += tf.gather(local, samples // config.hop_length)
-        state = generation.start(config.units, config.bins, clips)
-        made, _ = generation.advance(
-            config.bins, weights, state, terms, 0, 1, tf.gather(draws, samples), 1.0
-        )
+        state = generation.silence(config.units, config.bins, clips)
+        drawn = tf.gather(draws, samples)
+        made, _ = sampler.advance(model, weights, state, (terms, 0), drawn, 1.0)
         made = tf.transpose(made, [1, 0, 2])[:, tf.newaxis]
         done = tf.concat([done[:, :s], made, done[:, s + 1 :]], axis=1)
     made = subscale_generation.unfolded(done)
@@ -184,9 +186,9 @@ def test_samples_are_drawn_from_what_teacher_forcing_says(model):
     made = np.array(_generate(model, 80, clips=2, seed=6, xla=False))[..., 0]
     halves = halves_of(np.pad(made, [[0, 0], [1, 0]]).astype(np.float32), 16)
     logits = model.network(*halves)
-    uniform = generation.draws(tf.constant(6), tf.constant(0), 2, generation.BLOCK)
+    uniform = generation.WaveRNNSteps(16, hop=1).noise(6, 0, 2)
     for half, values in enumerate(halves):
-        found = [generation.draw_value(logits[half][:, t], uniform[t, :, half]) for t in range(80)]
+        found = [sample_softmax(logits[half][:, t], uniform[t, :, half]) for t in range(80)]
         np.testing.assert_array_equal(np.stack(found, axis=1), values[:, 1:])
 
 

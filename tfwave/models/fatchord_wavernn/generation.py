@@ -11,18 +11,17 @@ A long clip can be cut into overlapping folds, which are made at the same time a
 (`fold_with_overlap`, `xfade_and_unfold` and `generate` of the public code).
 """
 
-import functools
+import dataclasses
 import typing
 
 import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel, mulaw
-from tfwave.models.row_groups import row_groups
+from tfwave.layers.gru import gates
+from tfwave.models import sampler
 from tfwave.models.wavenet import outputs
-from tfwave.models.wavernn.cell import gates
 
-BLOCK = 512  # samples that one call of the compiled loop makes
 FADED = 20  # frames at the end of a clip over which it fades out
 
 
@@ -110,35 +109,65 @@ def _by_gate(kernel):
     return tuple(tf.split(tf.convert_to_tensor(kernel), 3, axis=-1))
 
 
-def start(config, rows) -> State:
-    """The state before the first sample of each row: zeros."""
+def silence(config, rows) -> State:
+    """Return the state before the first sample of each row: zeros."""
     return State(
         tf.zeros([rows]), *[tf.zeros([rows, config.units])] * 2, tf.zeros([rows, 3 * config.units])
     )
 
 
-def step(weights, state, terms):
-    """Process one sample.
+@dataclasses.dataclass(frozen=True)
+class FatchordSteps(sampler.StepModel):
+    """The steps of a `FatchordNetwork`; `weights` are `Weights` and `state` is `State`.
 
-    Args:
-      weights: `Weights`.
-      state: `State`.
-      terms: float32 [B, 6 U + 2 F], conditioning and biases.
+    Rows are conditioning, float32 [samples, B, C], terms float32 [B, 6 U + 2 F]. Samples stay as
+    the network takes them; see `decoded`.
 
-    Returns:
-      (float32 [B, outputs] that describe the next sample, `State` without its value).
+    Attributes:
+      config: FatchordConfig.
+      greedy: whether the most likely value is taken instead of a draw.
     """
-    units, hidden = state.first.shape[-1], weights.dense[1].shape[0]
-    by_value = terms[:, :-hidden] + state.value[:, tf.newaxis] * weights.sample
-    to_first, to_second, to_dense = tf.split(by_value, [3 * units, 3 * units, hidden], axis=-1)
-    first = _updated(state.first, state.products + weights.recurrent_biases[0], to_first)
-    to_gates, products = tf.split(_product(first, weights.first), 2, axis=-1)
-    recurrent = _product(state.second, weights.second) + weights.recurrent_biases[1]
-    second = _updated(state.second, recurrent, to_second + to_gates)
-    dense = tf.nn.relu(tf.matmul(first + second, weights.dense[0]) + to_dense)
-    dense = tf.nn.relu(tf.matmul(dense, weights.dense[1]) + terms[:, -hidden:])
-    params = tf.matmul(dense, weights.dense[2]) + weights.output_bias
-    return params, State(state.value, first, second, products)
+
+    config: typing.Any
+    greedy: bool = False
+    value = tf.TensorSpec([], tf.float32)
+
+    def noise(self, seed, number, clips):
+        return outputs.draws(self.config, seed, number, clips, self.block)
+
+    def terms(self, weights, rows):
+        terms = tf.tensordot(rows, weights.conditioning, 1) + weights.bias
+        return lambda step: terms[step]
+
+    def describe(self, weights, state, terms):
+        """Process one sample and return (float32 [B, outputs], `State`).
+
+        The first describes the next sample, whose value the state does not have yet.
+        """
+        units, hidden = state.first.shape[-1], weights.dense[1].shape[0]
+        by_value = terms[:, :-hidden] + state.value[:, tf.newaxis] * weights.sample
+        to_first, to_second, to_dense = tf.split(by_value, [3 * units, 3 * units, hidden], axis=-1)
+        first = _updated(state.first, state.products + weights.recurrent_biases[0], to_first)
+        to_gates, products = tf.split(_product(first, weights.first), 2, axis=-1)
+        recurrent = _product(state.second, weights.second) + weights.recurrent_biases[1]
+        second = _updated(state.second, recurrent, to_second + to_gates)
+        dense = tf.nn.relu(tf.matmul(first + second, weights.dense[0]) + to_dense)
+        dense = tf.nn.relu(tf.matmul(dense, weights.dense[1]) + terms[:, -hidden:])
+        params = tf.matmul(dense, weights.dense[2]) + weights.output_bias
+        return params, State(state.value, first, second, products)
+
+    def draw(self, params, noise, temperature=1.0):
+        """Draw samples, float32 [B] as the network takes them; see `wavenet_outputs.draw_value`."""
+        value = outputs.draw_value(self.config, params, noise, temperature, self.greedy)
+        return scaled(self.config, value) if self.config.output == "categorical" else value
+
+    def step(self, weights, state, terms, noise, temperature):
+        params, state = self.describe(weights, state, terms)
+        value = self.draw(params, noise, temperature)
+        return value, state._replace(value=value)
+
+    def decode(self, values):
+        return values[..., tf.newaxis]
 
 
 def _product(x, matrices):
@@ -151,99 +180,49 @@ def _updated(h, products, terms):
     return new + z * (h - new)
 
 
-def draw(config, params, drawn, temperature=1.0, greedy=False):
-    """Draw a sample; see `wavenet_outputs.draw_value`.
-
-    Returns:
-      float32 [B], as the network takes it in.
-    """
-    value = outputs.draw_value(config, params, drawn, temperature, greedy)
-    return scaled(config, value) if config.output == "categorical" else value
-
-
-def advance(config, greedy, weights, state, rows, drawn, temperature):
-    """Make as many samples as there are rows of conditioning.
-
-    Args:
-      config: FatchordWaveRNNConfig.
-      greedy: whether the most likely value is taken instead of a draw.
-      weights: `Weights`.
-      state: `State`.
-      rows: float32 [samples, B, C], conditioning.
-      drawn: tuple of float32 [samples, B, ...]; see `wavenet_outputs.draws`.
-      temperature: float32 scalar above 0.
-
-    Returns:
-      (float32 [samples, B], `State`).
-    """
-    count, clips = rows.shape[0], tf.shape(rows)[1]
-    terms = tf.matmul(tf.reshape(rows, [-1, rows.shape[2]]), weights.conditioning) + weights.bias
-    terms = tf.reshape(terms, [count, clips, terms.shape[-1]])
-
-    def body(i, state, made):
-        params, state = step(weights, state, terms[i])
-        value = draw(config, params, [each[i] for each in drawn], temperature, greedy)
-        made = tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
-        return i + 1, state._replace(value=value), made
-
-    made = tf.zeros([count, clips])
-    _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
-    return made, state
-
-
-@functools.lru_cache(maxsize=16)
-def compiled(config, greedy, xla):
-    """`advance` of several groups of rows, which run at the same time."""
-    one = tf.function(functools.partial(advance, config, greedy), jit_compile=xla, autograph=False)
-
-    def groups(weights, temperature, parts):
-        return [one(weights, *part, temperature) for part in parts]
-
-    return tf.function(groups, autograph=False)
-
-
-def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=True, groups=None):
-    """Make the samples that rows of conditioning are for, each row of the batch from silence.
+def begin(network, clips, rows, draws=None) -> sampler.Start:
+    """Return the start of generation from silence.
 
     Args:
       network: FatchordNetwork.
-      rows: float32 [B, samples, n_mels + aux_channels], of `FatchordNetwork.conditioning`.
-      seed: int.
-      draws: tuple of float32 [samples, B, ...] (see `wavenet_outputs.draws`) instead of a seed's.
-      temperature: above 0; below 1 keeps closer to the likely.
+      clips: number of clips or folds.
+      rows: float32 [clips, samples, n_mels + aux_channels], of `FatchordNetwork.conditioning`.
+      draws: tuple of float32 [samples, clips, ...] (see `wavenet_outputs.draws`) instead of a
+        seed's, or None.
+    """
+    rows = tf.transpose(rows, [1, 0, 2])
+
+    def of_block(array, number):
+        # The last row is repeated where there are no more.
+        indices = number * sampler.BLOCK + tf.range(sampler.BLOCK)
+        return tf.gather(array, tf.minimum(indices, tf.shape(array)[0] - 1))
+
+    def given(number):
+        return tuple(of_block(each, number) for each in draws)
+
+    weights, state = fold_weights(network), silence(network.config, clips)
+    noise = None if draws is None else given
+    return sampler.Start(
+        clips, weights, state, lambda number, _: of_block(rows, number), noise=noise
+    )
+
+
+def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=True, groups=None):
+    """Make the samples that rows of conditioning are for, each clip from silence.
+
+    Args:
+      network, rows, draws: see `begin`.
       greedy: take the most likely value each time instead of a draw.
-      xla: compile the loop (seconds, once for each shape), or run it op by op.
-      groups: of rows, made at the same time; by default one for each core.
+      seed, temperature, xla, groups: see `sampler.stream`.
 
     Returns:
-      float32 [B, samples] in [-1, 1], as the network takes them; see `decoded`.
+      float32 [clips, samples] in [-1, 1], as the network takes them; see `decoded`.
     """
-    config, (batch, samples, _) = network.config, rows.shape
-    weights, loop = fold_weights(network), compiled(config, greedy, xla)
-    groups = row_groups(batch, groups)
-    states = [start(config, group.stop - group.start) for group in groups]
-    temperature, blocks = tf.constant(temperature, tf.float32), []
-    for first in range(0, samples, BLOCK):
-        number = tf.constant(first // BLOCK)
-        drawn = (
-            _of_block(draws, first)
-            if draws is not None
-            else outputs.draws(config, tf.constant(seed), number, batch, BLOCK)
-        )
-        block = _of_block((tf.transpose(rows[:, first : first + BLOCK], [1, 0, 2]),), 0)[0]
-        parts = [
-            (state, block[:, group], tuple(each[:, group] for each in drawn))
-            for state, group in zip(states, groups, strict=True)
-        ]
-        made, states = zip(*loop(weights, temperature, parts), strict=True)
-        blocks.append(tf.concat(made, axis=1))
-    return tf.transpose(tf.concat(blocks, axis=0))[:, :samples]
-
-
-def _of_block(arrays, first):
-    """BLOCK rows of each array from number `first` on, the last one repeated where they end."""
-    indices = tf.range(first, first + BLOCK)
-    return tuple(tf.gather(a, tf.minimum(indices, a.shape[0] - 1)) for a in arrays)
+    start, model = begin(network, rows.shape[0], rows, draws), FatchordSteps(network.config, greedy)
+    blocks = sampler.stream(
+        model, start, rows.shape[1], seed, temperature=temperature, groups=groups, xla=xla
+    )
+    return tf.concat(list(blocks), axis=1)[..., 0]
 
 
 def folded(rows, target, overlap):
@@ -320,14 +299,12 @@ def generate(
     Args:
       network: FatchordNetwork.
       features: float32 [clips, frames, n_mels]; silence is put at both ends for context.
-      seed: int. Clip i of a seed is drawn from the same numbers however many clips there are.
       batched: cut clips into folds, which are made at the same time.
       target: samples of a fold between its overlaps.
       overlap: samples that two folds share.
       draws: random numbers instead of a seed's, see `run`; folds stand clip by clip.
-      temperature: above 0; below 1 keeps closer to the likely.
       greedy: take the most likely value each time instead of a draw.
-      xla: compile the loop (seconds, once for each shape), or run it op by op.
+      seed, temperature, xla: see `sampler.stream`.
 
     Returns:
       float32 [clips, (frames - 1) * hop_length, 1] in [-1, 1], but where two folds agree: there the
@@ -342,9 +319,8 @@ def generate(
     for name, value, least in (("target", target, 1), ("overlap", overlap, 0)):
         if value < least:
             raise ValueError(f"{name} must be {least} or more samples, not {value}")
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, not {temperature}")
     clips, samples = features.shape[0], (features.shape[1] - 1) * config.hop_length
+    sampler.check_request(clips, samples, temperature)
     rows = conditioning(network, features)
     if batched:
         folds = folded(rows, target, overlap)

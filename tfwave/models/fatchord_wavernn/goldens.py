@@ -203,20 +203,22 @@ def _whole(model, inputs):
 
 def _steps(model, inputs, draws):
     """Outputs [samples, channels] and samples [samples] of all steps that the frames cover."""
-    config, weights = model.config, generation.fold_weights(model.network)
+    weights, steps = (
+        generation.fold_weights(model.network),
+        generation.FatchordSteps(model.config, draws is None),
+    )
     rows = generation.conditioning(model.network, tf.constant(inputs["gen_mels"]))
     terms = tf.matmul(rows, weights.conditioning[tf.newaxis]) + weights.bias
-    greedy = draws is None
 
     def one(state, terms, drawn):
-        params, state = generation.step(weights, state, terms)
-        value = generation.draw(config, params, drawn, greedy=greedy)
+        params, state = steps.describe(weights, state, terms)
+        value = steps.draw(params, drawn)
         return params, state._replace(value=value)
 
     one = tf.function(one, autograph=False)
-    state, found = generation.start(config, 1), []
+    state, found = generation.silence(model.config, 1), []
     for t in range(terms.shape[1]):
-        drawn = None if greedy else [tf.constant(each[t]) for each in draws]
+        drawn = None if draws is None else [tf.constant(each[t]) for each in draws]
         params, state = one(state, terms[:, t], drawn)
         found.append((params[0], state.value[0]))
     return tuple(np.stack(arrays) for arrays in zip(*found, strict=True))

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfwave.audio import mulaw
 from tfwave.losses import likelihood
+from tfwave.models import step_noise
 
 
 def as_inputs(config, waveform):
@@ -81,28 +82,18 @@ def draws(config, seed, block, clips, count):
       uniform ones [count, clips, mixtures] for the component, then uniform ones for the logistic
       or normal ones for the Gaussian; normal ones for "gaussian".
     """
-    seed = tf.random.experimental.stateless_fold_in(tf.stack([seed, 0]), block)
+    seed = step_noise.block_seed(seed, block)
     component, value = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     low, high = likelihood.UNIFORM_RANGE
-
-    def by_clip(draw):
-        return tf.transpose(draw, [1, 0, *range(2, draw.shape.rank)])
-
-    def uniform(seed, *more):
-        low_high = (0.0, 1.0) if config.output == "categorical" else (low, high)
-        return by_clip(
-            tf.random.stateless_uniform([clips, count, *more], seed, *low_high, alg="philox")
-        )
-
-    def normal(seed):
-        return by_clip(tf.random.stateless_normal([clips, count], seed, alg="philox"))
-
     if config.output == "categorical":
-        return (uniform(value),)
+        return (step_noise.uniform(value, count, clips),)
+    if config.output == "logistic_mixture":
+        second = step_noise.uniform(value, count, clips, low=low, high=high)
+    else:
+        second = step_noise.normal(value, count, clips)
     if config.output == "gaussian":
-        return (normal(value),)
-    second = uniform if config.output == "logistic_mixture" else normal
-    return uniform(component, config.mixtures), second(value)
+        return (second,)
+    return step_noise.uniform(component, count, clips, config.mixtures, low=low, high=high), second
 
 
 def draw_value(config, params, drawn, temperature=1.0, greedy=False):
@@ -121,8 +112,7 @@ def draw_value(config, params, drawn, temperature=1.0, greedy=False):
     if config.output == "categorical":
         if greedy:
             return tf.argmax(params, axis=-1, output_type=tf.int32)
-        likely = tf.exp((params - tf.reduce_max(params, -1, keepdims=True)) / temperature)
-        return likelihood.sample_categorical(likely, drawn[0])
+        return likelihood.sample_softmax(params, drawn[0], temperature)
     if config.output == "gaussian":
         mean, log_scale = tf.unstack(params, axis=-1)
         component = None

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfwave.models.wavenet import queues as wavenet_queues
+from tfwave.models.wavenet import queues
 
 
 def open_queues(network, first, local=None, speaker=None):
@@ -15,32 +15,25 @@ def open_queues(network, first, local=None, speaker=None):
       speaker: float32 [batch, 1, speaker_channels], or None.
 
     Returns:
-      (function of (state, number of the sample) that returns the next sample's description
-      [batch, output_channels] and the state without its value; the state).
+      (function of (state, number of the sample) as `WaveNetSteps.describe`, the state).
     """
-    config, weights = network.config, wavenet_queues.fold(network)
-    constant, matrix = wavenet_queues.gate_terms(network, weights, speaker, first.shape[0])
+    model, weights = queues.WaveNetSteps(network.config), queues.fold(network)
+    constant = queues.gate_terms(network, weights, speaker, first.shape[0])
 
     @tf.function(autograph=False)
-    def compiled(state, number):
-        extra = None if local is None else tf.matmul(local[:, number], matrix)
-        return wavenet_queues.step(config, weights, constant, state, extra)
+    def describe(state, number):
+        row = None if local is None else local[tf.newaxis, :, number]
+        return model.describe(weights, state, model.terms(weights, (constant, row))(0))
 
-    def step(state, number):
-        return compiled(state, tf.constant(number))
-
-    return step, wavenet_queues.prime(network, first, local, speaker)
+    state = queues.prime(network, first, local, speaker)
+    return lambda state, number: describe(state, tf.constant(number)), state
 
 
 def forced(network, inputs, local=None, speaker=None):
-    """Describe what follows each of given inputs [batch, time], from empty queues on.
-
-    Returns:
-      float32 [batch, time, output_channels].
-    """
+    """Describe what follows each of the inputs [batch, time]: [batch, time, output_channels]."""
     step, state = open_queues(network, inputs[:, :1], local, speaker)
-    found = []
+    params = []
     for t in range(inputs.shape[1]):
-        params, state = step(state._replace(value=inputs[:, t]), t)
-        found.append(params)
-    return tf.stack(found, axis=1)
+        described, state = step(state._replace(value=inputs[:, t]), t)
+        params.append(described)
+    return tf.stack(params, axis=1)

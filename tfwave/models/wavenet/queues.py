@@ -13,13 +13,16 @@ The loop's state is a tuple of tensors. Two things make it fast under XLA on a C
   of half its argument, so that one tanh serves filter and gate.
 """
 
+import dataclasses
 import math
 import typing
 
 import tensorflow as tf
 
+from tfwave.models import sampler
 from tfwave.models.precision import factor_dtype
 from tfwave.models.wavenet import outputs
+from tfwave.models.wavenet.config import WaveNetConfig
 
 
 class Weights(typing.NamedTuple):
@@ -32,6 +35,7 @@ class Weights(typing.NamedTuple):
     initial_bias: tf.Tensor  # [R]
     gates: tuple  # L times [k * R, G], oldest tap first
     gates_bias: tf.Tensor  # [L, G]
+    local: tf.Tensor | None  # [local_channels, L * G]: conditioning to the gates of all layers
     mixes: tuple  # L times [G / 2, R + S]: residual, then skip
     mixes_bias: tuple  # L times [R + S]
     head: tuple  # two [S, ...]
@@ -75,6 +79,10 @@ def fold(network, precision="float32") -> Weights:
         mixes.append(tf.concat([part.effective_kernel()[0] * scale for part, scale in parts], -1))
         mixes_bias.append(tf.concat([_bias(part) * scale for part, scale in parts], -1))
     head = [layer.effective_kernel()[0] for layer in network.head]
+    local = None
+    if config.local_channels:
+        kernels = [block.local.effective_kernel()[0] * halve for block in network.blocks]
+        local = tf.concat(kernels, axis=-1)
     gates, mixes, head = (
         tuple(tf.cast(matrix, factor_dtype(precision)) for matrix in matrices)
         for matrices in (gates, mixes, head)
@@ -84,6 +92,7 @@ def fold(network, precision="float32") -> Weights:
         _bias(network.initial),
         gates,
         tf.stack(gates_bias),
+        local,
         mixes,
         tuple(mixes_bias),
         head,
@@ -104,27 +113,20 @@ def _skip_scale(config, layer, depth):
 
 
 def gate_terms(network, weights, speaker, clips):
-    """What is added to the gates at every step.
+    """Return what is added to the gates at every step: biases and speakers, float32 [L, clips, G].
 
     Args:
       network: `WaveNetNetwork`.
       weights: `Weights`.
       speaker: float32 [clips, 1, speaker_channels], or None.
       clips: number of clips.
-
-    Returns:
-      (float32 [L, clips, G] of biases and speaker, float32 [local_channels, L * G] that takes local
-      conditioning to the gates of all layers at once, or None).
     """
     halve = tf.repeat([1.0, 0.5], network.config.gate_channels // 2)
     constant = tf.repeat(weights.gates_bias[:, tf.newaxis], clips, axis=1)
-    if speaker is not None:
-        kernels = tf.stack([block.speaker.effective_kernel()[0] for block in network.blocks])
-        constant += tf.einsum("bc,lcg->lbg", speaker[:, 0], kernels) * halve
-    if not network.config.local_channels:
-        return constant, None
-    kernels = [block.local.effective_kernel()[0] * halve for block in network.blocks]
-    return constant, tf.concat(kernels, axis=-1)
+    if speaker is None:
+        return constant
+    kernels = tf.stack([block.speaker.effective_kernel()[0] for block in network.blocks])
+    return constant + tf.einsum("bc,lcg->lbg", speaker[:, 0], kernels) * halve
 
 
 def prime(network, inputs, local=None, speaker=None) -> State:
@@ -175,42 +177,87 @@ def _next_taps(ring, time, span, dilation):
     return tf.concat([ring[(time + i * dilation) % length] for i in range(span)], axis=-1)
 
 
-def step(config, weights, constant, state, extra):
-    """Process one input.
+@dataclasses.dataclass(frozen=True)
+class WaveNetSteps(sampler.StepModel):
+    """The steps of a WaveNet; `weights` are `Weights` and `state` is `State`.
 
-    Args:
+    Rows are (`gate_terms`, conditioning float32 [samples, B, local_channels] or None), terms are
+    (`gate_terms`, float32 [B, L * G] or None), both added to the gates.
+
+    Attributes:
       config: WaveNetConfig.
-      weights: `Weights`.
-      constant: float32 [L, B, G] added to the gates (biases, speakers).
-      state: `State`.
-      extra: float32 [B, L * G] added to the gates (features), or None.
-
-    Returns:
-      (float32 [B, output_channels] that describe the next sample, `State` without its value).
+      greedy: whether the most likely value is taken instead of a draw.
     """
-    residual, gates = config.residual_channels, config.gate_channels
-    span = config.kernel_size - 1
-    x = _first_layer(config, weights, state)
-    skips, queues, taps = 0.0, [], []
-    for i, dilation in enumerate(config.dilations):
-        inputs = tf.concat([state.taps[i], x], axis=-1)
-        h = _product(inputs, weights.gates[i]) + constant[i]
-        if extra is not None:
-            h += extra[:, i * gates : (i + 1) * gates]
-        h = tf.tanh(h)
-        z = h[:, : gates // 2] * (0.5 * h[:, gates // 2 :] + 0.5)
-        ring = tf.tensor_scatter_nd_update(
-            state.queues[i], [[state.time % (span * dilation)]], x[tf.newaxis]
+
+    config: WaveNetConfig
+    greedy: bool = False
+    least_clips = 4
+
+    @property
+    def block(self):
+        """Samples of a block: those of one frame where there is a context stack."""
+        return self.config.context.stride if self.config.context else super().block
+
+    @property
+    def value(self):
+        return tf.TensorSpec([], tf.int32 if self.config.output == "categorical" else tf.float32)
+
+    def noise(self, seed, number, clips):
+        return outputs.draws(self.config, seed, number, clips, self.block)
+
+    def terms(self, weights, rows):
+        constant, local = rows
+        if local is None:
+            return lambda step: (constant, None)
+        extras = tf.tensordot(local, weights.local, 1)
+        return lambda step: (constant, extras[step])
+
+    def describe(self, weights, state, terms):
+        """Process one input and return (float32 [B, output_channels], `State`).
+
+        The first describes the next sample, whose value the state does not have yet.
+        """
+        config, (constant, extra) = self.config, terms
+        residual, gates = config.residual_channels, config.gate_channels
+        span = config.kernel_size - 1
+        x = _first_layer(config, weights, state)
+        skips, queues, taps = 0.0, [], []
+        for i, dilation in enumerate(config.dilations):
+            inputs = tf.concat([state.taps[i], x], axis=-1)
+            h = _product(inputs, weights.gates[i]) + constant[i]
+            if extra is not None:
+                h += extra[:, i * gates : (i + 1) * gates]
+            h = tf.tanh(h)
+            z = h[:, : gates // 2] * (0.5 * h[:, gates // 2 :] + 0.5)
+            ring = tf.tensor_scatter_nd_update(
+                state.queues[i], [[state.time % (span * dilation)]], x[tf.newaxis]
+            )
+            queues.append(ring)
+            taps.append(_next_taps(ring, state.time + 1, span, dilation))
+            mixed = _product(z, weights.mixes[i]) + weights.mixes_bias[i]
+            x = config.residual_scale * x + mixed[:, :residual]
+            skips += mixed[:, residual:]
+        h = tf.nn.relu(_product(tf.nn.relu(skips), weights.head[0]) + weights.head_bias[0])
+        params = _product(h, weights.head[1]) + weights.head_bias[1]
+        recent = tf.concat([state.recent, state.value[tf.newaxis]], axis=0)[1:]
+        return params, State(state.time + 1, state.value, recent, tuple(queues), tuple(taps))
+
+    def step(self, weights, state, terms, noise, temperature):
+        params, state = self.describe(weights, state, terms)
+        value = outputs.draw_value(self.config, params, noise, temperature, self.greedy)
+        return value, state._replace(value=outputs.value_as_input(self.config, value))
+
+    def decode(self, values):
+        return outputs.value_as_waveform(self.config, values)[..., tf.newaxis]
+
+    def take(self, state, group):
+        return State(
+            state.time,
+            state.value[group],
+            state.recent[:, group],
+            tuple(queue[:, group] for queue in state.queues),
+            tuple(taps[group] for taps in state.taps),
         )
-        queues.append(ring)
-        taps.append(_next_taps(ring, state.time + 1, span, dilation))
-        mixed = _product(z, weights.mixes[i]) + weights.mixes_bias[i]
-        x = config.residual_scale * x + mixed[:, :residual]
-        skips += mixed[:, residual:]
-    h = tf.nn.relu(_product(tf.nn.relu(skips), weights.head[0]) + weights.head_bias[0])
-    params = _product(h, weights.head[1]) + weights.head_bias[1]
-    recent = tf.concat([state.recent, state.value[tf.newaxis]], axis=0)[1:]
-    return params, State(state.time + 1, state.value, recent, tuple(queues), tuple(taps))
 
 
 def _product(x, matrix):
@@ -228,46 +275,10 @@ def _first_layer(config, weights, state):
     return x
 
 
-def advance(config, greedy, weights, constant, matrix, local, state, draws, temperature):
-    """Make as many samples as there are draws.
-
-    Args:
-      config: WaveNetConfig.
-      greedy: whether the most likely value is taken instead of a draw.
-      weights: `Weights`.
-      constant, matrix: of `gate_terms`.
-      local: float32 [samples, B, local_channels], or None.
-      state: `State`.
-      draws: tuple of float32 [samples, B, ...]; see `wavenet_outputs.draws`.
-      temperature: float32 scalar above 0.
-
-    Returns:
-      (int32 codes or float32 waveform [samples, B], `State`).
-    """
-    count = draws[0].shape[0]
-    extras = None
-    if local is not None:
-        extras = tf.matmul(tf.reshape(local, [-1, local.shape[-1]]), matrix)
-        extras = tf.reshape(extras, [count, -1, matrix.shape[-1]])
-
-    def body(i, state, made):
-        extra = None if extras is None else extras[i]
-        params, state = step(config, weights, constant, state, extra)
-        drawn = [draw[i] for draw in draws]
-        value = outputs.draw_value(config, params, drawn, temperature, greedy)
-        made = tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
-        return i + 1, state._replace(value=outputs.value_as_input(config, value)), made
-
-    dtype = tf.int32 if config.output == "categorical" else tf.float32
-    made = tf.zeros([count, tf.size(state.value)], dtype)
-    _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
-    return made, state
-
-
 def naive(network, inputs, local=None, speaker=None):
     """Describe the sample after the last input by a pass over the whole receptive field.
 
-    This is what every sample costs without queues; `step` gives the same numbers.
+    This is what every sample costs without queues; `WaveNetSteps` gives the same numbers.
 
     Args:
       network: `WaveNetNetwork`.
@@ -281,19 +292,3 @@ def naive(network, inputs, local=None, speaker=None):
     field = network.config.stack_receptive_field
     local = None if local is None else local[:, -field:]
     return network(inputs[:, -field:], local, speaker, padding="causal")[:, -1]
-
-
-def take(state, group):
-    """The state of some of the clips.
-
-    Args:
-      state: `State`.
-      group: slice of the clips.
-    """
-    return State(
-        state.time,
-        state.value[group],
-        state.recent[:, group],
-        tuple(queue[:, group] for queue in state.queues),
-        tuple(taps[group] for taps in state.taps),
-    )

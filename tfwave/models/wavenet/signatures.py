@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
-from tfwave.models import signatures
-from tfwave.models.wavenet import outputs, queues
-from tfwave.models.wavenet.generation import block_length, compiled, fitted, local_rows, primed
+from tfwave.models import sampler, signatures
+from tfwave.models.wavenet import queues
+from tfwave.models.wavenet.generation import begin
 
 
 def make_signatures(network, mel=None, xla=False):
@@ -28,10 +28,8 @@ def make_signatures(network, mel=None, xla=False):
       ValueError: the features are no spectrograms of `mel`.
     """
     config = network.config
-    given = [_features(config, 0), _speaker(config)]
-    given = [known for known in given if known is not None]
     how = [signatures.temperature_input(), signatures.seed_input()]
-    samples = signatures.samples_input(block_length(config))
+    samples = signatures.samples_input(queues.WaveNetSteps(config).block)
     made = [signatures.waveform_output(config.sample_rate)]
 
     @signatures.shared
@@ -42,8 +40,10 @@ def make_signatures(network, mel=None, xla=False):
         names = [known.name for known in inputs]
         return lambda *values: clips(**dict(zip(names, values, strict=True)))
 
-    alone = [*(given or [signatures.count_input(signatures.MOST_CLIPS)]), samples, *how]
-    after = [_prime(), *_after_prime(config, given), samples, *how]
+    alone = _given(config, 0) or [signatures.count_input(signatures.MOST_CLIPS)]
+    alone, after = (
+        [*first, samples, *how] for first in (alone, [_prime(), *_given(config, _PRIMED)])
+    )
     free = {
         "generate": signatures.signature(
             generator(alone), "Make clips sample by sample.", alone, made
@@ -54,7 +54,7 @@ def make_signatures(network, mel=None, xla=False):
     }
     if mel is None:
         return signatures.with_wav(free, config.sample_rate)
-    how = [*(i for i in given if i.name == "speaker"), *how]
+    how = [*(i for i in _given(config, 0) if i.name == "speaker"), *how]
     return {**_vocoder(config, clips, mel, how), **free}
 
 
@@ -84,59 +84,31 @@ def generate(
     speaker=None,
     xla=False,
 ):
-    """What `wavenet_generation.stream` yields, as one tensor, inside a graph.
+    """Return what `generation.stream` yields as one tensor, inside a graph.
 
     Args:
       network: `WaveNetNetwork`.
-      samples: int32 scalar, of each clip.
-      temperature: float32 scalar above 0.
-      seed: int32 scalar.
+      samples, temperature, seed, xla: see `sampler.generate_in_graph`.
       count: int32 scalar, number of clips where nothing else tells it.
       prime: float32 [clips, time, 1], 2 samples or more, which the clips continue, or None.
       features: float32 [clips, frames, channels], or None.
       speaker: int32 [clips], or vectors, or None.
-      xla: compile the loop.
 
     Returns:
       float32 [clips, samples, 1] in [-1, 1].
     """
-    config, block = network.config, block_length(network.config)
+    config = network.config
     carriers = [x for x in (prime, features, speaker) if x is not None]
     clips = tf.shape(carriers[0])[0] if carriers else count
     samples = signatures.limited(samples, clips)
-    silence = tf.zeros([clips, config.context_len])
-    waveform = silence if prime is None else prime[:, :, 0]
-    known = queues.length_of(waveform)
-    vector = network.speaker_vector(_of_clips("speaker", speaker, clips))
-    upsampled = None
+    speaker = _of_clips("speaker", speaker, clips)
+    prime = None if prime is None else prime[:, :, 0]
     if features is not None:
-        needed = samples if prime is None else known + samples - 1
+        needed = samples if prime is None else tf.shape(prime)[1] + samples - 1
         features = _covering(config, _of_clips("features", features, clips), needed)
-        rows = network.conditioner(features)
-        upsampled = fitted(config, rows, samples, known, virtual=prime is None)
-    state = primed(network, waveform, upsampled, vector)
-    weights = queues.fold(network)
-    constant, matrix = queues.gate_terms(network, weights, vector, clips)
-    run = compiled(config, False, xla)
-
-    def make(number, state):
-        state, heard = state
-        draws = outputs.draws(config, seed, number, clips, block)
-        local = local_rows(network, heard, upsampled, known - 1 + number * block, block)
-        parts = [(constant, local, state, draws)]
-        ((made, state),) = run(weights, matrix, temperature, parts)
-        made = outputs.value_as_waveform(config, made)
-        if config.context is not None:
-            heard = _growing(tf.concat([heard, tf.transpose(made)], axis=1))
-        return made, (state, heard)
-
-    # Only context stacks hear more than the queues hold.
-    heard = tf.zeros([0, 0]) if config.context is None else _growing(waveform)
-    return signatures.by_blocks(samples, block, (state, heard), make)[:, :, tf.newaxis]
-
-
-def _growing(waveform):
-    return signatures.with_free_shape(waveform, [None, None])
+    start = begin(network, clips, samples, prime, features, speaker)
+    model = queues.WaveNetSteps(config)
+    return sampler.generate_in_graph(model, start, samples, seed, temperature, xla)
 
 
 def _of_clips(name, values, clips):
@@ -159,13 +131,18 @@ def _covering(config, features, needed):
 # Inputs.
 
 
+def _given(config, known):
+    """Return the inputs that condition the clips after `known` samples."""
+    return [given for given in (_features(config, known), _speaker(config)) if given is not None]
+
+
 def _features(config, known):
     """Features of an example of one block after `known` samples, or None."""
     conditioning = config.conditioning
     if conditioning is None:
         return None
     padding, hop = conditioning.frame_padding, conditioning.hop_length
-    frames = -(-(known + block_length(config)) // hop) + 2 * padding
+    frames = -(-(known + queues.WaveNetSteps(config).block) // hop) + 2 * padding
     around = f", {padding} of them at both ends only for context" if padding else ""
     return signatures.features_input(
         "features",
@@ -217,8 +194,3 @@ def _prime():
         _PRIMED,
         most_clips=signatures.MOST_CLIPS,
     )
-
-
-def _after_prime(config, given):
-    longer = _features(config, _PRIMED)
-    return [longer if known.name == "features" else known for known in given]

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.layers.block_sparsity import PruningMask
+from tfwave.layers.gru import gates
 from tfwave.layers.torch_initial import torch_uniform
 
 
@@ -151,22 +152,6 @@ class DualSoftmaxCell(keras.layers.Layer):
 def _masked(mask, kernel):
     kernel = tf.convert_to_tensor(kernel)
     return kernel if mask is None else mask.apply(kernel)
-
-
-def gates(products, gate_inputs):
-    """The gates of a step.
-
-    Args:
-      products: h_{t-1} R, float32 [..., 3 * units], or the columns of one half of the units.
-      gate_inputs: of the same shape; see `DualSoftmaxCell.gate_inputs`.
-
-    Returns:
-      (u, r, e), each [..., units].
-    """
-    p_u, p_r, p_e = tf.split(products, 3, axis=-1)
-    a_u, a_r, a_e = tf.split(gate_inputs, 3, axis=-1)
-    r = tf.sigmoid(p_r + a_r)
-    return tf.sigmoid(p_u + a_u), r, tf.tanh(r * p_e + a_e)
 
 
 @tf.custom_gradient

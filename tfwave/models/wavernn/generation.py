@@ -6,16 +6,16 @@ u, r, e, so that each half of the gates is one slice. Pruned matrices can be kep
 only (`layers.block_sparsity`), which then stay in the cache of a core.
 """
 
-import functools
+import dataclasses
 import typing
 
 import tensorflow as tf
 
 from tfwave.layers.block_sparsity import Blocks, is_worth_blocks, product, to_blocks
+from tfwave.layers.gru import gates
 from tfwave.losses import likelihood
-from tfwave.models.wavernn.cell import gates, scaled, waveform_of
-
-BLOCK = 512  # samples that one call of the compiled loop makes
+from tfwave.models import sampler, step_noise
+from tfwave.models.wavernn.cell import scaled, waveform_of
 
 
 class Weights(typing.NamedTuple):
@@ -70,38 +70,65 @@ def by_halves(columns):
     return tf.reshape(tf.stack(tf.unstack(parts, axis=-2), axis=-3), tf.shape(columns))
 
 
-def start(units, bins, clips) -> State:
-    """The state before the first sample: zeros, after a sample of silence."""
+def silence(units, bins, clips) -> State:
+    """Return the state before the first sample: zeros, after a sample of silence."""
     middle = tf.fill([clips], bins // 2)
     return State(tf.zeros([clips, units]), middle, tf.zeros_like(middle))
 
 
-def step(weights, bins, state, extra, draw):
-    """Make one sample.
+@dataclasses.dataclass(frozen=True)
+class WaveRNNSteps(sampler.StepModel):
+    """The steps of a dual-softmax cell; `weights` are `Weights` and `state` is `State`.
 
-    Args:
-      weights: `Weights`.
+    Rows are (float32 [frames, B, 3 H] added to the gates, columns in the order of `by_halves`;
+    int32 scalar, how many samples of the first frame are over), or None.
+
+    Attributes:
       bins: classes of each half.
-      state: `State`.
-      extra: float32 [B, 3 H] added to the gates, columns in the order of `by_halves`, or None.
-      draw: function of (logits [B, bins], 0 for the coarse or 1 for the fine half) that gives int32
-        [B].
-
-    Returns:
-      (`State` after the sample, logits of the coarse half, of the fine half).
+      hop: samples of a frame.
     """
-    h_coarse, h_fine = tf.split(state.h, 2, axis=-1)
-    past = tf.stack([scaled(state.coarse, bins), scaled(state.fine, bins)], axis=-1)
-    terms = weights.bias + past[:, :1] * weights.past[0] + past[:, 1:] * weights.past[1]
-    terms = terms if extra is None else terms + extra
-    terms = tf.split(terms, 2, axis=-1)
-    products = tf.split(product(state.h, weights.recurrent), 2, axis=-1)
-    h_coarse, logits_coarse = _half(weights, 0, products[0], terms[0], h_coarse)
-    coarse = draw(logits_coarse, 0)
-    now = scaled(coarse, bins)[:, tf.newaxis] * weights.present
-    h_fine, logits_fine = _half(weights, 1, products[1], terms[1] + now, h_fine)
-    state = State(tf.concat([h_coarse, h_fine], axis=-1), coarse, draw(logits_fine, 1))
-    return state, logits_coarse, logits_fine
+
+    bins: int
+    hop: int
+    value = tf.TensorSpec([2], tf.int32)  # the halves
+
+    def noise(self, seed, number, clips):
+        return step_noise.uniform(step_noise.block_seed(seed, number), self.block, clips, 2)
+
+    def terms(self, weights, rows):
+        if rows is None:
+            return lambda step: None
+        local, offset = rows
+        return lambda step: local[(offset + step) // self.hop]
+
+    def describe(self, weights, state, extra, draw):
+        """Make one sample and return (`State` after it, logits of its coarse, of its fine half).
+
+        `extra`, float32 [B, 3 H] or None, is added to the gates. `draw` is a function of (logits
+        [B, bins], 0 for the coarse or 1 for the fine half) that returns int32 [B].
+        """
+        h_coarse, h_fine = tf.split(state.h, 2, axis=-1)
+        past = tf.stack([scaled(state.coarse, self.bins), scaled(state.fine, self.bins)], axis=-1)
+        terms = weights.bias + past[:, :1] * weights.past[0] + past[:, 1:] * weights.past[1]
+        terms = terms if extra is None else terms + extra
+        terms = tf.split(terms, 2, axis=-1)
+        products = tf.split(product(state.h, weights.recurrent), 2, axis=-1)
+        h_coarse, logits_coarse = _half(weights, 0, products[0], terms[0], h_coarse)
+        coarse = draw(logits_coarse, 0)
+        now = scaled(coarse, self.bins)[:, tf.newaxis] * weights.present
+        h_fine, logits_fine = _half(weights, 1, products[1], terms[1] + now, h_fine)
+        state = State(tf.concat([h_coarse, h_fine], axis=-1), coarse, draw(logits_fine, 1))
+        return state, logits_coarse, logits_fine
+
+    def step(self, weights, state, terms, noise, temperature):
+        def draw(logits, half):
+            return likelihood.sample_softmax(logits, noise[:, half], temperature)
+
+        state, _, _ = self.describe(weights, state, terms, draw)
+        return tf.stack([state.coarse, state.fine], axis=-1), state
+
+    def decode(self, values):
+        return waveform_of(values[..., 0], values[..., 1], self.bins)[..., tf.newaxis]
 
 
 def _half(weights, half, products, terms, h):
@@ -113,88 +140,6 @@ def _half(weights, half, products, terms, h):
     return h, product(tf.nn.relu(product(h, first) + b_first), second) + b_second
 
 
-def draw_value(logits, uniform, temperature=1.0):
-    """Draw classes: how many cumulative probabilities are at most the uniform number.
-
-    Args:
-      logits: float32 [B, bins].
-      uniform: float32 [B] in [0, 1).
-      temperature: above 0; divides the logits.
-
-    Returns:
-      int32 [B].
-    """
-    likely = tf.exp((logits - tf.reduce_max(logits, -1, keepdims=True)) / temperature)
-    return likelihood.sample_categorical(likely, uniform)
-
-
-def draws(seed, number, clips, count):
-    """Uniform numbers of `count` samples, float32 [count, clips, 2]: coarse, fine.
-
-    Clip i of a seed gets the same numbers however many clips there are.
-
-    Args:
-      seed: int32 scalar.
-      number: int32 scalar, number of the block of `count` samples.
-      clips: number of clips.
-      count: samples, even.
-    """
-    seed = tf.random.experimental.stateless_fold_in(tf.stack([seed, 0]), number)
-    uniform = tf.random.stateless_uniform([clips, count, 2], seed, alg="philox")
-    return tf.transpose(uniform, [1, 0, 2])
-
-
-def advance(bins, weights, state, local, offset, hop, uniform, temperature):
-    """Make as many samples as there are draws.
-
-    Args:
-      bins: classes of each half.
-      weights: `Weights`.
-      state: `State`.
-      local: float32 [frames, B, 3 H] added to the gates, columns as of `by_halves`, or None.
-      offset: int32 scalar, samples of the first frame that are over.
-      hop: samples of a frame.
-      uniform: float32 [samples, B, 2].
-      temperature: float32 scalar above 0.
-
-    Returns:
-      (int32 [samples, B, 2] coarse and fine halves, `State`).
-    """
-    count = uniform.shape[0]
-
-    def body(i, state, made):
-        extra = None if local is None else local[(offset + i) // hop]
-        drawn = uniform[i]
-        state, _, _ = step(
-            weights,
-            bins,
-            state,
-            extra,
-            lambda logits, half: draw_value(logits, drawn[:, half], temperature),
-        )
-        value = tf.stack([state.coarse, state.fine], axis=-1)
-        return i + 1, state, tf.tensor_scatter_nd_update(made, [[i]], value[tf.newaxis])
-
-    made = tf.zeros_like(uniform, tf.int32)
-    _, state, made = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, made))
-    return made, state
-
-
-@functools.lru_cache(maxsize=16)
-def compiled(bins, hop, xla):
-    """`advance` of several groups of clips, which run at the same time."""
-
-    def run(weights, state, local, offset, uniform, temperature):
-        return advance(bins, weights, state, local, offset, hop, uniform, temperature)
-
-    one = tf.function(run, jit_compile=xla, autograph=False)
-
-    def groups(weights, offset, temperature, parts):
-        return [one(weights, *part[:2], offset, part[2], temperature) for part in parts]
-
-    return tf.function(groups, autograph=False)
-
-
 def stream(
     network,
     samples=None,
@@ -202,11 +147,12 @@ def stream(
     clips=None,
     temperature=1.0,
     seed=0,
+    first_clip=0,
     sparse=None,
     padded=False,
     xla=True,
 ):
-    """Generate audio and yield it as it is made.
+    """Generate audio block by block.
 
     Args:
       network: WaveRNNNetwork.
@@ -214,45 +160,50 @@ def stream(
       features: float32 [clips or 1, frames, channels]; needed by a conditioned network. Beyond both
         ends the outer frames are repeated for context.
       clips: number of clips; by default that of the features, or 1.
-      temperature: above 0; below 1 keeps closer to the likely.
-      seed: int. Clip i of a seed is drawn from the same numbers however many clips there are.
       sparse: whether pruned matrices are multiplied as their blocks only; by default where that is
         faster.
       padded: the features already have `frame_padding` frames of context at both ends.
-      xla: compile the loop (seconds, once for each shape), or run it op by op.
+      temperature, seed, first_clip, xla: see `sampler.stream`.
 
-    Yields:
-      float32 [clips, up to BLOCK samples, 1] in [-1, 1).
+    Returns:
+      Iterator of blocks, float32 [clips, up to `sampler.BLOCK` samples, 1] in [-1, 1).
 
     Raises:
       ValueError: an argument does not fit the network; names it.
     """
     config = network.config
     features, clips, samples = checked(config, samples, features, clips, temperature, padded)
-    weights = fold(network.cell, sparse)
-    local = frame_terms(network, features, clips)
+    start = begin(network, clips, features, sparse)
     # Sparse weights stay in the cache, so that a batch would save nothing: a clip for each core.
-    size = 1 if isinstance(weights.recurrent, Blocks) else clips
-    groups = [slice(first, first + size) for first in range(0, clips, size)]
-    states = [start(config.units, config.bins, size) for _ in groups]
-    run = compiled(config.bins, config.hop_length, xla)
-    temperature = tf.constant(temperature, tf.float32)
-    for number in range(-(-samples // BLOCK)):
-        first = number * BLOCK
-        rows, offset = frames_of(local, first, config.hop_length)
-        uniform = draws(tf.constant(seed), tf.constant(number), clips, BLOCK)
-        parts = [
-            (state, None if rows is None else rows[:, group], uniform[:, group])
-            for state, group in zip(states, groups, strict=True)
-        ]
-        made, states = zip(*run(weights, offset, temperature, parts), strict=True)
-        made = tf.concat(made, axis=1)
-        made = waveform_of(made[..., 0], made[..., 1], config.bins)
-        yield tf.transpose(made)[:, : samples - first, tf.newaxis]
+    groups = clips if isinstance(start.weights.recurrent, Blocks) else 1
+    model = WaveRNNSteps(config.bins, config.hop_length)
+    return sampler.stream(model, start, samples, seed, first_clip, temperature, groups, xla)
+
+
+def begin(network, clips, features=None, sparse=False) -> sampler.Start:
+    """Return the start of generation from silence, eagerly or inside a graph.
+
+    Args:
+      network: WaveRNNNetwork.
+      clips: number of clips.
+      features, sparse: see `frame_terms` and `fold`.
+    """
+    config, block, hop = network.config, sampler.BLOCK, network.config.hop_length
+    local = frame_terms(network, features, clips)
+
+    def rows(number, _):
+        if local is None:
+            return None
+        first, frames = number * block // hop, (hop + block - 2) // hop + 1
+        indices = tf.minimum(first + tf.range(frames), tf.shape(local)[0] - 1)
+        return tf.gather(local, indices), tf.convert_to_tensor(number * block - first * hop)
+
+    state = silence(config.units, config.bins, clips)
+    return sampler.Start(clips, fold(network.cell, sparse), state, rows)
 
 
 def frame_terms(network, features, clips):
-    """What features add to the gates, float32 [frames, clips, 3 * units] by halves, or None.
+    """Return what features add to the gates, float32 [frames, clips, 3 * units] by halves, or None.
 
     Args:
       network: WaveRNNNetwork.
@@ -262,16 +213,7 @@ def frame_terms(network, features, clips):
     if features is None:
         return None
     terms = tf.transpose(by_halves(network.conditioner(features)), [1, 0, 2])
-    return tf.repeat(terms, clips, axis=1) if terms.shape[1] != clips else terms
-
-
-def frames_of(local, first, hop):
-    """The frames of the BLOCK samples from number `first` on, and how much of the first is over."""
-    if local is None:
-        return None, tf.constant(0)
-    begin, size = first // hop, (hop + BLOCK - 2) // hop + 1
-    rows = tf.gather(local, tf.minimum(begin + tf.range(size), tf.shape(local)[0] - 1))
-    return rows, tf.convert_to_tensor(first - begin * hop)
+    return tf.repeat(terms, clips, axis=1) if terms.shape[1] == 1 else terms
 
 
 def checked(config, samples, features, clips, temperature, padded):
@@ -283,8 +225,6 @@ def checked(config, samples, features, clips, temperature, padded):
     Raises:
       ValueError: an argument does not fit the network; names it.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, not {temperature}")
     if (features is None) != (config.conditioning == "none"):
         needs = "needs features" if features is None else "takes no features"
         raise ValueError(f"features: this network {needs}")
@@ -297,8 +237,7 @@ def checked(config, samples, features, clips, temperature, padded):
         clips = features.shape[0] if clips is None else clips
         padding = config.frame_padding
         if not padded:
-            ends = (tf.repeat(end, padding, 1) for end in (features[:, :1], features[:, -1:]))
-            features = tf.concat([next(ends), features, next(ends)], axis=1)
+            features = sampler.repeat_ends(features, padding, padding)
         frames = features.shape[1] - 2 * padding
         if frames < 1:
             raise ValueError(
@@ -308,10 +247,7 @@ def checked(config, samples, features, clips, temperature, padded):
     samples = covered if samples is None else samples
     if samples is None:
         raise ValueError("samples: an unconditional network needs their number")
-    if samples < 1:
-        raise ValueError(f"samples must be 1 or more, not {samples}")
-    if clips < 1:
-        raise ValueError(f"clips must be 1 or more, not {clips}")
+    sampler.check_request(clips, samples, temperature)
     if covered is not None and covered < samples:
         raise ValueError(f"features cover {covered} samples; {samples} are asked for")
     return features, clips, samples

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwave.goldens import compare
+from tfwave.layers.gru import gates
 from tfwave.layers.tracking import inner_variable
-from tfwave.losses.likelihood import categorical_nll
+from tfwave.losses.likelihood import categorical_nll, sample_softmax
 from tfwave.models.wavernn import generation
-from tfwave.models.wavernn.cell import gates
 from tfwave.models.wavernn.config import WaveRNNConfig
 from tfwave.models.wavernn.wavernn import WaveRNN
 from tfwave.models.wavernn.weights import authors_arrays, load_arrays
@@ -88,18 +88,18 @@ def _teacher_forced(model, inputs):
 def _free_run(cell, inputs):
     """The arrays out/generated/ of a golden, by the steps of fast generation."""
     weights, uniform = generation.fold(cell), tf.constant(inputs["uniform"])
-    state = generation.start(cell.units, cell.bins, uniform.shape[0])
+    steps = generation.WaveRNNSteps(cell.bins, hop=1)
+    state = generation.silence(cell.units, cell.bins, uniform.shape[0])
     state = state._replace(
         coarse=tf.constant(inputs["start_coarse"]), fine=tf.constant(inputs["start_fine"])
     )
     found = {name: [] for name in ("coarse", "fine", "logits_coarse", "logits_fine", "h")}
     for t in range(uniform.shape[1]):
-        state, *logits = generation.step(
+        state, *logits = steps.describe(
             weights,
-            cell.bins,
             state,
             None,
-            lambda logits, half, t=t: generation.draw_value(logits, uniform[:, t, half]),
+            lambda logits, half, t=t: sample_softmax(logits, uniform[:, t, half]),
         )
         for name, array in zip(found, (state.coarse, state.fine, *logits, state.h), strict=True):
             found[name].append(array)

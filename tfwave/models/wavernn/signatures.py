@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfwave.models import signatures
+from tfwave.models import sampler, signatures
 from tfwave.models.wavernn import generation
 from tfwave.models.wavernn import subscale_generation as subscale
 from tfwave.models.wavernn.cell import waveform_of
@@ -45,7 +45,7 @@ def _signatures(network, generate, xla):
     if config.conditioning == "features" and not config.feature_channels:
         return signatures.vocoder_signatures(of_features, config.mel, how, most_clips=most)
     words = "Make clips sample by sample."
-    inputs = [signatures.count_input(most), signatures.samples_input(generation.BLOCK), *how]
+    inputs = [signatures.count_input(most), signatures.samples_input(sampler.BLOCK), *how]
     function = alone
     if config.conditioning == "features":
         function, inputs = of_features, [_features(config, most), *how]
@@ -66,48 +66,35 @@ def _features(config, most):
 
 
 def generate(network, samples, temperature, seed, count=None, features=None, xla=False):
-    """What `wavernn_generation.stream` yields, as one tensor, inside a graph.
+    """Return what `generation.stream` yields as one tensor, inside a graph.
 
     Args:
       network: `WaveRNNNetwork`.
-      samples: int32 scalar, of each clip.
-      temperature: float32 scalar above 0.
-      seed: int32 scalar.
+      samples, temperature, seed, xla: see `sampler.generate_in_graph`.
       count: int32 scalar, number of clips without features.
       features: float32 [clips, frames, channels], which cover the samples, or None.
-      xla: compile the loop.
 
     Returns:
       float32 [clips, samples, 1] in [-1, 1).
     """
     config = network.config
-    samples, clips, local = _request(network, samples, count, features)
-    weights = generation.fold(network.cell)
-    run = generation.compiled(config.bins, config.hop_length, xla)
-
-    def make(number, state):
-        rows, offset = generation.frames_of(local, number * generation.BLOCK, config.hop_length)
-        uniform = generation.draws(seed, number, clips, generation.BLOCK)
-        ((made, state),) = run(weights, offset, temperature, [(state, rows, uniform)])
-        return waveform_of(made[..., 0], made[..., 1], config.bins), state
-
-    state = generation.start(config.units, config.bins, clips)
-    return signatures.by_blocks(samples, generation.BLOCK, state, make)[:, :, tf.newaxis]
+    samples, clips, features = _request(network, samples, count, features)
+    start = generation.begin(network, clips, features)
+    model = generation.WaveRNNSteps(config.bins, config.hop_length)
+    return sampler.generate_in_graph(model, start, samples, seed, temperature, xla)
 
 
 def generate_subscale(network, samples, temperature, seed, count=None, features=None, xla=False):
-    """What `SubscaleWaveRNN.generate` gives, inside a graph; see `generate`."""
-    samples, clips, local = _request(network, samples, count, features)
+    """Return what `SubscaleWaveRNN.generate` returns, inside a graph; see `generate`."""
+    samples, clips, features = _request(network, samples, count, features)
+    local = generation.frame_terms(network, features, clips)
     made = subscale.generate(network, samples, clips, seed, temperature, local, xla)
     return waveform_of(made[..., 0], made[..., 1], network.config.bins)[:, :, tf.newaxis]
 
 
 def _request(network, samples, count, features):
-    """Samples of each clip, checked, their number, and what the features add to the gates."""
-    if features is None:
-        return signatures.limited(samples, count), count, None
-    clips, padding = tf.shape(features)[0], network.config.frame_padding
-    first, last = (tf.repeat(end, padding, 1) for end in (features[:, :1], features[:, -1:]))
-    local = network.conditioner(tf.concat([first, features, last], axis=1))
-    local = tf.transpose(generation.by_halves(local), [1, 0, 2])
-    return signatures.limited(samples, clips), clips, local
+    """Return the samples of each clip, checked, the number of clips, and features with context."""
+    clips, padding = count, network.config.frame_padding
+    if features is not None:
+        clips, features = tf.shape(features)[0], sampler.repeat_ends(features, padding, padding)
+    return signatures.limited(samples, clips), clips, features

@@ -8,17 +8,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tfwave.models import sampler
 from tfwave.models.wavernn import generation
 
 
 @functools.lru_cache(maxsize=4)
 def compiled(network, xla):
-    """`generate` of a network as a tf.function of (samples, clips, seed, temperature, local)."""
-
-    def run(samples, clips, seed, temperature, local):
-        return generate(network, samples, clips, seed, temperature, local, xla)
-
-    return tf.function(run, autograph=False)
+    """Return `generate` of a network as a tf.function."""
+    return tf.function(functools.partial(generate, network, xla=xla), autograph=False)
 
 
 def generate(network, samples, clips, seed, temperature, local=None, xla=False):
@@ -45,14 +42,11 @@ def generate(network, samples, clips, seed, temperature, local=None, xla=False):
     lag = lead + config.future * np.arange(count, dtype=np.int32)
     steps = -(-samples // count)
     rounds = -(-(lag[-1] + steps) // chunk)
-    uniform = _draws(seed, clips, count * steps)
-    make_round = tf.function(
-        functools.partial(_round, network, generation.fold(network.cell)),
-        jit_compile=xla,
-        autograph=False,
-    )
+    uniform = _draws(config, seed, clips, count * steps)
+    make_round = functools.partial(_round, network, generation.fold(network.cell))
+    make_round = tf.function(make_round, jit_compile=xla, autograph=False)
 
-    def body(t, state, caches, recent, made):
+    def make(t, carried):
         first = t * chunk - lag
         at = first + tf.range(chunk)[:, tf.newaxis]  # [rows, s]
         at = tf.clip_by_value(at, 0, steps - 1) * count + tf.range(count)
@@ -60,33 +54,21 @@ def generate(network, samples, clips, seed, temperature, local=None, xla=False):
         if local is not None:
             frames = tf.minimum(at // config.hop_length, tf.shape(local)[0] - 1)
             rows = _by_row(tf.gather(local, frames))
-        new, state, caches, recent = make_round(
-            first, steps, state, caches, recent, _by_row(tf.gather(uniform, at)), rows, temperature
-        )
-        return t + 1, state, caches, recent, made.write(t, new)
+        drawn = _by_row(tf.gather(uniform, at))
+        return make_round(first, steps, carried, drawn, rows, temperature)
 
     batch = clips * count
     recent = tf.zeros([clips, count, _kept(config), 2], tf.int32)
-    made = tf.TensorArray(tf.int32, rounds, element_shape=[chunk, None, 2])
-    *_, made = tf.while_loop(
-        lambda t, *_: t < rounds,
-        body,
-        (
-            tf.constant(0),
-            generation.start(config.units, config.bins, batch),
-            network.ahead.empty(batch),
-            recent,
-            made,
-        ),
-        parallel_iterations=1,
-    )
-    made = tf.reshape(made.concat(), [rounds * chunk, clips, count, 2])
+    silence = generation.silence(config.units, config.bins, batch)
+    carried = silence, network.ahead.empty(batch), recent
+    made = sampler.by_blocks(rounds, make, carried, tf.TensorSpec([chunk, None, 2], tf.int32))
+    made = tf.reshape(made, [rounds * chunk, clips, count, 2])
     made = tf.stack([made[late : late + steps, :, s] for s, late in enumerate(lag)], axis=1)
     made = tf.reshape(made, [steps * count, clips, 2])[:samples]
     return tf.transpose(made, [1, 0, 2])
 
 
-def _round(network, weights, first, steps, state, caches, recent, uniform, local, temperature):
+def _round(network, weights, first, steps, carried, uniform, local, temperature):
     """Make `chunk` steps of every sub-tensor.
 
     Args:
@@ -94,17 +76,17 @@ def _round(network, weights, first, steps, state, caches, recent, uniform, local
       weights: `wavernn_generation.Weights`.
       first: int32 [s], the first step of each sub-tensor.
       steps: int32 scalar, of a sub-tensor.
-      state: `wavernn_generation.State` of clips * s.
-      caches: of `AheadNetwork.further`.
-      recent: int32 [clips, s, kept, 2], what the last rounds made.
+      carried: `wavernn_generation.State` of clips * s; caches of `AheadNetwork.further`; int32
+        [clips, s, kept, 2], what the last rounds made.
       uniform: float32 [chunk, clips * s, 2].
       local: float32 [chunk, clips * s, 3 * units], or None.
       temperature: float32 scalar above 0.
 
     Returns:
-      (int32 [chunk, clips * s, 2], and state, caches and recent after it).
+      (int32 [chunk, clips * s, 2]; what is carried on).
     """
     config, chunk = network.config, network.config.chunk
+    state, caches, recent = carried
     count, clips = config.tensors, tf.shape(recent)[0]
     ahead = first[:, tf.newaxis] + config.reach + tf.range(chunk)  # [s, rows]
     told = network.told(
@@ -114,16 +96,17 @@ def _round(network, weights, first, steps, state, caches, recent, uniform, local
     terms, caches = network.ahead.further(flat(told), caches)
     terms = tf.transpose(generation.by_halves(terms), [1, 0, 2])
     terms = terms if local is None else terms + local
-    fresh = generation.start(config.units, config.bins, clips * count)
+    fresh = generation.silence(config.units, config.bins, clips * count)
     begins = tf.tile(first <= 0, [clips])
     state = generation.State(
         tf.where(begins[:, tf.newaxis], fresh.h, state.h),
         tf.where(begins, fresh.coarse, state.coarse),
         tf.where(begins, fresh.fine, state.fine),
     )
-    made, state = generation.advance(config.bins, weights, state, terms, 0, 1, uniform, temperature)
+    model = generation.WaveRNNSteps(config.bins, hop=1)
+    made, state = sampler.advance(model, weights, state, (terms, 0), uniform, temperature)
     new = tf.transpose(tf.reshape(made, [chunk, clips, count, 2]), [1, 2, 0, 3])
-    return made, state, caches, tf.concat([recent, new], axis=2)[:, :, chunk:]
+    return made, (state, caches, tf.concat([recent, new], axis=2)[:, :, chunk:])
 
 
 def _kept(config):
@@ -144,13 +127,13 @@ def _places(config):
     return np.clip(within, 0, kept - 1) + kept * number[:, np.newaxis]
 
 
-def _draws(seed, clips, samples):
-    """The numbers of `wavernn_generation.draws` for all samples, [samples or more, clips, 2]."""
-    size = generation.BLOCK
+def _draws(config, seed, clips, samples):
+    """Return the noise of all blocks of one cell, [samples or more, clips, 2]."""
+    model = generation.WaveRNNSteps(config.bins, hop=1)
     blocks = tf.map_fn(
-        lambda number: generation.draws(seed, number, clips, size),
-        tf.range(-(-samples // size)),
-        fn_output_signature=tf.TensorSpec([size, None, 2], tf.float32),
+        lambda number: model.noise(seed, number, clips),
+        tf.range(-(-samples // model.block)),
+        fn_output_signature=tf.TensorSpec([model.block, None, 2], tf.float32),
     )
     return tf.reshape(blocks, [-1, clips, 2])
 

@@ -170,6 +170,7 @@ class WaveRNN(NetworkSystem):
         *,
         samples: int | None = None,
         count: int | None = None,
+        first: int = 0,
         seed: int = 0,
         temperature: float = 1.0,
         features: tf.Tensor | None = None,
@@ -183,6 +184,7 @@ class WaveRNN(NetworkSystem):
           mel: float32 [count, frames, n_mels] of the front end `mel`, of a system of that kind.
           samples: samples of each clip; None for as many as the mel spectrogram covers.
           count: number of clips; None for as many as the other inputs say, or 1.
+          first: number of the first clip; clip i of a seed is the same however many are made.
           seed: seed of the draws.
           temperature: above 0; below 1 keeps to likely samples.
           features: float32 [count, frames, channels] of other features in place of `mel`.
@@ -200,6 +202,7 @@ class WaveRNN(NetworkSystem):
             mel,
             samples=samples,
             count=count,
+            first=first,
             seed=seed,
             temperature=temperature,
             features=features,
@@ -223,6 +226,7 @@ class WaveRNN(NetworkSystem):
           float32 [count, samples of the block, 1] in [-1, 1).
         """
         features = features if mel is None else mel
+        kwargs["first_clip"] = kwargs.pop("first", 0)
         yield from wavernn_generation.stream(self.network, clips=count, features=features, **kwargs)
 
     def signatures(self, xla=False):

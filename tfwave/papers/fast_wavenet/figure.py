@@ -14,6 +14,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tfwave import files
+from tfwave.models.sampler import BLOCK
 from tfwave.models.wavenet import generation as wavenet_generation
 from tfwave.models.wavenet import queues as wavenet_queues
 from tfwave.models.wavenet.config import WaveNetConfig
@@ -94,10 +95,7 @@ def _measured(preset, layers, seed):
     codes = tf.constant(codes, tf.int32)
     whole = tf.function(lambda: wavenet_queues.naive(network, codes), autograph=False)
     pieces = wavenet_generation.stream(network, 10**9, seed=seed)
-    sides = {
-        "naive": (lambda: whole().numpy(), 1),
-        "queues": (lambda: next(pieces).numpy(), wavenet_generation.BLOCK),
-    }
+    sides = {"naive": (lambda: whole().numpy(), 1), "queues": (lambda: next(pieces).numpy(), BLOCK)}
     row = {"layers": layers, "receptive_field": config.receptive_field}
     for name, (make, samples) in sides.items():
         make()  # traces and compiles

@@ -11,10 +11,10 @@ import math
 import tensorflow as tf
 
 from tfwave.layers.block_sparsity import PruningConfig, expand, product, strongest, to_blocks
-from tfwave.models.wavenet.generation import BLOCK as WAVENET_BLOCK
+from tfwave.layers.gru import gates
+from tfwave.models.sampler import BLOCK
 from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavernn import generation
-from tfwave.models.wavernn.cell import gates
 from tfwave.models.wavernn.config import WaveRNNConfig
 from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 from tfwave.models.wavernn.wavernn import WaveRNN
@@ -155,7 +155,7 @@ def speak_seconds(model, samples, runs, clips=1, **how):
 
 
 def _samples(preset):
-    return preset.blocks * generation.BLOCK
+    return preset.blocks * BLOCK
 
 
 def gate_seconds(units, preset):
@@ -230,7 +230,7 @@ def measure_speaking(row, preset):
     config = wavernn_rows.configuration(row, sizes)
     if row.system == "wavenet":
         # Padded layers need no field of silence first; a sample costs the same.
-        model, samples = WaveNet(dataclasses.replace(config, padding="causal")), WAVENET_BLOCK
+        model, samples = WaveNet(dataclasses.replace(config, padding="causal")), BLOCK
     elif row.system == "subscale":
         model = SubscaleWaveRNN(config)
         samples = config.tensors * config.future
