@@ -1,4 +1,4 @@
-r"""Examine a folder of audio and say in words what the training pipeline will make of it.
+r"""Examine a folder of audio and report what the training pipeline will make of it.
 
     python tools/doctor.py data/speech_commands
     python tools/doctor.py my_recordings --all --pad_end --first_slice
@@ -84,7 +84,7 @@ class Examined:
 
     @property
     def seconds(self):
-        """Length in seconds."""
+        """Return the length in seconds."""
         return self.frames / self.sample_rate if self.sample_rate else 0.0
 
 
