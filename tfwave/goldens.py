@@ -1,4 +1,4 @@
-"""Golden vectors: arrays computed by the authors' code, for tfwave to reproduce.
+"""Golden vectors: arrays computed by the authors' code, which tfwave has to reproduce.
 
 A golden is an .npz file with `in/<name>` inputs, `w/<TF1 variable>` weights, `out/<name>` results
 and `cfg`, a JSON text. A check takes a golden and returns (name, worst absolute error, tolerance)

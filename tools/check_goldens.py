@@ -85,7 +85,7 @@ def main(argv):
 
 
 def _cases(place):
-    """List the golden cases of a folder, or the one that is named."""
+    """The golden cases of a folder, or the one that is named."""
     if os.path.isfile(place):
         return [place]
     if not os.path.isdir(place):
