@@ -1,4 +1,4 @@
-"""The rules that keep the house in order: who may import whom, flags, lanes, versions, README."""
+"""Rules of the architecture: imports, flags, stacks, exact versions, commands of README.md."""
 
 import ast
 import configparser
@@ -22,8 +22,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted([*ROOT.glob("paper_repro/*.py"), *ROOT.glob("tools/*.py")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-# Imports point down, from a higher floor to a lower one.
-FLOORS = {
+# Imports point down, from a higher layer to a lower one.
+LAYERS = {
     "errors": 0,
     "restricted_pickle": 0,
     "plain_pickle": 0,
@@ -46,12 +46,12 @@ FLOORS = {
     "listening": 6,
     "cli": 6,
 }
-# Systems that are made of others; the rest know only what is beside the folders of systems.
+# Systems built from others; the rest import only modules beside the folders of systems.
 MODELS_OF_MODELS = {"fatchord_wavernn": {"wavenet"}}
-# What several papers share, beside what a paper alone has.
+# The folder of papers/ that several papers share.
 SHARED_BY_PAPERS = "vocoders"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-LANES = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}
+STACKS = {"pinned": ("3.10", "3.11"), "current": PYTHONS, "default": PYTHONS}
 
 
 def relative(path):
@@ -86,16 +86,16 @@ def test_imports_point_down(path):
             "importing does no work"
         )
         return
-    assert own in FLOORS, f"{own} has no floor"
+    assert own in LAYERS, f"{own} has no layer"
     for module, _ in imports(path):
         part = part_of(module)
         if part is None or part == own or part == "__version__":
             continue
-        assert FLOORS[part] <= FLOORS[own], f"{relative(path)} imports {module} from above"
+        assert LAYERS[part] <= LAYERS[own], f"{relative(path)} imports {module} from above"
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)
-def test_models_know_no_data(path):
+def test_models_import_no_data(path):
     for module, _ in imports(path):
         assert part_of(module) not in ("data", "training", "repro", "papers"), module
 
@@ -109,7 +109,7 @@ def folder_of(module, part):
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if "models" in p.parts], ids=relative)
-def test_a_system_knows_only_those_it_is_made_of(path):
+def test_a_system_imports_only_its_parts(path):
     own = folder_of(".".join(path.relative_to(ROOT).with_suffix("").parts), "models")
     for module, _ in imports(path):
         other = folder_of(module, "models")
@@ -118,7 +118,7 @@ def test_a_system_knows_only_those_it_is_made_of(path):
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if "papers" in p.parts], ids=relative)
-def test_a_paper_knows_no_other(path):
+def test_a_paper_imports_no_other(path):
     own = folder_of(".".join(path.relative_to(ROOT).with_suffix("").parts), "papers")
     for module, _ in imports(path):
         assert folder_of(module, "papers") in (None, own, SHARED_BY_PAPERS), module
@@ -131,7 +131,7 @@ def test_the_engine_names_no_system(path):
 
 
 @pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=relative)
-def test_only_compat_knows_the_lane(path):
+def test_only_compat_depends_on_the_stack(path):
     if path == PACKAGE / "compat.py":
         return
     text = path.read_text(encoding="utf-8")
@@ -203,10 +203,10 @@ def applies(requirement, python):
     return requirement.marker is None or requirement.marker.evaluate({"python_version": python})
 
 
-def locked(lane, python):
+def locked(stack, python):
     """Return {package: exact version} of a constraints file for one Python version."""
     versions = {}
-    for requirement in parse_requirements((ROOT / f"constraints/{lane}.txt").read_text()):
+    for requirement in parse_requirements((ROOT / f"constraints/{stack}.txt").read_text()):
         if applies(requirement, python):
             (specifier,) = requirement.specifier
             assert specifier.operator == "==", str(requirement)
@@ -216,11 +216,11 @@ def locked(lane, python):
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_default_constraints_follow_the_lane(python):
-    lane = "pinned" if python in LANES["pinned"] else "current"
-    expected, default = locked(lane, python), locked("default", python)
+def test_default_constraints_follow_the_stack(python):
+    stack = "pinned" if python in STACKS["pinned"] else "current"
+    expected, default = locked(stack, python), locked("default", python)
     assert expected.items() <= default.items()
-    # What is left is only asked for by packages of the other lane.
+    # What is left is only asked for by packages of the other stack.
     for name in default.keys() - expected.keys():
         assert name not in {r.name for r in setup_requirements()["install"] if applies(r, python)}
 
@@ -235,7 +235,7 @@ def test_every_requirement_is_locked_within_its_range(python):
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_current_lane_by_hand_repeats_setup_cfg(python):
+def test_current_stack_by_hand_repeats_setup_cfg(python):
     by_hand = list(parse_requirements((ROOT / "requirements/current.txt").read_text()))
     by_hand = {r.name: r.specifier for r in by_hand if applies(r, python)}
     every = setup_requirements()
@@ -253,13 +253,13 @@ def test_current_lane_by_hand_repeats_setup_cfg(python):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there is no pinned lane")
-def test_packages_of_the_pinned_lane_work_together():
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there is no pinned stack")
+def test_packages_of_the_pinned_stack_work_together():
     import keras
     import numpy
 
     if not keras.__version__.startswith("2."):
-        pytest.skip("this is the current lane, installed by hand")
+        pytest.skip("this is the current stack, installed by hand")
     names = ("absl", "keras", "matplotlib", "numpy", "scipy", "tensorflow")
     for name in (*names, "tensorflow_addons", "tensorflow_io"):
         importlib.import_module(name)
@@ -272,10 +272,15 @@ def test_packages_of_the_pinned_lane_work_together():
 
 
 def test_markers_are_understood():
-    for lane in LANES:
-        for line in (ROOT / f"constraints/{lane}.txt").read_text().splitlines():
+    for stack in STACKS:
+        for line in (ROOT / f"constraints/{stack}.txt").read_text().splitlines():
             if ";" in line:
                 assert Marker(line.split(";")[1]) is not None
+
+
+def test_pre_commit_uses_the_locked_ruff():
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert f"rev: v{locked('default', '3.12')['ruff']}\n" in text
 
 
 # The README.

@@ -1,4 +1,4 @@
-"""What differs between the lanes, and that the side packages of the pinned lane work beside us."""
+"""Differences between the stacks, and the side packages of the pinned stack."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfwave import compat
 
-pinned = pytest.mark.skipif(compat.LANE != "pinned", reason="the side packages have ended")
+pinned = pytest.mark.skipif(compat.STACK != "pinned", reason="the side packages have ended")
 
 
 @pytest.mark.parametrize("lead,tail", [(0, 0), (10, 0), (0, 7), (10, 7)])

@@ -1,4 +1,4 @@
-"""The one file that knows on which TensorFlow it runs.
+"""The only file that depends on the version of TensorFlow.
 
 `pinned`: TensorFlow 2.15 with Keras 2, tensorflow-io and tensorflow-addons (Python 3.10, 3.11).
 `current`: TensorFlow 2.21 with Keras 3, where the two side packages, whose projects have ended,
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-LANE = "pinned" if keras.__version__.startswith("2.") else "current"
+STACK = "pinned" if keras.__version__.startswith("2.") else "current"
 
 
 def default_precision() -> str:
@@ -46,7 +46,7 @@ def optimizer_slot(optimizer: keras.optimizers.Optimizer, slots: list, variable)
     Returns:
       The TensorFlow variable of the slot.
     """
-    if LANE == "pinned":
+    if STACK == "pinned":
         return slots[optimizer._index_dict[optimizer._var_key(variable)]]
     return slots[optimizer._get_variable_index(variable)].value
 
@@ -54,7 +54,7 @@ def optimizer_slot(optimizer: keras.optimizers.Optimizer, slots: list, variable)
 def trim_silence(waveform: np.ndarray, epsilon: float) -> tuple[int, int]:
     """Find where sound begins and ends.
 
-    On the pinned lane tensorflow-io does it, elsewhere the same rule in NumPy.
+    On the pinned stack tensorflow-io does it, elsewhere the same rule in NumPy.
 
     Args:
       waveform: float32 [frames, channels] in [-1, 1].
@@ -75,10 +75,10 @@ def trim_silence(waveform: np.ndarray, epsilon: float) -> tuple[int, int]:
 
 
 def _tensorflow_io():
-    if LANE != "pinned":
+    if STACK != "pinned":
         return None
     try:
-        import tensorflow_io
+        import tensorflow_io  # pyright: ignore[reportMissingImports] on the current stack
     except (ImportError, NotImplementedError, tf.errors.NotFoundError):
         return None
     return tensorflow_io

@@ -30,7 +30,7 @@ class Golden:
     Attributes:
       name: file name without .npz.
       inputs, weights, outputs: {name without its prefix: array}.
-      cfg: settings; `function` names what the authors' code ran.
+      cfg: settings; `function` names the function of the authors' code.
     """
 
     name: str
@@ -52,11 +52,12 @@ def read_golden(path: str | os.PathLike) -> Golden:
         cfg = json.loads(str(content.pop("cfg")))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a golden case ({error})") from error
-    parts = [
+    inputs, weights, outputs = (
         {name[len(prefix) :]: array for name, array in content.items() if name.startswith(prefix)}
         for prefix in ("in/", "w/", "out/")
-    ]
-    return Golden(os.path.splitext(os.path.basename(path))[0], *parts, cfg)
+    )
+    name = os.path.splitext(os.path.basename(path))[0]
+    return Golden(name, inputs, weights, outputs, cfg)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,7 @@ BASIS_TOLERANCE = 1e-12
 
 
 def compare(name: str, actual, expected, tolerance: float) -> tuple[str, float, float]:
-    """The worst absolute error of an array; infinite where shape or finiteness differ."""
+    """Return the worst absolute error of an array; infinite where shape or finiteness differ."""
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return name, float("inf"), tolerance
@@ -166,7 +167,7 @@ def compare(name: str, actual, expected, tolerance: float) -> tuple[str, float, 
 
 
 def relative(name: str, actual, expected, tolerance: float = 2e-5) -> tuple[str, float, float]:
-    """The worst |error| / (1 + |expected|) of an array; infinite where shapes differ."""
+    """Return the worst |error| / (1 + |expected|) of an array; infinite where shapes differ."""
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     if actual.shape != expected.shape:
         return name, float("inf"), tolerance

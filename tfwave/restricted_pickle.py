@@ -79,7 +79,7 @@ class Allowed:
 
 
 def load(
-    stream: BinaryIO,
+    stream: "BinaryIO | BoundedReader",
     allowed: Allowed | None = None,
     persistent: Callable[[tuple], object] | None = None,
 ) -> object:

@@ -13,6 +13,7 @@ import io
 import os
 import struct
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -228,7 +229,7 @@ class _Arrays:
         self._storages = {}
         self._results = {}
 
-    def of(self, value):
+    def of(self, value) -> Any:
         """Return a value with arrays in place of tensors, at any depth."""
         if id(value) in self._results:
             return self._results[id(value)]

@@ -5,14 +5,14 @@ Source: torch/_utils.py (_rebuild_*) and torch/serialization.py (persistent_id).
 
 import dataclasses
 import math
-from typing import BinaryIO
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 
 from tfwave import restricted_pickle
 from tfwave.errors import UserError
 from tfwave.plain_pickle import PLAIN
-from tfwave.restricted_pickle import Allowed, Global, Record
+from tfwave.restricted_pickle import Allowed, BoundedReader, Global, Record
 
 # A view may repeat the elements of its storage, by strides of 0, up to this many.
 _MOST_REPEATED = 1 << 20
@@ -121,7 +121,7 @@ class Tensor:
                 f"cut short or damaged: storage {storage.key} has {len(content)} bytes of "
                 f"{start + size}"
             )
-        kind = np.dtype(self.kind.stored).newbyteorder(byte_order)
+        kind = np.dtype(self.kind.stored).newbyteorder(cast(Literal["<", ">"], byte_order))
         elements = np.frombuffer(content, kind, size // kind.itemsize, start)
         array = np.lib.stride_tricks.as_strided(
             elements[self.offset :],
@@ -137,7 +137,7 @@ class Tensor:
         return array
 
 
-def load(stream: BinaryIO, item_sizes: dict[str, int] | None = None) -> object:
+def load(stream: BinaryIO | BoundedReader, item_sizes: dict[str, int] | None = None) -> object:
     """Read a pickle of containers, modules and tensors.
 
     Args:

@@ -87,7 +87,7 @@ class Examined:
 
     @property
     def seconds(self):
-        """Length in seconds."""
+        """Return the length in seconds."""
         return self.frames / self.sample_rate if self.sample_rate else 0.0
 
 

@@ -1,6 +1,6 @@
 """Write the constraints files from the package lists of installed environments.
 
-For maintainers, after an upgrade of a dependency. Install a lane on each of its Python versions,
+For maintainers, after an upgrade of a dependency. Install a stack on each of its Python versions,
 write `pip freeze --all` of each environment to a file and merge the files:
 
     python tools/lock_versions.py --out=constraints/pinned.txt 3.10=a.txt 3.11=b.txt

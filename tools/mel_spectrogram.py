@@ -1,4 +1,4 @@
-"""Compute the mel spectrograms of recordings, in files that say how they were computed.
+"""Compute the mel spectrograms of recordings, in files that record how they were computed.
 
     python tools/mel_spectrogram.py melgan speech.wav --out_dir=mels
     python tools/mel_spectrogram.py TRAINED_DIR folder_of_speech --out_dir=mels
@@ -51,7 +51,7 @@ def main(argv):
 
 
 def front_end(name):
-    """The MelConfig of a recipe or of a trained vocoder.
+    """Return the MelConfig of a recipe or of a trained vocoder.
 
     Raises:
       UserError: `name` is neither.

@@ -1,4 +1,4 @@
-"""Ask a model that TensorFlow Serving, or tools/serve_saved_model.py, serves; write what it makes.
+"""Send requests to TensorFlow Serving or tools/serve_saved_model.py, and write the replies.
 
     python tools/serving_client.py --model=wavegan --list
     python tools/serving_client.py --model=wavegan --signature=sample --input count=4 \\
@@ -49,7 +49,7 @@ _MOST_CHANNELS = 2  # of a waveform; more is the last size of something else
 
 
 def describe(model, metadata):
-    """The signatures of a model as text."""
+    """Format the signatures of a model."""
     lines = [f"{model}, version {metadata.version}"]
     for name, signature in metadata.signatures.items():
         lines += ["", name]
@@ -59,7 +59,7 @@ def describe(model, metadata):
 
 
 def read_inputs(given, wanted, sample_rate):
-    """The arrays that a signature is given.
+    """Read the arrays of a signature's inputs.
 
     Args:
       given: list of "name=value".
@@ -91,7 +91,7 @@ def read_inputs(given, wanted, sample_rate):
 
 
 def read_input(name, text, tensor, sample_rate):
-    """The array of one input; arguments and errors as in `read_inputs`."""
+    """Read the array of one input; arguments and errors as in `read_inputs`."""
     from tfwave.audio.files import EXTENSIONS, load
     from tfwave.serving import protocol
 
@@ -122,7 +122,7 @@ def read_input(name, text, tensor, sample_rate):
 
 
 def _clip(waveform, tensor):
-    """A waveform [frames, channels] in the shape that a tensor has, or None if it has no such."""
+    """Reshape a waveform [frames, channels] to a tensor's shape; None where it has none."""
     rank = None if tensor.shape is None else len(tensor.shape)
     if not tensor.dtype.startswith("float") or rank not in (1, 2, 3):
         return None
@@ -192,12 +192,12 @@ def write_outputs(outputs, out_dir, sample_rate):
 
 
 def rate_of(outputs):
-    """The sample rate that a model gives with its waveforms, or else --sample_rate."""
+    """Return the sample rate that a model gives with its waveforms, or else --sample_rate."""
     return int(outputs["sample_rate"].flat[0]) if "sample_rate" in outputs else _SAMPLE_RATE.value
 
 
 def connect():
-    """The client that the flags ask for."""
+    """Connect the client that the flags describe."""
     from tfwave.serving.client import GrpcClient
     from tfwave.serving.rest_client import RestClient
 

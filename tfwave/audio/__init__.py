@@ -1,1 +1,1 @@
-"""Signals in, signals out: decoding, spectra, phase. No Keras, no flags, no globals."""
+"""Signal processing: decoding, spectra, phase. Nothing here needs Keras, flags or globals."""

@@ -19,8 +19,8 @@ from tfwave.files import atomic_write
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 
-# A header is believed within these bounds only: a rate of 8 Hz or 4 GHz is damage, and resampling
-# from it would multiply the memory needed.
+# A header outside these bounds is damaged: resampling from 8 Hz or to 4 GHz would multiply the
+# memory needed.
 _LOWEST_RATE = 1_000
 _HIGHEST_RATE = 768_000
 _MOST_CHANNELS = 64
@@ -87,7 +87,8 @@ def decode(path):
     """
     _check_container(path)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        # soundfile takes bytes, which its types do not mention.
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # pyright: ignore[reportArgumentType]
             _check_header(path, file)
             waveform = _read_blocks(path, file)
             rate, promised, container = file.samplerate, file.frames, file.format
@@ -170,8 +171,8 @@ def load(path, sample_rate=None, channels=None):
 
     Args:
       path: audio file.
-      sample_rate: wanted rate in Hz; None keeps the file's.
-      channels: wanted number of channels; None keeps the file's. Any number is averaged to one
+      sample_rate: new rate in Hz; None keeps the file's.
+      channels: new number of channels; None keeps the file's. Any number is averaged to one
         and one is copied to any number, the two conversions of the WaveGAN authors' loader.
 
     Returns:
@@ -204,7 +205,7 @@ def resample(waveform, from_rate, to_rate):
     Args:
       waveform: float32 `[frames]` or `[frames, channels]`.
       from_rate: its rate in Hz.
-      to_rate: the rate wanted in Hz.
+      to_rate: the new rate in Hz.
 
     Returns:
       float32 with about `frames * to_rate / from_rate` frames; the input itself at equal rates.
@@ -267,7 +268,7 @@ def find_audio(folder):
     def refuse(error):
         raise OSError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}")
 
-    found, visited = [], set()
+    paths, visited = [], set()
     for root, folders, files in os.walk(os.fspath(folder), onerror=refuse, followlinks=True):
         info = os.stat(root)
         if (info.st_dev, info.st_ino) in visited:
@@ -280,12 +281,12 @@ def find_audio(folder):
                 path = os.path.join(root, name)
                 # Pipes and devices are no audio; a broken link is kept, to be named as such.
                 if os.path.isfile(path) or os.path.islink(path):
-                    found.append(path)
-    return sorted(found)
+                    paths.append(path)
+    return sorted(paths)
 
 
 def require_audio(folder):
-    """`find_audio`, of which something has to be found.
+    """Run `find_audio` and require at least one file.
 
     Raises:
       UserError: there is no audio in the folder.

@@ -1,10 +1,10 @@
 """Mel spectrograms of the public vocoder recipes, in TensorFlow operations only.
 
-The recipes disagree in framing, spectrum, floor and logarithm, so that features of one are not
-features for a model of another; `MelConfig` holds every choice and `differences` says in words
-where two part. Their filter banks have librosa's Slaney scale and area normalisation, which
-`tf.signal.linear_to_mel_weight_matrix` (HTK, unnormalised) does not give; `log_mel` is the front
-end of WaveGAN's evaluation scripts, which have the latter.
+The recipes disagree in framing, spectrum, floor and logarithm, so that a model of one recipe
+cannot use the features of another; `MelConfig` holds every choice and `differences` describes where
+two of them disagree. Mel matrices have librosa's Slaney scale and area normalisation, which
+`tf.signal.linear_to_mel_weight_matrix` (HTK, unnormalised) does not give; `log_mel`
+is the front end of WaveGAN's evaluation scripts, which have the latter.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ _SCALES = ("linear", "ln", "log10", "db", "unit_db")
 
 @dataclasses.dataclass(frozen=True)
 class MelConfig:
-    """How a waveform becomes mel features.
+    """Recipe of a mel spectrogram.
 
     Attributes:
       sample_rate: Hz.
@@ -93,12 +93,12 @@ class MelConfig:
 
     @property
     def highest(self):
-        """Upper edge of the last band in Hz."""
+        """Return the upper edge of the last band in Hz."""
         return self.f_max or self.sample_rate / 2
 
     @property
     def pad(self):
-        """Samples that are put before and behind the waveform."""
+        """Return how many samples are added before and behind the waveform."""
         if self.framing == "centred":
             return self.n_fft // 2
         return (self.n_fft - self.hop_length) // 2
@@ -130,7 +130,7 @@ RECIPES = {
 
 
 def differences(one, other):
-    """Say how two configurations differ.
+    """Describe how two configurations differ.
 
     Args:
       one: MelConfig.

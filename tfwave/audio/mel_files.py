@@ -1,4 +1,4 @@
-"""Mel spectrograms in files that know how they were computed.
+"""Mel spectrograms in files that record how they were computed.
 
 Public codes pass bare arrays on, and a vocoder that is given the mel spectrogram of another front
 end answers with noise or, worse, with something that is nearly right. An .npz of numpy holds the
@@ -51,13 +51,13 @@ def read_mel(path, config):
         sentence that names the file.
     """
     try:
-        found = np.load(path)
-        if isinstance(found, np.ndarray):
-            features, other = found.astype(np.float32), config
+        content = np.load(path)
+        if isinstance(content, np.ndarray):
+            features, other = content.astype(np.float32), config
         else:
-            with found:
-                features = found["mel"].astype(np.float32)
-                other = mel.MelConfig(**json.loads(str(found["config"])))
+            with content:
+                features = content["mel"].astype(np.float32)
+                other = mel.MelConfig(**json.loads(str(content["config"])))
     except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} holds no mel spectrogram ({error})") from None
     differences = mel.differences(other, config)

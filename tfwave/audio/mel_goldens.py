@@ -74,7 +74,7 @@ def check_mel(golden):
 
 
 def _sized(recipe, cfg, part):
-    """A recipe in the sizes of a golden's settings."""
+    """Return a recipe in the sizes of a golden's settings."""
     sizes = {_SIZES[name]: value for name, value in cfg[part].items() if name in _SIZES}
     sizes["win_length"] = sizes.get("win_length") or sizes["n_fft"]
     sizes["f_max"] = sizes.get("f_max") or 0.0

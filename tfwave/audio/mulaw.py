@@ -21,13 +21,13 @@ CONVENTIONS = ("nearest", "truncate", "floor")
 
 
 def compress(waveform, levels: int = 256):
-    """c(x) of a waveform in [-1, 1], float32 in [-1, 1]."""
+    """Compute c(x) of a waveform in [-1, 1], float32 in [-1, 1]."""
     mu = float(levels - 1)
     return tf.sign(waveform) * tf.math.log1p(mu * tf.abs(waveform)) / math.log1p(mu)
 
 
 def expand(compressed, levels: int = 256):
-    """The waveform of which `compressed` is c(x)."""
+    """Invert `compress`: return the waveform of which `compressed` is c(x)."""
     mu = float(levels - 1)
     return tf.sign(compressed) * ((1.0 + mu) ** tf.abs(compressed) - 1.0) / mu
 

@@ -67,6 +67,8 @@ def _compiled_world():
             raise ModuleNotFoundError("there is no pyworld", name="pyworld")
         folders = package.submodule_search_locations
         spec = importlib.machinery.PathFinder.find_spec(name, folders)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError("pyworld has no compiled module", name="pyworld")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module
@@ -74,12 +76,12 @@ def _compiled_world():
 
 
 def checked_waveform(waveform, sample_rate, name="waveform"):
-    """Check what is to be analysed.
+    """Check a waveform before it is analysed.
 
     Args:
       waveform: float array [time], at least 0.05 s, finite.
       sample_rate: Hz, at least 8000.
-      name: what the errors call the waveform.
+      name: name of the waveform in the errors.
 
     Returns:
       float64 array [time].

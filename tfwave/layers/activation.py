@@ -1,13 +1,13 @@
-"""Activations."""
+"""Activation functions."""
 
 import tensorflow as tf
 
 
 def leaky_relu(x: tf.Tensor, alpha: float = 0.2) -> tf.Tensor:
-    """max(alpha * x, x), whose second derivative is taken as absent instead of as zero.
+    """Return max(alpha * x, x), with an absent second derivative instead of a zero one.
 
-    TensorFlow's own leaky ReLU hands a tensor of zeros to the forward pass when a gradient is
-    differentiated again, and the zeros are then convolved through the whole network. The gradient
+    When a gradient of TensorFlow's own leaky ReLU is differentiated again, the result is a tensor
+    of zeros, which is then convolved through the whole network. The gradient
     penalty of WGAN-GP costs about a third less without them.
 
     Args:

@@ -5,14 +5,13 @@ arXiv:1710.01878:
 
     z(t) = Z (1 - (1 - (t - t0) / S)^3), limited to 0 before t0 and to Z after t0 + S
 
-Every so many steps the k = z x (number of blocks) blocks of the least mean magnitude are pruned,
-those included that are pruned already: a pruned block counts as zero, and so it stays pruned.
+At fixed intervals the k = z x (number of blocks) blocks of the smallest mean magnitude are pruned.
+A pruned block counts as zero, and so it stays pruned.
 
-For inference a matrix is kept as `Blocks`: for each group of 16 outputs the numbers of the inputs
+For inference a matrix is stored as `Blocks`: for each group of 16 outputs the numbers of the inputs
 that reach one of them and their weights. Groups have unequal numbers of inputs; each is cut in
-chunks of equal size, whose products are made at once and then summed by group. Of blocks with fewer
-outputs the zeros beside them are multiplied as well: a processor multiplies 16 numbers as fast as
-four.
+chunks of equal size, whose products are computed at once and then summed by group. Blocks with
+fewer outputs are padded with zeros: a processor multiplies 16 numbers as fast as four.
 
 Kernels are [inputs, outputs]. Blocks are named outputs x inputs as in the paper: "16x1" has 16
 outputs that share one input.
@@ -35,7 +34,7 @@ _WORTH = 0.6  # share of a matrix up to which `Blocks` of it are faster than the
 
 @dataclasses.dataclass(frozen=True)
 class PruningConfig:
-    """What is pruned and when; the defaults are the paper's.
+    """Size of the blocks and schedule of pruning; the defaults are the paper's.
 
     Raises:
       ValueError: a value out of range, naming the field.
@@ -48,7 +47,7 @@ class PruningConfig:
     every: int = 500  # steps from pruning to pruning
 
     def __post_init__(self):
-        for field, holds, wanted in (
+        for field, holds, requirement in (
             ("sparsity", 0.0 <= self.sparsity < 1.0, "0 or more and below 1"),
             ("block", self.block in BLOCKS, f"one of {', '.join(BLOCKS)}"),
             ("start", self.start >= 0, "0 or more"),
@@ -57,26 +56,26 @@ class PruningConfig:
         ):
             if not holds:
                 raise UserError(
-                    f"PruningConfig.{field} is {getattr(self, field)!r}; it must be {wanted}"
+                    f"PruningConfig.{field} is {getattr(self, field)!r}; it must be {requirement}"
                 )
 
 
 def sparsity_at(config, step):
-    """z(t), float64 scalar; step is a Python or TensorFlow integer."""
+    """Return z(t) as a float64 scalar; step is a Python or TensorFlow integer."""
     done = (tf.cast(step, tf.float64) - config.start) / config.steps
     done = tf.clip_by_value(done, 0.0, 1.0)
     return config.sparsity * (1.0 - (1.0 - done) ** 3)
 
 
 def is_due(config, step):
-    """Whether pruning happens after update number `step`: bool scalar."""
+    """Return whether pruning happens after update number `step`, a bool scalar."""
     step = tf.cast(step, tf.int64)
     last = config.start + config.steps + config.every
     return (step >= config.start) & (step < last) & (step % config.every == 0)
 
 
 def block_magnitudes(kernel, block):
-    """Mean magnitude of each block.
+    """Compute the mean magnitude of each block.
 
     Args:
       kernel: float [inputs, outputs].
@@ -99,7 +98,7 @@ def block_magnitudes(kernel, block):
 
 
 def expand(blocks, block):
-    """Repeat a number of each block for each of its weights: [rows, columns] -> kernel's shape."""
+    """Repeat the number of each block for all of its weights: [rows, columns] -> kernel's shape."""
     outputs, inputs = BLOCKS[block]
     return tf.repeat(tf.repeat(blocks, inputs, axis=0), outputs, axis=1)
 
@@ -126,7 +125,7 @@ def strongest(kernel, sparsity, block):
 
 
 class PruningMask(tf.Module):
-    """Which blocks of a kernel are left.
+    """Mask of the blocks of a kernel that pruning has left.
 
     Args:
       config: PruningConfig.
@@ -153,28 +152,28 @@ class PruningMask(tf.Module):
         )
 
     def apply(self, kernel):
-        """Set what is pruned to zero; its gradient is zero as well."""
+        """Set the weights of pruned blocks to zero; their gradient is zero as well."""
         return kernel * expand(tf.convert_to_tensor(self.blocks), self.config.block)
 
     def update(self, kernel, step):
-        """Prune, where it is time to.
+        """Prune after the updates at which it is due.
 
         Args:
           kernel: the kernel as it is stored, unmasked.
-          step: int64 scalar, updates done.
+          step: int64 scalar, number of updates so far.
         """
         before = tf.convert_to_tensor(self.blocks)
 
         def pruned():
             share = sparsity_at(self.config, step)
             parts = tf.split(self.apply(kernel), self._parts, axis=1)
-            found = [strongest(part, share, self.config.block) for part in parts]
-            return tf.concat(found, axis=1)
+            masks = [strongest(part, share, self.config.block) for part in parts]
+            return tf.concat(masks, axis=1)
 
         self.blocks.assign(tf.cond(is_due(self.config, step), pruned, lambda: before))
 
     def sparsity(self):
-        """Share of the blocks that is pruned, float32 scalar."""
+        """Return the share of the blocks that are pruned, a float32 scalar."""
         return 1.0 - tf.reduce_mean(tf.convert_to_tensor(self.blocks))
 
 
@@ -187,12 +186,12 @@ class Blocks(typing.NamedTuple):
 
 
 def is_worth_blocks(matrix):
-    """Whether `Blocks` of a matrix [inputs, outputs] are multiplied faster than all of it."""
+    """Return whether `Blocks` of a matrix [inputs, outputs] multiply faster than all of it."""
     return _alive(np.asarray(matrix)).mean() <= _WORTH
 
 
 def to_blocks(matrix, chunk=_CHUNK) -> Blocks:
-    """Keep what is not zero of a matrix.
+    """Store the non-zero part of a matrix.
 
     Args:
       matrix: float32 [inputs, outputs].
@@ -219,13 +218,13 @@ def to_blocks(matrix, chunk=_CHUNK) -> Blocks:
 
 
 def _alive(matrix):
-    """bool [inputs, groups]: whether an input reaches an output of a group."""
+    """Return whether each input reaches an output of each group, bool [inputs, groups]."""
     rows, outputs = matrix.shape
     return np.any(matrix.reshape(rows, -1, math.gcd(outputs, _GROUP)), axis=2)
 
 
 def product(x, matrix):
-    """x [B, inputs] times a dense matrix or `Blocks` -> [B, outputs]."""
+    """Multiply x [B, inputs] by a dense matrix or `Blocks`, giving [B, outputs]."""
     if not isinstance(matrix, Blocks):
         return tf.matmul(x, matrix)
     picked = tf.gather(tf.transpose(x), matrix.inputs)  # [C, K, B]

@@ -54,7 +54,7 @@ def conv1d_transpose(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
 
 
 def _to_blocks(kernel, stride):
-    """Pads [width, a, b] to (number of blocks left of the output's, [taps, stride * a, b])."""
+    """Pad [width, a, b] to (number of blocks left of the output's, [taps, stride * a, b])."""
     width, channels, outputs = kernel.shape
     same_left = max(width - stride, 0) // 2
     left = -(-same_left // stride)
@@ -65,7 +65,7 @@ def _to_blocks(kernel, stride):
 
 
 def _fold(x, kernel, stride):
-    """How many outputs of a stride-1 convolution with few channels to compute together."""
+    """Choose how many outputs of a stride-1 convolution with few channels to compute together."""
     width, channels, outputs = kernel.shape
     if stride > 1 or channels * outputs > 128 or outputs > 2:
         return 1
@@ -74,7 +74,7 @@ def _fold(x, kernel, stride):
 
 
 def _to_toeplitz(kernel, fold):
-    """A kernel that makes `fold` neighbouring outputs from blocks of `fold` inputs.
+    """Build the kernel that computes `fold` neighbouring outputs from blocks of `fold` inputs.
 
     [width, a, b] to (blocks to the left of the output's, [taps, fold * a, fold * b]). A filter of
     one channel and 512 taps becomes a matrix product.
@@ -102,7 +102,10 @@ def _split_time(x, factor):
 
 
 def _block_conv(x, kernel, left):
-    """[batch, n, a] and [taps, a, b] -> [batch, n, b]: y[t] = sum_k x[t - left + k] kernel[k]."""
+    """Compute y[t] = sum_k x[t - left + k] kernel[k].
+
+    Shapes: [batch, n, a] and [taps, a, b] -> [batch, n, b].
+    """
 
     @tf.custom_gradient
     def conv(x, kernel):
@@ -121,7 +124,7 @@ def _block_conv(x, kernel, left):
 
 
 def _block_conv_input(y, kernel, left):
-    """The adjoint of `_block_conv` in x: [batch, n, b] and [taps, a, b] -> [batch, n, a]."""
+    """Apply the adjoint of `_block_conv` in x: [batch, n, b], [taps, a, b] -> [batch, n, a]."""
 
     @tf.custom_gradient
     def conv_input(y, kernel):
@@ -152,7 +155,10 @@ def _block_conv_input(y, kernel, left):
 
 
 def _block_conv_kernel(x, y, taps, left):
-    """The adjoint of `_block_conv` in the kernel: [batch, n, a], [batch, n, b] -> [taps, a, b]."""
+    """Apply the adjoint of `_block_conv` in the kernel.
+
+    Shapes: [batch, n, a] and [batch, n, b] -> [taps, a, b].
+    """
 
     @tf.custom_gradient
     def conv_kernel(x, y):
@@ -179,12 +185,12 @@ def _block_conv_kernel(x, y, taps, left):
 
 
 def _is_same(taps, left):
-    """Whether a kernel stands as TensorFlow's padding SAME would have it at stride 1."""
+    """Return whether a kernel lies as TensorFlow's padding SAME would place it at stride 1."""
     return left == (taps - 1) // 2
 
 
 def _padded(x, taps, left):
-    """The signal, and the padding that the convolution adds itself.
+    """Return the padded signal, and the padding that the convolution adds itself.
 
     Explicit padding is an option of the convolutions too, but on CPUs one without a fast path.
     """
@@ -194,7 +200,7 @@ def _padded(x, taps, left):
 
 
 def _patches(x, taps, left):
-    """[batch, n, a] -> [batch * n, taps * a], the frames under the kernel at each position."""
+    """Gather the frames under the kernel: [batch, n, a] -> [batch * n, taps * a]."""
     frames, channels = x.shape[1], x.shape[2]
     padded = tf.pad(x, [[0, 0], [left, taps - 1 - left], [0, 0]])
     windows = tf.concat([padded[:, k : k + frames] for k in range(taps)], axis=2)

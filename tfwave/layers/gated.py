@@ -91,7 +91,7 @@ class GatedBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x, local=None, speaker=None, dropout_seed=None, padding=None, skip_frames=None):
-        """Activations -> (those of the next block, what goes to the output).
+        """Compute the activations of the next block and the skip output.
 
         Args:
           x: float32 [batch, time, residual].
@@ -131,7 +131,7 @@ def convolution(
     dilation=1,
     padding="valid",
 ):
-    """A convolution with the initial values of the public WaveNets; see `GatedBlock`.
+    """Build a convolution with the initial values of the public WaveNets; see `GatedBlock`.
 
     Args:
       part: last part of its name.

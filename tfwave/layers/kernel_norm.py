@@ -10,8 +10,8 @@ import tensorflow as tf
 NORMALIZATIONS = ("none", "weight", "spectral")
 
 
-class NormalizedKernel:
-    """What layers with a normalised kernel share; to be inherited beside a Keras layer.
+class NormalizedKernel(keras.layers.Layer):
+    """Base of layers with a normalised kernel.
 
     With "weight" the kernel that acts is gain * kernel / |kernel|, one gain and one norm for each
     index of the last axis; the gain starts as the norm of the initial kernel. With "spectral" it is
@@ -28,7 +28,7 @@ class NormalizedKernel:
     normalization = "none"
 
     def add_kernel(self, shape, initializer, normalization, outputs_axis=-1):
-        """Add the variables; to be called by `build`.
+        """Add the variables; `build` calls it.
 
         Args:
           shape: of the kernel.
@@ -40,8 +40,8 @@ class NormalizedKernel:
           ValueError: unknown normalisation.
         """
         if normalization not in NORMALIZATIONS:
-            known = ", ".join(NORMALIZATIONS)
-            raise ValueError(f"normalization is {normalization!r}; it must be one of {known}")
+            choices = ", ".join(NORMALIZATIONS)
+            raise ValueError(f"normalization is {normalization!r}; it must be one of {choices}")
         self.normalization = normalization
         self._outputs_axis = outputs_axis % len(shape)
         self.kernel = self.add_weight(shape=shape, initializer=initializer, name="kernel")
@@ -58,7 +58,7 @@ class NormalizedKernel:
             self.power_iteration()
 
     def effective_kernel(self):
-        """The kernel that acts, with its norms in place, a tensor of the kernel's shape."""
+        """Return the normalised kernel, a tensor of the kernel's shape."""
         kernel = tf.convert_to_tensor(self.kernel)
         if self.normalization == "weight":
             return self.gain * kernel / _norm(kernel)
@@ -71,14 +71,14 @@ class NormalizedKernel:
         return kernel
 
     def power_iteration(self):
-        """Bring the estimate of the largest singular value nearer; nothing without "spectral"."""
+        """Improve the estimate of the largest singular value; does nothing without "spectral"."""
         if self.normalization == "spectral":
             matrix = self._matrix()
             right = _unit(tf.linalg.matvec(matrix, tf.convert_to_tensor(self.direction)))
             self.direction.assign(_unit(tf.linalg.matvec(matrix, right, transpose_a=True)))
 
     def _matrix(self):
-        """The kernel as a matrix [inputs times taps, outputs]."""
+        """Return the kernel as a matrix [inputs times taps, outputs]."""
         kernel, axis = tf.convert_to_tensor(self.kernel), self._outputs_axis
         order = [i for i in range(len(kernel.shape)) if i != axis] + [axis]
         return tf.reshape(tf.transpose(kernel, order), [-1, kernel.shape[axis]])

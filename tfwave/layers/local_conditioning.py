@@ -1,4 +1,4 @@
-"""Features of frames -> conditioning at the sample rate (arXiv:1609.03499 section 2.5).
+"""Upsampling of frame features to conditioning at the sample rate (arXiv:1609.03499 section 2.5).
 
 The paper learns a transposed convolution or, slightly worse, repeats. The public codes share one
 small kernel among all feature channels:
@@ -25,7 +25,7 @@ _ACTIVATIONS = ("none", "relu", "leaky_relu")
 
 @dataclasses.dataclass(frozen=True)
 class LocalConditioningConfig:
-    """How features become conditioning; the defaults are r9y9's.
+    """Sizes and form of the upsampling; the defaults are r9y9's.
 
     Raises:
       ValueError: an illegal value, naming the field.
@@ -42,7 +42,7 @@ class LocalConditioningConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "scales", tuple(self.scales))
-        for field, holds, wanted in (
+        for field, holds, requirement in (
             ("channels", self.channels >= 1, "1 or more"),
             (
                 "scales",
@@ -62,17 +62,17 @@ class LocalConditioningConfig:
             if not holds:
                 raise UserError(
                     f"LocalConditioningConfig.{field} is {getattr(self, field)!r}; it must be "
-                    f"{wanted}"
+                    f"{requirement}"
                 )
 
     @property
     def hop_length(self):
-        """Samples of a frame."""
+        """Number of samples of a frame."""
         return math.prod(self.scales)
 
 
 class LocalConditioner(keras.layers.Layer):
-    """Features [batch, frames, channels] -> [batch, (frames - 2 * padding) * hop, channels].
+    """Upsampler [batch, frames, channels] -> [batch, (frames - 2 * padding) * hop, channels].
 
     Args:
       config: LocalConditioningConfig.
@@ -114,7 +114,7 @@ class LocalConditioner(keras.layers.Layer):
         self.built = True
 
     def call(self, features):
-        """float32 [batch, frames, channels] -> float32 [batch, samples, channels].
+        """Upsample float32 [batch, frames, channels] to float32 [batch, samples, channels].
 
         Raises:
           ValueError: features of other channels, or no more frames than the padding takes.
@@ -122,7 +122,7 @@ class LocalConditioner(keras.layers.Layer):
         return self.stages(features)[-1]
 
     def stages(self, features):
-        """The features after `conv_in` (or as they are) and after upsampling."""
+        """Return the features after `conv_in` (or as they are) and after upsampling."""
         config = self.config
         _, frames, channels = features.shape
         if channels != config.channels:
@@ -168,7 +168,7 @@ class _SharedKernel(keras.layers.Layer):
         self.built = True
 
     def effective_kernel(self):
-        """[time, frequency, 1, 1] as TensorFlow's convolutions of pictures take it."""
+        """Return the kernel [time, frequency, 1, 1] of a convolution of pictures."""
         kernel = tf.convert_to_tensor(self.kernel)
         if self.gain is not None:
             kernel *= self.gain / tf.norm(kernel)

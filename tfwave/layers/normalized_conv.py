@@ -6,7 +6,6 @@ of their input and normalise in float32.
 
 import math
 
-import keras
 import tensorflow as tf
 
 from tfwave.layers.kernel_norm import NormalizedKernel
@@ -15,7 +14,7 @@ from tfwave.layers.torch_initial import torch_uniform
 _GROUP_CHANNELS = 16  # that a group has at least, where groups can be merged
 
 
-class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
+class NormalizedConv1D(NormalizedKernel):
     """A convolution over time with explicit padding on both sides.
 
     Args:
@@ -66,7 +65,7 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        """[batch, time, channels] -> [batch, time', filters].
+        """Convolve [batch, time, channels] to [batch, time', filters].
 
         time' is (time + 2 padding - (kernel_size - 1) dilation - 1) // stride + 1. Mirrored padding
         needs more frames than it adds.
@@ -81,7 +80,7 @@ class NormalizedConv1D(NormalizedKernel, keras.layers.Layer):
         return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
 
 
-class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
+class NormalizedConv1DTranspose(NormalizedKernel):
     """Upsampling by an even factor: a transposed convolution of twice as many taps, cropped alike.
 
     The norms are over input channels, as PyTorch's are for transposed convolutions.
@@ -114,7 +113,7 @@ class NormalizedConv1DTranspose(NormalizedKernel, keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        """[batch, time, channels] -> [batch, time * stride, filters]."""
+        """Upsample [batch, time, channels] to [batch, time * stride, filters]."""
         # Before cropping, block b of `stride` outputs sees frame b by the first half of the taps
         # and frame b - 1 by the second: a convolution of width 2, faster than a transposed one.
         kernel = tf.cast(self.effective_kernel(), x.dtype)

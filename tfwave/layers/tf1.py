@@ -4,7 +4,7 @@ import keras
 
 
 def dense(units: int, seed: int, dtype: str, name: str) -> keras.layers.Dense:
-    """A dense layer with bias, Glorot's uniform initial kernel and zero bias.
+    """Build a dense layer with Glorot's uniform initial kernel and zero bias.
 
     Args:
       units: number of outputs.
@@ -17,5 +17,5 @@ def dense(units: int, seed: int, dtype: str, name: str) -> keras.layers.Dense:
 
 
 def batch_norm(name: str) -> keras.layers.BatchNormalization:
-    """Batch norm over all axes but the last: momentum 0.99, epsilon 1e-3, in float32."""
+    """Build a batch norm over all axes but the last: momentum 0.99, epsilon 1e-3, float32."""
     return keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=name)

@@ -6,7 +6,7 @@ import keras
 
 
 def torch_uniform(fan_in, seed=0):
-    """Uniform draws within 1 / sqrt(fan_in), the start of PyTorch's kernels and biases.
+    """Return PyTorch's initializer of kernels and biases: uniform within 1 / sqrt(fan_in).
 
     Args:
       fan_in: inputs that an output sums, in PyTorch's count: input channels / groups * width for a

@@ -1,4 +1,4 @@
-"""Layers and variables of models in the form that TensorFlow wants, under both Keras versions."""
+"""Access to layers and variables of models that is the same in Keras 2 and 3."""
 
 import tensorflow as tf
 
@@ -26,13 +26,13 @@ def trained_variables(network):
       network: built Keras model or layer.
 
     Returns:
-      tf.Variables in the order in which they were made.
+      tf.Variables in the order of their creation.
     """
     return [inner_variable(variable) for variable in network.trainable_variables]
 
 
 def inner_variable(variable):
-    """The tf.Variable of a Keras variable, whichever version made it."""
+    """Return the tf.Variable of a Keras variable of either version."""
     return variable if isinstance(variable, tf.Variable) else variable.value
 
 

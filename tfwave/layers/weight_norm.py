@@ -1,6 +1,8 @@
-"""One-dimensional convolutions by their taps, with weight normalisation where wanted."""
+"""One-dimensional convolutions by their taps, with optional weight normalisation."""
 
-import keras
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from tfwave.layers.kernel_norm import NormalizedKernel
@@ -8,8 +10,8 @@ from tfwave.layers.kernel_norm import NormalizedKernel
 PADDINGS = ("causal", "same", "valid")
 
 
-class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
-    """A convolution over time of stride 1, whose kernel sample-by-sample generation shares.
+class WeightNormConv1D(NormalizedKernel):
+    """A convolution over time of stride 1, which also works tap by tap for generation.
 
     Args:
       filters: output channels.
@@ -33,7 +35,7 @@ class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
         padding="valid",
         use_bias=True,
         weight_norm=False,
-        kernel_initializer="glorot_uniform",
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
         name=None,
     ):
         super().__init__(name=name)
@@ -55,7 +57,7 @@ class WeightNormConv1D(NormalizedKernel, keras.layers.Layer):
         self.built = True
 
     def call(self, x, padding=None):
-        """[batch, time, channels] -> [batch, time', filters].
+        """Convolve [batch, time, channels] to [batch, time', filters].
 
         Args:
           x: float32 [batch, time, channels].

@@ -1,1 +1,1 @@
-"""Listening tests: made from generated clips, run as a web page, brought back to the tables."""
+"""Listening tests of generated clips: a folder, a web page, and ratings for the tables."""

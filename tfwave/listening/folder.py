@@ -2,7 +2,7 @@
 
 test.json says what is asked, which clips belong to which system, and what the attention checks
 want to hear; its `id` is a hash of all of that, and ratings of another id are refused. The names of
-the clips are random, so that they tell nothing of what is heard.
+the clips are random, so that they do not give away the system.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _CLIP_ID = re.compile("[0-9a-f]{32}")
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """What is heard and answered at once.
+    """Clips that are rated together.
 
     Attributes:
       id: name in the database.
@@ -48,7 +48,7 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class ListeningTest:
-    """A test as it was made.
+    """Contents of test.json.
 
     Attributes:
       path: its folder.
@@ -86,7 +86,7 @@ class ListeningTest:
 
     @property
     def needs_headphones(self):
-        """Whether ratings without headphones are left out."""
+        """Return whether ratings without headphones are left out."""
         return self.kind in protocols.NEEDS_HEADPHONES
 
     def having(self, role):

@@ -1,4 +1,4 @@
-"""What guards the page of a listening test: headers, forms that came from it, sizes, rates."""
+"""Protection of the page of a listening test: headers, form tokens, sizes, rates."""
 
 import hmac
 import ipaddress
@@ -41,14 +41,14 @@ def is_loopback(host):
 def asked_as_loopback():
     """Return whether this request names this machine as only itself does.
 
-    A page from elsewhere could otherwise have its own name lead here, and read what it says.
+    A page from elsewhere could otherwise point its own name at this server, and read the answers.
     """
     name = flask.request.headers.get("Host", "")
     return host_is_trusted(name, ["localhost", "127.0.0.1", "[::1]"])
 
 
 def set_headers(response):
-    """Set the security headers of a response; pages are never kept by caches."""
+    """Set the security headers of a response; caches never store pages."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
@@ -56,7 +56,7 @@ def set_headers(response):
 
 
 def form_token():
-    """Return the secret that every form of this browser carries, made when first asked for."""
+    """Return the secret that every form of this browser carries, drawn on first use."""
     if _FORM_TOKEN not in flask.session:
         flask.session[_FORM_TOKEN] = secrets.token_urlsafe(24)
         flask.session.permanent = True
@@ -65,13 +65,13 @@ def form_token():
 
 def is_own_form():
     """Return whether the form of this request came from a page that this server gave out."""
-    known = flask.session.get(_FORM_TOKEN, "")
-    given = flask.request.form.get("form_token", "")
-    return bool(known) and hmac.compare_digest(known.encode(), given.encode())
+    token = flask.session.get(_FORM_TOKEN, "")
+    sent = flask.request.form.get("form_token", "")
+    return bool(token) and hmac.compare_digest(token.encode(), sent.encode())
 
 
 class Limiter:
-    """Counts requests of an address in moving windows.
+    """Counter of the requests of an address in moving windows.
 
     Args:
       requests_per_minute: of one address, of any kind.

@@ -32,7 +32,7 @@ _FULL_SCALE = 32767 / 32768
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a test is made, apart from what of.
+    """Options of a test, apart from its clips.
 
     Attributes:
       clips: at most this many items of each system; 0 for all.
@@ -127,7 +127,7 @@ def _groups(source, kind):
 
 
 def _notes(test, source):
-    """Say what is easily overlooked."""
+    """List facts that are easily overlooked."""
     rates = {}
     for item in test.having(folders.ITEM):
         for clip in item.clips:
@@ -147,7 +147,7 @@ def _notes(test, source):
 
 
 class _Maker:
-    """Copies clips into the folder of a test and lists what is asked of them."""
+    """Builder of a test's folder: copies the clips and lists its items."""
 
     def __init__(self, path, kind, question, options):
         self._path, self._kind, self._question, self._options = path, kind, question, options

@@ -1,10 +1,10 @@
-"""In which order one listener hears what: random for each, balanced over all of them.
+"""Order of the clips for one listener: random for each, balanced over all of them.
 
 The steps of a listener are drawn when the test begins: items, with a check at a random place in
 every block of about eight; for digits a warm-up, then sets, each with one check and its questions
-at the end. Which item comes is chosen when its step is reached, from what all others have rated by
-then: first the systems that this listener has heard least, among them those that are rated least,
-then the clip that is rated least. Ties are broken by chance.
+at the end. The item of a step is chosen when the step is reached, from the ratings of all others
+until then: first the systems that this listener has had least, among them those with the fewest
+ratings, then the clip with the fewest ratings. Ties are broken by chance.
 """
 
 import dataclasses
@@ -41,15 +41,15 @@ def steps(test, draw=None):
     if not test.set_size:
         blocks = max(1, round(test.items_per_rater / CHECK_EVERY))
         edges = [test.items_per_rater * i // blocks for i in range(blocks + 1)]
-        made = []
+        pages = []
         for start, end in zip(edges[:-1], edges[1:], strict=True):
-            made += _with_check([Step(ITEM)] * (end - start), Step(CHECK), draw)
-        return made
-    made = [Step(WARMUP)] * min(_WARMUPS_HEARD, len(test.having(WARMUP)))
+            pages += _with_check([Step(ITEM)] * (end - start), Step(CHECK), draw)
+        return pages
+    pages = [Step(WARMUP)] * min(_WARMUPS_HEARD, len(test.having(WARMUP)))
     for number in range(test.items_per_rater // test.set_size):
-        made += _with_check([Step(ITEM, number)] * test.set_size, Step(CHECK, number), draw)
-        made.append(Step(QUESTIONS, number))
-    return made
+        pages += _with_check([Step(ITEM, number)] * test.set_size, Step(CHECK, number), draw)
+        pages.append(Step(QUESTIONS, number))
+    return pages
 
 
 def _with_check(block, check, draw):
@@ -58,13 +58,13 @@ def _with_check(block, check, draw):
     return [*block[:place], check, *block[place:]]
 
 
-def choose(test, step, heard, used, draw=None):
-    """Choose what a listener hears next.
+def choose(test, step, history, used, draw=None):
+    """Choose the next clip or pair of a listener.
 
     Args:
       test: `ListeningTest`.
       step: `Step` that is reached; not QUESTIONS.
-      heard: (`Step`, item id) of this listener so far.
+      history: (`Step`, item id) of this listener so far.
       used: {(item id, whether swapped): how often listeners had it}.
       draw: random.Random; a fresh one by default.
 
@@ -72,11 +72,11 @@ def choose(test, step, heard, used, draw=None):
       (item id, whether the two clips of a pair change sides).
     """
     draw = draw or random.Random()
-    known = {item for _, item in heard}
+    past_items = {item for _, item in history}
     pool = test.having(step.role)
-    pool = [item for item in pool if item.id not in known] or pool
+    pool = [item for item in pool if item.id not in past_items] or pool
     if step.role == ITEM:
-        pool = _of_one_group(test, step, pool, heard, used, draw)
+        pool = _of_one_group(test, step, pool, history, used, draw)
     item = min(pool, key=lambda item: (_uses(used, item.id), draw.random()))
     if len(item.clips) < 2:
         return item.id, False
@@ -88,19 +88,19 @@ def _uses(used, item):
     return used.get((item, False), 0) + used.get((item, True), 0)
 
 
-def _of_one_group(test, step, pool, heard, used, draw):
-    """Keep the items of the set's system, or of a system that is heard least."""
+def _of_one_group(test, step, pool, history, used, draw):
+    """Keep the items of the set's system, or of the system with the fewest ratings."""
     if test.set_size:
-        same = [item for past, item in heard if past.role == ITEM and past.set == step.set]
+        same = [item for past, item in history if past.role == ITEM and past.set == step.set]
         if same:
             return [item for item in pool if item.group == test.items[same[0]].group]
     groups = {}
     for item in pool:
         groups.setdefault(item.group, []).append(item)
-    # A set needs so many clips that the listener does not know yet.
+    # A set needs so many clips that are new to the listener.
     groups = {g: items for g, items in groups.items() if len(items) >= test.set_size} or groups
     own = dict.fromkeys(groups, 0)
-    for past, item in heard:
+    for past, item in history:
         if past.role == ITEM and test.items[item].group in own:
             own[test.items[item].group] += 1
     total = dict.fromkeys(groups, 0)

@@ -1,4 +1,4 @@
-"""What the listeners of a test answered, read from its database."""
+"""The answers of the listeners of a test, read from its database."""
 
 import collections
 import contextlib
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Panelist:
-    """What one listener answered: id, whether with headphones, and `Answer`s in order."""
+    """The answers of one listener: id, whether with headphones, and `Answer`s in order."""
 
     id: int
     headphones: bool

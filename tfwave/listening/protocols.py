@@ -1,4 +1,4 @@
-"""What listeners are asked, as the papers asked it, and the columns that their answers fill.
+"""Questions of the papers' listening tests, and the table columns that the answers fill.
 
 - digits, WaveGAN (arXiv:1802.04208): name the digit of each clip of a set by one system, then rate
   the set's sound quality, ease of intelligibility and speaker diversity from 1 to 5.
@@ -86,12 +86,12 @@ class Question:
 
     @property
     def answers(self):
-        """(number, label) of every answer."""
+        """Return (number, label) of every answer."""
         return tuple(enumerate(self.labels, self.lowest))
 
     @property
     def highest(self):
-        """Number of the last answer."""
+        """Return the number of the last answer."""
         return self.lowest + len(self.labels) - 1
 
     def check(self, value):
@@ -106,10 +106,10 @@ class Question:
         text = "" if value is None else str(value)
         if re.fullmatch("[0-9]", text) and self.lowest <= int(text) <= self.highest:
             return int(text)
-        given = f", not {text[:20]!r}" if text else ""
+        hint = f", not {text[:20]!r}" if text else ""
         raise ValueError(
             f"\u201c{self.text}\u201d takes a whole number from {self.lowest} to "
-            f"{self.highest}{given}"
+            f"{self.highest}{hint}"
         )
 
 
@@ -162,7 +162,7 @@ def columns_for(kind, keys, language=""):
       language: part of the key, for tables with a column for each language; without it the first.
 
     Returns:
-      {what is measured: column key}; empty when the table has no such columns.
+      {measure: column key}; empty when the table has no such columns.
 
     Raises:
       ValueError: no column is of that language.
@@ -171,14 +171,14 @@ def columns_for(kind, keys, language=""):
         raise UserError(
             f"--language: no column is of {language!r}; listeners judge {', '.join(keys) or 'none'}"
         )
-    wanted = [key for key in keys if language in key]
+    candidates = [key for key in keys if language in key]
     for form in _COLUMNS[kind]:
-        found = {
-            name: next((key for key in wanted if re.fullmatch(pattern, key)), None)
+        matches = {
+            name: next((key for key in candidates if re.fullmatch(pattern, key)), None)
             for name, pattern in form.items()
         }
-        if any(found.values()):
-            return {name: key for name, key in found.items() if key}
+        if any(matches.values()):
+            return {name: key for name, key in matches.items() if key}
     return {}
 
 

@@ -1,4 +1,4 @@
-"""From the answers of a panel to results, and to the ratings that a table reads."""
+"""Results from the answers of a panel, and the ratings that a table reads."""
 
 import collections
 import dataclasses
@@ -23,7 +23,7 @@ _NAMES = {
 
 @dataclasses.dataclass(frozen=True)
 class Screened:
-    """Who counts and who does not.
+    """Listeners who count, and those who do not.
 
     Attributes:
       counted: `Panelist`s whose answers count.
@@ -35,7 +35,7 @@ class Screened:
 
 
 def screen(test, panel, any_headphones=False):
-    """Leave out who failed the attention checks, met none, or wore no headphones.
+    """Leave out listeners who failed the attention checks, met none, or wore no headphones.
 
     Args:
       test: `ListeningTest`.

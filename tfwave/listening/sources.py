@@ -1,4 +1,4 @@
-"""Where the clips of a test come from: the result folder of a paper's table, or plain folders."""
+"""Sources of the clips of a test: the result folder of a paper's table, or plain folders."""
 
 import csv
 import dataclasses
@@ -35,7 +35,7 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """What gets one result: a system, or a pair of systems.
+    """Clips that share one result: those of a system, or of a pair of systems.
 
     Attributes:
       key: name on disk.
@@ -50,7 +50,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class PaperTable:
-    """What the result folder of a table says.
+    """Contents of the result folder of a table.
 
     Attributes:
       folder: the result folder.

@@ -1,6 +1,7 @@
 """Means, intervals and tests over the answers of a panel. Arrays in, plain numbers out."""
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -18,7 +19,7 @@ _Z = 1.96
 def describe(values, raters):
     """Describe answers by their mean and its 95 % intervals.
 
-    Answers of one listener depend on each other, which `normal` and `t` pass over, as the papers
+    Answers of one listener depend on each other, which `normal` and `t` ignore, as the papers
     do; `raters` and `bootstrap` take the listener as the unit.
 
     Args:
@@ -33,7 +34,7 @@ def describe(values, raters):
     n, people = len(values), np.unique(raters)
     deviation = float(values.std(ddof=1)) if n > 1 else None
     error = None if deviation is None else deviation / math.sqrt(n)
-    half = {"normal": None, "t": None, "raters": None, "bootstrap": None}
+    half: dict[str, float | None] = {"normal": None, "t": None, "raters": None, "bootstrap": None}
     if error is not None:
         half["normal"] = _Z * error
         half["t"] = float(stats.t.ppf(0.975, n - 1)) * error
@@ -64,8 +65,8 @@ def _bootstrap(values, raters, people):
 
 def share_interval(right, n):
     """Return the 95 % interval (low, high) of Wilson for `right` of `n`."""
-    found = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return float(found.low), float(found.high)
+    interval = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def compare(scores):
@@ -81,7 +82,7 @@ def compare(scores):
     """
     scores = np.asarray(scores, float)
     first, second = int((scores > 0).sum()), int((scores < 0).sum())
-    found = {
+    summary: dict[str, float | None] = {
         "first": first,
         "neither": len(scores) - first - second,
         "second": second,
@@ -89,8 +90,7 @@ def compare(scores):
         "p_wilcoxon": None,
     }
     if first + second:
-        found["p_sign"] = float(stats.binomtest(first, first + second).pvalue)
-        found["p_wilcoxon"] = float(
-            stats.wilcoxon(scores[scores != 0], method="approx", correction=True).pvalue
-        )
-    return found
+        summary["p_sign"] = float(stats.binomtest(first, first + second).pvalue)
+        test: Any = stats.wilcoxon(scores[scores != 0], method="approx", correction=True)
+        summary["p_wilcoxon"] = float(test.pvalue)
+    return summary

@@ -1,7 +1,7 @@
-"""The ratings of a listening test in SQLite: on the disk before a listener is told so.
+"""The ratings of a listening test in SQLite, on the disk before they are acknowledged.
 
 Write-ahead log, synchronous FULL, one transaction for each answer. A listener is a random number;
-nothing else about anybody is kept.
+nothing else about anybody is stored.
 """
 
 import collections
@@ -126,7 +126,7 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self):
-        """One transaction, alone; it is on the disk when the block is left."""
+        """Run a block as one transaction, alone; it is on the disk when the block is left."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -138,7 +138,7 @@ class Store:
 
     @property
     def secret(self):
-        """The key that signs this test's cookies."""
+        """Return the key that signs this test's cookies."""
         with self._lock:
             return self._db.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()[0]
 
@@ -180,8 +180,8 @@ class Store:
                 return None
             step, item, swapped = rater.steps[place], None, False
             if step.role != order.QUESTIONS:
-                heard = [(rater.steps[at], name) for at, name, _, _ in past if name]
-                item, swapped = order.choose(self._test, step, heard, self._used())
+                history = [(rater.steps[at], name) for at, name, _, _ in past if name]
+                item, swapped = order.choose(self._test, step, history, self._used())
             self._db.execute(
                 "INSERT INTO turns (rater, place, item, swapped, opened_at) VALUES (?, ?, ?, ?, ?)",
                 (rater.id, place, item, int(swapped), time.time()),
@@ -189,8 +189,8 @@ class Store:
             return self._turn(rater, place, item, swapped)
 
     def _turn(self, rater, place, item, swapped):
-        known = None if item is None else self._test.items[item]
-        return Turn(place, rater.steps[place], known, bool(swapped))
+        part = None if item is None else self._test.items[item]
+        return Turn(place, rater.steps[place], part, bool(swapped))
 
     def _used(self):
         """Return {(item, swapped): how often it was answered or is open}."""
@@ -202,7 +202,7 @@ class Store:
         return collections.Counter({(item, bool(swapped)): n for item, swapped, n in rows})
 
     def answer(self, rater, place, values):
-        """Keep the answers of a turn.
+        """Store the answers of a turn.
 
         Args:
           rater: `Rater`.
@@ -210,7 +210,7 @@ class Store:
           values: {question key: int}.
 
         Returns:
-          Whether they were kept; False when the turn was answered before, and nothing changes.
+          Whether they were stored; False when the turn was answered before, and nothing changes.
 
         Raises:
           ValueError: the listener never had that turn.
@@ -243,10 +243,10 @@ def check_same_test(database, path, test):
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     if not {"meta", "raters", "turns", "answers"} <= tables:
         raise UserError(f"{path}: is a database, but not of a listening test")
-    found = database.execute("SELECT value FROM meta WHERE key = 'test'").fetchone()
-    if found is None or found[0] != test.id:
+    row = database.execute("SELECT value FROM meta WHERE key = 'test'").fetchone()
+    if row is None or row[0] != test.id:
         raise UserError(
-            f"{path}: holds the ratings of another test ({found[0] if found else 'unknown'}, "
+            f"{path}: holds the ratings of another test ({row[0] if row else 'unknown'}, "
             f"this is {test.id})"
         )
 

@@ -2,8 +2,8 @@
 
 GET / shows where a listener is: the introduction, a clip or pair, the questions on a set, the end.
 POST /start begins, POST /answer keeps an answer; both lead back to /. GET /clip/ID.wav is the only
-way to a file of the test's folder, and only for the ids that test.json lists. A listener is told
-by a signed cookie that holds a random number.
+way to a file of the test's folder, and only for the ids that test.json lists. A listener is
+recognised by a signed cookie that holds a random number.
 """
 
 import datetime
@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 
 import flask
-import waitress
+from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from tfwave.errors import UserError
@@ -189,10 +189,10 @@ class _Page:
             values = {
                 question.key: question.check(form.get(question.key)) for question in questions
             }
-            kept = self._store.answer(rater, place, values)
+            stored = self._store.answer(rater, place, values)
         except ValueError as error:
             flask.abort(400, _capital(error))
-        return _back("" if kept else "That page was answered before; nothing was changed.")
+        return _back("" if stored else "That page was answered before; nothing was changed.")
 
     def clip(self, clip):
         """Send one clip of the test."""
@@ -205,7 +205,7 @@ class _Page:
 
 
 def _back(notice=""):
-    """Lead back to the page that the listener is at, with a sentence to show there."""
+    """Redirect to the page that the listener is at, with a sentence to show there."""
     if notice:
         flask.session["notice"] = notice
     return flask.redirect(flask.url_for("show"), 303)
@@ -247,7 +247,7 @@ def serve(test, host="127.0.0.1", port=8765, requests_per_minute=600, say=print)
     store = Store(test)
     app = create_app(test, store, host, requests_per_minute)
     try:
-        server = waitress.create_server(
+        server = create_server(
             app,
             host=host,
             port=port,

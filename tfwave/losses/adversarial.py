@@ -14,7 +14,7 @@ WEIGHT_CLIP = 0.01
 
 
 def critic_loss(name: str, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """Loss of the critic, without the gradient penalty of `wgan-gp`.
+    """Compute the loss of the critic, without the gradient penalty of `wgan-gp`.
 
     Args:
       name: one of LOSSES.
@@ -37,7 +37,7 @@ def critic_loss(name: str, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def generator_loss(name: str, fake: tf.Tensor) -> tf.Tensor:
-    """Loss of the generator (non-saturating for `dcgan`).
+    """Compute the loss of the generator (non-saturating for `dcgan`).
 
     Args:
       name: one of LOSSES.
@@ -59,7 +59,7 @@ def generator_loss(name: str, fake: tf.Tensor) -> tf.Tensor:
 
 
 def gradient_penalty(gradients: tf.Tensor) -> tf.Tensor:
-    """mean((||g|| - 1)^2) of WGAN-GP (arXiv:1704.00028), without its weight of 10.
+    """Compute mean((||g|| - 1)^2) of WGAN-GP (arXiv:1704.00028), without its weight of 10.
 
     Args:
       gradients: float32 [batch, ...], of the critic's output in its input.
@@ -74,7 +74,7 @@ def gradient_penalty(gradients: tf.Tensor) -> tf.Tensor:
 
 
 def optimizers(name: str) -> tuple:
-    """Make the optimisers of a loss.
+    """Build the optimisers of a loss.
 
     Args:
       name: one of LOSSES.

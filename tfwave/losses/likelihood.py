@@ -1,4 +1,4 @@
-"""Distributions of one sample given those before it: likelihoods, and draws from random numbers.
+"""Distributions of a sample given its predecessors: likelihoods, and draws from random numbers.
 
 Sources: arXiv:1609.03499 (softmax); arXiv:1701.05517 (discretised mixture of logistics);
 r9y9/wavenet_vocoder, mixture.py, for its form on waveforms and for the Gaussians.
@@ -17,12 +17,12 @@ _SMALL_PROBABILITY = 1e-5
 
 
 def categorical_nll(logits, codes):
-    """Nats of codes, int32 [...], under a softmax over logits [..., levels]: float32 [...]."""
+    """Compute the nats of codes int32 [...] under a softmax over logits [..., levels]."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=codes, logits=logits)
 
 
 def logistic_mixture_nll(params, waveform, levels: int = 256, log_scale_min: float = -7.0):
-    """Nats of the quantisation step around each sample.
+    """Compute the nats of the quantisation step around each sample.
 
     The step of a sample is 2 / (levels - 1) wide, and open at the ends of the range. Where a
     component gives it almost nothing, the density at its middle times its width is used.
@@ -63,7 +63,7 @@ def logistic_mixture_nll(params, waveform, levels: int = 256, log_scale_min: flo
 
 
 def gaussian_mixture_nll(params, waveform, log_scale_min: float = -7.0):
-    """Nats of the density at each sample, which may be below zero.
+    """Compute the nats of the density at each sample, which may be below zero.
 
     Args:
       params: float32 [..., 2] for one Gaussian (mean, log scale), [..., 3 K] for a mixture.
@@ -114,7 +114,7 @@ def sample_categorical(probabilities, uniform):
 
 
 def _cumulative_sum(x, width=16):
-    """Sums of [batch, levels] along the last axis, in two stages, which XLA does faster."""
+    """Sum [batch, levels] along the last axis, in two stages, which XLA does faster."""
     levels = x.shape[-1]
     if levels % width:
         return tf.cumsum(x, axis=-1)
@@ -181,7 +181,7 @@ def pick_component(logits, uniform):
 
 
 def _pick(params, uniform):
-    """Mean and log scale of the component that uniform numbers pick."""
+    """Return the mean and log scale of the component that uniform numbers pick."""
     logits, means, log_scales = tf.split(params, 3, axis=-1)
-    chosen = tf.one_hot(pick_component(logits, uniform), logits.shape[-1])
-    return tf.reduce_sum(chosen * means, axis=-1), tf.reduce_sum(chosen * log_scales, axis=-1)
+    mask = tf.one_hot(pick_component(logits, uniform), logits.shape[-1])
+    return tf.reduce_sum(mask * means, axis=-1), tf.reduce_sum(mask * log_scales, axis=-1)

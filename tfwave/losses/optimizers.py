@@ -3,7 +3,7 @@
 Keras differs from TF1 in Adam's default epsilon (1e-7 instead of 1e-8) and in RMSProp's start:
 TF1's mean square begins at 1, Keras' at 0, which makes a first step of about three times the
 learning rate whatever the size of the gradient. PyTorch's Adam adds epsilon after the correction of
-the second moment, TF1's and Keras' before it, which tells early on and where gradients are small.
+the second moment, TF1's and Keras' before it, which matters early on and where gradients are small.
 """
 
 import keras
@@ -46,7 +46,7 @@ class TF1Adam(keras.optimizers.Adam):
         )
 
     def _epsilon_of(self, t):
-        """What is added outside the root in update t, counted from 1."""
+        """Return the number added outside the root in update t, counted from 1."""
         return self.epsilon
 
 
@@ -70,7 +70,7 @@ class TF1RMSprop(keras.optimizers.RMSprop):
         super().__init__(learning_rate, rho=decay, epsilon=epsilon)
 
     def build(self, var_list):
-        """Make the slots, mean squares at one. Later calls, one in every update, do nothing."""
+        """Create the slots, mean squares at one. Later calls, one in every update, do nothing."""
         if hasattr(self, "_velocities"):
             return
         super().build(var_list)

@@ -34,23 +34,23 @@ def multi_resolution_stft_loss(predicted, target, resolutions=RESOLUTIONS, least
       predicted, target: float32 [batch, time] in [-1, 1]; time is more than half of the longest
         transform, which the mirrored ends need.
       resolutions: (transform, hop, window) in samples of each resolution; windows are even.
-      least_power: powers of bins below it count as it. What is quieter is not learnt, and does not
-        draw a small model away from what is heard.
+      least_power: powers of bins below it count as it, so that a small model spends nothing on
+        inaudible bins.
 
     Returns:
       StftLoss.
     """
     convergence, distance = [], []
-    for resolution in resolutions:
-        found = stft_magnitude(predicted, *resolution, least_power)
-        wanted = stft_magnitude(target, *resolution, least_power)
-        convergence.append(tf.norm(wanted - found) / tf.norm(wanted))
-        distance.append(tf.reduce_mean(tf.abs(tf.math.log(wanted) - tf.math.log(found))))
+    for n_fft, hop_length, win_length in resolutions:
+        ours = stft_magnitude(predicted, n_fft, hop_length, win_length, least_power)
+        theirs = stft_magnitude(target, n_fft, hop_length, win_length, least_power)
+        convergence.append(tf.norm(theirs - ours) / tf.norm(theirs))
+        distance.append(tf.reduce_mean(tf.abs(tf.math.log(theirs) - tf.math.log(ours))))
     return StftLoss(tf.reduce_mean(convergence), tf.reduce_mean(distance))
 
 
 def stft_magnitude(waveform, n_fft, hop_length, win_length, least_power=LEAST_POWER):
-    """Magnitudes of centred frames.
+    """Compute the magnitudes of centred frames.
 
     Args:
       waveform: float32 [batch, time], more than n_fft / 2 samples.

@@ -31,7 +31,7 @@ def check_stft_loss(golden):
         together = multi_resolution_stft_loss(predicted, target, resolutions)
         total = tf.add_n(together)
     each = [multi_resolution_stft_loss(predicted, target, [one]) for one in resolutions]
-    found = {
+    values = {
         "magnitude_resolution0": stft_magnitude(target, *resolutions[0])[0, :12],
         "spectral_convergence": together.spectral_convergence,
         "log_stft_magnitude": together.log_magnitude,
@@ -45,7 +45,7 @@ def check_stft_loss(golden):
             expected[name],
             _MAGNITUDE_TOLERANCE if name.startswith("magnitude") else _TOLERANCE,
         )
-        for name, value in found.items()
+        for name, value in values.items()
     ]
     name = "grad_of_sum_wrt_predicted"
     largest = np.abs(expected[name]).max()

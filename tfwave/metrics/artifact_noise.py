@@ -36,7 +36,7 @@ def artifact_envelope(impulse_response_fn, initialisations=1000, seed=0):
                 f"the impulse response must be a waveform [time], got {list(response.shape)}"
             )
         total = total + np.abs(np.fft.rfft(response))
-    envelope = total / initialisations
+    envelope = np.asarray(total) / initialisations
     lowest, highest = envelope.min(), envelope.max()
     if not highest > lowest:
         raise ValueError("the envelope is flat: the impulse responses carry no artifact")

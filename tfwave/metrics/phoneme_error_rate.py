@@ -9,7 +9,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Edits:
-    """What turns references into hypotheses.
+    """Numbers of edits that turn references into hypotheses.
 
     Attributes:
       insertions: labels only in the hypotheses.
@@ -30,7 +30,7 @@ class Edits:
 
     @property
     def rate(self):
-        """Edits per reference label, 0 or more; above 1 with many insertions.
+        """Return the edits per reference label, 0 or more; above 1 with many insertions.
 
         Raises:
           ValueError: there are no reference labels.
@@ -52,13 +52,13 @@ def edits(reference, hypothesis):
     """
     # (edits, insertions, deletions) of the best way to each prefix of the hypothesis.
     row = [(j, j, 0) for j in range(len(hypothesis) + 1)]
-    for i, wanted in enumerate(reference, 1):
+    for i, spoken in enumerate(reference, 1):
         last, row = row, [(i, 0, i)]
-        for j, got in enumerate(hypothesis, 1):
+        for j, recognised in enumerate(hypothesis, 1):
             (a, a_in, a_out), (b, b_in, b_out), (c, c_in, c_out) = last[j - 1], row[-1], last[j]
             row.append(
                 min(
-                    (a + int(wanted != got), a_in, a_out),
+                    (a + int(spoken != recognised), a_in, a_out),
                     (b + 1, b_in + 1, b_out),
                     (c + 1, c_in, c_out + 1),
                 )

@@ -153,12 +153,12 @@ def _merge_block(best, query, block, centre):
     exact = block.astype(np.float64)
     moved = exact - centre
     norms = np.einsum("ij,ij->i", moved, moved)
-    wanted = min(_CANDIDATES, len(block))
+    nearest_count = min(_CANDIDATES, len(block))
     for start in range(0, len(query), _QUERY_BLOCK):
         rows = query[start : start + _QUERY_BLOCK] - centre
         row_norms = np.einsum("ij,ij->i", rows, rows)
         quick = row_norms[:, np.newaxis] + norms - 2.0 * (rows @ moved.T)
-        nearest = np.argpartition(quick, wanted - 1, axis=1)[:, :wanted]
+        nearest = np.argpartition(quick, nearest_count - 1, axis=1)[:, :nearest_count]
         quick = np.take_along_axis(quick, nearest, axis=1)
         slack = 1e-9 * (row_norms + norms.max())
         current = best[start : start + _QUERY_BLOCK]

@@ -1,12 +1,12 @@
-"""How near a vocoder's output is to the recording whose features it was given.
+"""Distances between a vocoder's output and the recording of its features.
 
-Measures that need no listeners. Copy-synthesis is aligned to the sample, so frames are compared
+They need no listeners. Copy-synthesis is aligned to the sample, so frames are compared
 one to one, without dynamic time warping. All functions take a reference and a test waveform,
 float [time], full scale at 1, of one sample rate. Their lengths may differ by up to `hop_length`
 samples, which is what rounding to whole frames does; both are cut to the shorter.
 
 F0, PESQ and STOI come from the packages pyworld, pesq and pystoi (`pip install
-"tfwave[vocoder]"`), which are imported when they are asked for.
+"tfwave[vocoder]"`), which are imported when they are needed.
 """
 
 import typing
@@ -223,7 +223,7 @@ def measure(reference, test, sample_rate, hop_length=256):
       ValueError: the waveforms are no pair, see `paired`.
     """
     arguments = (reference, test, sample_rate, hop_length)
-    values = {
+    values: dict[str, float | None] = {
         "mel_cepstral_distortion": mel_cepstral_distortion(*arguments),
         "log_spectral_distance": log_spectral_distance(*arguments),
     }
@@ -274,7 +274,7 @@ def _frame_length(sample_rate):
 
 
 def _rounding_noise(size):
-    """Power of a bin under a Hann window of white noise of 1/12 of a squared 16-bit step."""
+    """Return the power of a bin, under a Hann window, of the rounding noise of 16-bit samples."""
     return 2.0**-30 / 12.0 * 0.375 * size
 
 

@@ -127,10 +127,10 @@ def stream(
     Yields:
       float32 [clips, up to `model.block` samples, channels].
     """
-    groups = split_batch(start.clips, groups, model.least_clips)
-    temperature = tf.constant(temperature, tf.float32)
-    make = _block_maker(model, start, groups, seed, first_clip, temperature, xla)
-    carried = [model.take(start.state, group) for group in groups], _history(start)
+    parts = split_batch(start.clips, groups, model.least_clips)
+    scale = tf.constant(temperature, tf.float32)
+    make = _block_maker(model, start, parts, seed, first_clip, scale, xla)
+    carried = [model.take(start.state, part) for part in parts], _history(start)
     for first in range(0, samples, model.block):
         audio, carried = make(first // model.block, carried)
         yield tf.transpose(audio, [1, 0, 2])[:, : samples - first]

@@ -240,7 +240,7 @@ def features_input(name, channels, hop_length, meaning, example, least=1, most_c
     )
 
 
-def waveform_input(name, meaning, example, least=1, channels=1, most_clips=None):
+def waveform_input(name, meaning, example, least=1, channels: int | None = 1, most_clips=None):
     """Recordings [clips, time, channels]; see `features_input`."""
     checks = [
         (lambda x: tf.shape(x)[1] >= least, f"must have at least {least} samples"),

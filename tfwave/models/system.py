@@ -103,11 +103,14 @@ class System(keras.Model):
 
     Attributes:
       config: the configuration.
+      kind: input that `generate` starts from, one of `KINDS`; a property where it depends on the
+        configuration.
       seed: int.
       step: int64 variable, the number of updates done.
     """
 
     config_class: ClassVar[type]
+    kind: str
     curves: ClassVar[tuple[Curve, ...]] = ()
     selection: ClassVar[Curve | None] = None
     networks: ClassVar[tuple[str, ...]] = ("network",)
@@ -127,11 +130,6 @@ class System(keras.Model):
     def all_curves(cls) -> tuple[Curve, ...]:
         """Return the curves of training and of the held-out number that chooses the weights."""
         return cls.curves if cls.selection is None else (*cls.curves, cls.selection.held_out)
-
-    @property
-    def kind(self) -> str:
-        """What `generate` starts from, one of `KINDS`."""
-        raise NotImplementedError
 
     @property
     def mel(self) -> MelConfig | None:

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -130,7 +130,7 @@ def torch_layer(name: str, layer: tf.Module, axes: int | None = None) -> dict[st
 
 
 def fit_weight_norm(
-    arrays: dict[str, np.ndarray], names: dict[str, object]
+    arrays: dict[str, np.ndarray], names: Mapping[str, object]
 ) -> dict[str, np.ndarray]:
     """Put PyTorch kernels into the form of weight normalisation that a model has.
 

@@ -85,7 +85,7 @@ def check_limits(timeout, wait, max_message_bytes):
 
 
 def is_loopback(host):
-    """Whether a host name or address is this machine's own, which no proxy can reach."""
+    """Return whether a host name or address is this machine's own, which no proxy can reach."""
     return host in ("localhost", "::1", "[::1]") or host.startswith("127.")
 
 
@@ -138,11 +138,11 @@ class GrpcClient:
         self.close()
 
     def close(self):
-        """End the connection."""
+        """Close the connection."""
         self._channel.close()
 
     def metadata(self):
-        """Ask for the model's version and signatures.
+        """Request the model's version and signatures.
 
         Returns:
           protocol.Metadata.
@@ -154,10 +154,11 @@ class GrpcClient:
         request = module.GetModelMetadataRequest(metadata_field=["signature_def"])
         self._name_model(request.model_spec)
         reply = patiently(lambda: self._call(self._stub.GetModelMetadata, request), self.wait)
-        found = module.SignatureDefMap()
-        reply.metadata["signature_def"].Unpack(found)
+        definitions = module.SignatureDefMap()
+        reply.metadata["signature_def"].Unpack(definitions)
         return protocol.Metadata(
-            reply.model_spec.version.value, protocol.signatures_from_messages(found.signature_def)
+            reply.model_spec.version.value,
+            protocol.signatures_from_messages(definitions.signature_def),
         )
 
     def predict(self, signature, inputs):
@@ -207,7 +208,7 @@ class GrpcClient:
             raise self._failure(error.code().name, error.details() or "") from None
 
     def _failure(self, code, text):
-        """The ServingError of a status and its text."""
+        """Return the ServingError of a status and its text."""
         text, where = protocol.plain(text), self.address
         if code == "UNAVAILABLE":
             return unavailable(where, text)
@@ -223,7 +224,7 @@ class GrpcClient:
 
 
 def unavailable(where, text, reached=True):
-    """The ServingError of UNAVAILABLE: no server, one without room, or one that went away."""
+    """Return the ServingError of UNAVAILABLE: no server, a full one, or one that went away."""
     code, words = "UNAVAILABLE", text.lower()
     if not reached or any(part in words for part in _NOT_REACHED):
         return ServingError(code, f"no server answers at {where} ({text})", repeatable=True)
@@ -238,19 +239,19 @@ def unavailable(where, text, reached=True):
 
 
 def no_answer(where, timeout):
-    """The ServingError of a deadline that passed."""
+    """Return the ServingError of a deadline that passed."""
     return ServingError("DEADLINE_EXCEEDED", f"{where} gave no answer within {timeout:g} s")
 
 
 def request_too_large(text, limit):
-    """The ServingError of a request beyond the client's limit."""
+    """Return the ServingError of a request beyond the client's limit."""
     return ServingError(
         "RESOURCE_EXHAUSTED", f"the request is larger than max_message_bytes = {limit} ({text})"
     )
 
 
 def reply_too_large(where, limit):
-    """The ServingError of a reply beyond the client's limit."""
+    """Return the ServingError of a reply beyond the client's limit."""
     return ServingError(
         "RESOURCE_EXHAUSTED",
         f"the reply of {where} is larger than max_message_bytes = {limit}; ask for fewer or "
@@ -259,7 +260,7 @@ def reply_too_large(where, limit):
 
 
 def refused(where, model, version, code, text):
-    """The ServingError of any other status: with the server's own words."""
+    """Return the ServingError of any other status, with the server's own words."""
     if code == "NOT_FOUND":
         which = model if version is None else f"{model}, version {version}"
         return ServingError(code, f"{where} does not have the model {which} ({text})")

@@ -153,7 +153,7 @@ def write_server_files(folder):
 
 
 def read_about(version):
-    """What tfwave.json of a version says, or None where it is missing or broken."""
+    """Read tfwave.json of a version; None where it is missing or broken."""
     try:
         return files.read_json(pathlib.Path(version) / _ABOUT)
     except (OSError, ValueError):
@@ -161,7 +161,7 @@ def read_about(version):
 
 
 def versions(out):
-    """The version numbers in a model's folder, in order; none where it is missing."""
+    """List the version numbers in a model's folder, in order; none where it is missing."""
     try:
         names = os.listdir(out)
     except FileNotFoundError:
@@ -170,7 +170,7 @@ def versions(out):
 
 
 def _newest(out):
-    """Folder of the newest version that is a SavedModel, or None."""
+    """Return the folder of the newest version that is a SavedModel, or None."""
     for number in reversed(versions(out)):
         if (out / str(number) / "saved_model.pb").exists():
             return out / str(number)
@@ -179,10 +179,10 @@ def _newest(out):
 
 def _check_owner(out, system):
     newest = _newest(out) if out.is_dir() else None
-    found = (read_about(newest) or {}).get("system") if newest else system
-    if found != system:
+    owner = (read_about(newest) or {}).get("system") if newest else system
+    if owner != system:
         raise UserError(
-            f"{out}: holds versions of {found or 'a model that tfwave did not write'}, of which a "
+            f"{out}: holds versions of {owner or 'a model that tfwave did not write'}, of which a "
             f"{system} can be no next version; choose another folder"
         )
 
@@ -207,7 +207,7 @@ def _write_warmup(path, name, signatures):
         return False
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature_name, function in signatures.items():
-            log = prediction_log_pb2.PredictionLog()
+            log = prediction_log_pb2.PredictionLog()  # pyright: ignore[reportAttributeAccessIssue]
             request = log.predict_log.request
             request.model_spec.name = name
             request.model_spec.signature_name = signature_name
@@ -218,7 +218,7 @@ def _write_warmup(path, name, signatures):
 
 
 def example_request(signature):
-    """A small request that a signature can answer: {input: array}."""
+    """Return a small request that a signature can answer: {input: array}."""
     return {i.name: np.asarray(i.example, i.dtype) for i in signature.interface.inputs}
 
 

@@ -10,11 +10,12 @@ import threading
 import time
 import traceback
 import urllib.parse
+from typing import Any
 
 import numpy as np
 
 from tfwave.serving import protocol
-from tfwave.serving.served_model import Refusal, not_found
+from tfwave.serving.served_model import Refusal, ServedModel, not_found
 
 _PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d{1,18}))?(/metadata|:predict)?")
 _IDLE = 60.0  # seconds without a byte after which a connection is ended
@@ -23,7 +24,7 @@ _CHUNK = 2**20
 
 
 def server(models, host, port, threads, max_request_bytes):
-    """An HTTP server that is bound, and waits for its `serve_forever`.
+    """Build an HTTP server that is bound and waits for its `serve_forever`.
 
     Args:
       models: {name: ServedModel}.
@@ -44,16 +45,20 @@ def server(models, host, port, threads, max_request_bytes):
 
 
 class _Server(http.server.ThreadingHTTPServer):
+    models: dict[str, ServedModel]
+    max_request_bytes: int
+    working: threading.BoundedSemaphore
     daemon_threads = True
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        """A client that goes away is no matter; anything else is shown."""
+        """Ignore a client that goes away; show any other error."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "tfwave", ""
     default_request_version = "HTTP/1.0"  # by default 0.9, whose replies have no status
@@ -61,7 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
-        """Status or metadata of a model."""
+        """Answer with the status or metadata of a model."""
         if self._body() is not None:
             self._answer(self._describe)
 
@@ -72,10 +77,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(lambda: self._predict(body))
 
     def log_message(self, *_):
-        """Nothing is logged."""
+        """Log nothing."""
 
     def send_error(self, code, message=None, explain=None):
-        """Errors of HTTP itself, such as a request line that is none, in the same JSON."""
+        """Answer errors of HTTP itself, such as a malformed request line, in the same JSON."""
         self.close_connection = True
         self._send(code, {"error": message or self.responses.get(code, ("no request",))[0]})
         # A client would lose the answer if the connection ended while it is still sending.
@@ -87,7 +92,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 pass
 
     def _body(self):
-        """The bytes that come with a request; None if they were refused, which is then answered."""
+        """Read the bytes of a request; None if they were refused, which is then answered."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not re.fullmatch(r"\d{1,15}", length):
             self.send_error(411, "the request must have a Content-Length")
@@ -123,7 +128,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _model(self, *verbs):
-        """The model of the path, which must end in one of `verbs`, and the verb."""
+        """Return the model of the path, which must end in one of `verbs`, and the verb."""
         path = urllib.parse.urlsplit(self.path).path
         match = _PATH.fullmatch(path)
         if not match or match[3] not in verbs:
@@ -185,9 +190,9 @@ def read_request(model, body):
             values = _columns(request["instances"], signature)
         else:
             values = _named(request["inputs"], signature)
-        known = signature.inputs
-        arrays = {
-            key: protocol.from_json(value, known[key].dtype, key) if key in known else value
+        inputs = signature.inputs
+        arrays: dict[str, Any] = {
+            key: protocol.from_json(value, inputs[key].dtype, key) if key in inputs else value
             for key, value in values.items()
         }
     except (ValueError, RecursionError) as error:
@@ -196,7 +201,7 @@ def read_request(model, body):
     model.check(
         name,
         {
-            key: (known[key].dtype, array.shape) if key in known else ("", ())
+            key: (inputs[key].dtype, array.shape) if key in inputs else ("", ())
             for key, array in arrays.items()
         },
     )
@@ -204,7 +209,7 @@ def read_request(model, body):
 
 
 def _named(value, signature):
-    """{name: value} of what may be the bare value of the one input."""
+    """Return {name: value} of a dict, or of the bare value of the only input."""
     if isinstance(value, dict) and set(value) != {"b64"}:
         return value
     if len(signature.inputs) != 1:
@@ -213,7 +218,7 @@ def _named(value, signature):
 
 
 def _columns(rows, signature):
-    """{name: list of values} of a list of {name: value}, or of bare values of the one input."""
+    """Return {name: list of values} of a list of {name: value}, or of values of the only input."""
     if not isinstance(rows, list) or not rows:
         raise ValueError("'instances' must be a list that is not empty")
     rows = [_named(row, signature) for row in rows]
@@ -224,7 +229,7 @@ def _columns(rows, signature):
 
 
 def reply(outputs, by_row):
-    """The JSON of a Predict reply.
+    """Encode a Predict reply as JSON.
 
     Args:
       outputs: {name: array}.

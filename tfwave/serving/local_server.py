@@ -1,4 +1,4 @@
-"""A small server with TensorFlow Serving's two interfaces, for where its binary cannot be had.
+"""A small server with TensorFlow Serving's two interfaces, for machines without its binary.
 
 It is for tests, measurements and trying things, not for production: it listens on this machine's
 loopback only, has no batching, no new versions while it runs, no encryption. Predict and
@@ -22,7 +22,7 @@ _GRACE = 5.0  # seconds for requests that are being answered when the server is 
 
 
 class LocalServer:
-    """Answers requests to models until it is closed.
+    """Server that answers requests to models until it is closed.
 
     Args:
       models: {name: ServedModel}.
@@ -92,7 +92,7 @@ class LocalServer:
         self._server.stop(_GRACE).wait()
 
     def _guarded(self, method):
-        """A handler of gRPC that turns a Refusal into a status."""
+        """Wrap a handler of gRPC so that it turns a Refusal into a status."""
 
         def handle(data, context):
             codes = self._messages.grpc.StatusCode
@@ -115,8 +115,8 @@ class LocalServer:
         request = _parse(module.PredictRequest, data)
         model, spec = self._model(request.model_spec), request.model_spec
         signature = model.signature(spec.signature_name)
-        wanted = list(request.output_filter) or list(signature.outputs)
-        unknown = [name for name in wanted if name not in signature.outputs]
+        names = list(request.output_filter) or list(signature.outputs)
+        unknown = [name for name in names if name not in signature.outputs]
         if unknown:
             sentence = f"output tensor alias not found in signature: {unknown[0]}"
             raise Refusal("INVALID_ARGUMENT", sentence)
@@ -126,7 +126,7 @@ class LocalServer:
         response.model_spec.CopyFrom(self._spec(model))
         response.model_spec.signature_name = spec.signature_name or protocol.DEFAULT_SIGNATURE
         try:
-            for name in wanted:
+            for name in names:
                 response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
             return response.SerializeToString()
         except ValueError:  # the limit of protocol buffers
@@ -145,14 +145,14 @@ class LocalServer:
         model = self._model(request.model_spec)
         response = module.GetModelMetadataResponse()
         response.model_spec.CopyFrom(self._spec(model))
-        found = module.SignatureDefMap()
+        definitions = module.SignatureDefMap()
         for name, definition in model.definitions.items():
-            found.signature_def[name].CopyFrom(definition)
-        response.metadata["signature_def"].Pack(found)
+            definitions.signature_def[name].CopyFrom(definition)
+        response.metadata["signature_def"].Pack(definitions)
         return response.SerializeToString()
 
     def _model(self, spec):
-        """The model that a ModelSpec names."""
+        """Return the model that a ModelSpec names."""
         if not spec.name:
             raise Refusal("INVALID_ARGUMENT", "Missing ModelSpec with the name of a model")
         if spec.version_label:

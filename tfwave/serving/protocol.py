@@ -1,4 +1,4 @@
-"""What a client of TensorFlow Serving and the local server share: signatures, codes, JSON.
+"""Signatures, status codes and JSON of TensorFlow Serving, for the client and the local server.
 
 The JSON is that of TensorFlow Serving's REST API (tensorflow.org/tfx/serving/api_rest). Nothing
 here needs TensorFlow, except that the messages of `messages()` import it.
@@ -110,7 +110,7 @@ def messages():
 
 
 def plain(text):
-    """A status text in one line of at most 600 characters, without TensorFlow's names of nodes."""
+    """Shorten a status text to one line of 600 characters, without TensorFlow's node names."""
     text = re.sub(_TRACEBACK, "", text)
     text = re.sub(r"\{\{function_node .*?\}\}|\[\[\{\{.*?\}\}.*?\]\]|\[Op:[^\]]*\]", " ", text)
     text = " ".join(text.split())
@@ -135,11 +135,11 @@ class Tensor:
         return f"{self.dtype} {shape_text(self.shape)}"
 
     def fits(self, shape):
-        """Whether a shape (tuple of sizes) is one of those."""
+        """Return whether a shape (tuple of sizes) is one of the tensor's."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            wanted is None or size == wanted for size, wanted in zip(shape, self.shape, strict=True)
+            own is None or size == own for size, own in zip(shape, self.shape, strict=True)
         )
 
 
@@ -153,14 +153,14 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a server says of a model: its version, and {name: Signature}."""
+    """Version and {name: Signature} of a served model."""
 
     version: int
     signatures: dict
 
 
 def shape_text(shape):
-    """A shape as text, with ? for sizes that are free."""
+    """Format a shape, with ? for sizes that are free."""
     return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
@@ -169,7 +169,8 @@ def signatures_from_messages(definitions):
     from tensorflow.core.framework import types_pb2
 
     def tensor(info):
-        dtype, shape = types_pb2.DataType.Name(info.dtype), info.tensor_shape
+        shape = info.tensor_shape
+        dtype = types_pb2.DataType.Name(info.dtype)  # pyright: ignore[reportAttributeAccessIssue]
         sizes = None if shape.unknown_rank else [dim.size for dim in shape.dim]
         return _tensor(dtype, sizes)
 
@@ -186,7 +187,7 @@ def signatures_from_messages(definitions):
 
 
 def signatures_from_json(definitions):
-    """The same of the JSON of such a map.
+    """Return {name: Signature} of the JSON of such a map.
 
     Raises:
       KeyError, TypeError, ValueError, AttributeError: it is none.
@@ -215,13 +216,13 @@ def _tensor(dtype, sizes):
     return Tensor(dtype_name(dtype), sizes)
 
 
-def dtype_name(name):
-    """NumPy's name of a dtype that TensorFlow names ("DT_FLOAT"); see `Tensor`."""
+def dtype_name(name: str) -> str:
+    """Return NumPy's name of a dtype that TensorFlow names ("DT_FLOAT"); see `Tensor`."""
     return _DTYPES.get(name, name)
 
 
 def to_json(value, text=False):
-    """Nested lists of an array; bytes become {"b64": ...}, or text if that is asked for.
+    """Convert an array to nested lists; bytes become {"b64": ...}, or text if that is asked for.
 
     Args:
       value: array or nested list of numbers, truth values, strings or bytes, or one of these.
@@ -243,7 +244,7 @@ def to_json(value, text=False):
 
 
 def from_json(value, dtype, name):
-    """An array of nested lists.
+    """Convert nested lists to an array.
 
     Args:
       value: number, truth value, string, {"b64": ...}, or lists of them nested as deep as the
@@ -263,25 +264,25 @@ def from_json(value, dtype, name):
             raise ValueError(f'"{name}": the lists must have one length')
         return array
     try:
-        target, found = np.dtype(dtype), np.array(value)
+        target, numbers = np.dtype(dtype), np.array(value)
     except (TypeError, ValueError):
         raise ValueError(f'"{name}": not {dtype} values in lists of one length') from None
     allowed = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}[target.kind]
-    if found.size and found.dtype.kind not in allowed:
+    if numbers.size and numbers.dtype.kind not in allowed:
         raise ValueError(f'"{name}": not {dtype} values in lists of one length')
     with np.errstate(over="ignore"):
-        array = found.astype(target)
+        array = numbers.astype(target)
     if target.kind == "f":
-        beyond = not np.array_equal(np.isfinite(array), np.isfinite(found))
+        beyond = not np.array_equal(np.isfinite(array), np.isfinite(numbers))
     else:
-        beyond = not np.array_equal(array, found)
+        beyond = not np.array_equal(array, numbers)
     if beyond:
         raise ValueError(f'"{name}": a number is beyond what {dtype} holds')
     return array
 
 
 def _byte_strings(value, name):
-    """The same nested lists with bytes in the place of strings and {"b64": ...}."""
+    """Return the nested lists with bytes in the place of strings and {"b64": ...}."""
     if isinstance(value, list):
         return [_byte_strings(part, name) for part in value]
     if isinstance(value, str):

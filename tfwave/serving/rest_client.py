@@ -57,11 +57,11 @@ class RestClient:
         self.close()
 
     def close(self):
-        """End the connection."""
+        """Close the connection."""
         self._session.close()
 
     def metadata(self):
-        """As `client.GrpcClient.metadata`."""
+        """Request the metadata, as `client.GrpcClient.metadata`."""
         reply = self._ask("GET", f"{self._url}/metadata")
         try:
             self._known = protocol.Metadata(
@@ -73,29 +73,30 @@ class RestClient:
         return self._known
 
     def predict(self, signature, inputs):
-        """As `client.GrpcClient.predict`; numbers take the type that the signature names.
+        """Send a request, as `client.GrpcClient.predict`.
 
-        The signatures are asked for once: a reply with one output does not name it.
+        Numbers take the type that the signature names. The signatures are requested once: a reply
+        with one output does not name it.
         """
-        known = self._known
-        if known is None or signature not in known.signatures:
-            known = self.metadata()
-        if signature not in known.signatures:
-            names = ", ".join(known.signatures)
+        metadata = self._known
+        if metadata is None or signature not in metadata.signatures:
+            metadata = self.metadata()
+        if signature not in metadata.signatures:
+            names = ", ".join(metadata.signatures)
             text = f"there is no signature {signature!r}; there are {names}"
             raise self._refused("INVALID_ARGUMENT", text)
         values = {name: protocol.to_json(value) for name, value in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": values}).encode()
         if len(body) > self.max_message_bytes:
             raise client.request_too_large(f"{len(body)} bytes", self.max_message_bytes)
-        wanted = known.signatures[signature].outputs
+        outputs = metadata.signatures[signature].outputs
         reply = self._ask("POST", f"{self._url}:predict", body)
         try:
             values = reply["outputs"]
-            if len(wanted) == 1:
-                values = {next(iter(wanted)): values}
+            if len(outputs) == 1:
+                values = {next(iter(outputs)): values}
             return {
-                name: protocol.from_json(value, wanted[name].dtype, name)
+                name: protocol.from_json(value, outputs[name].dtype, name)
                 for name, value in values.items()
             }
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -109,7 +110,7 @@ class RestClient:
         )
 
     def _ask(self, method, url, body=None):
-        """The JSON of a reply with the status 200."""
+        """Return the JSON of a reply with the status 200."""
         status, content = client.patiently(lambda: self._exchange(method, url, body), self.wait)
         try:
             reply = json.loads(content)
@@ -130,7 +131,7 @@ class RestClient:
         return client.refused(self.address, self.model, self.version, code, text)
 
     def _exchange(self, method, url, body):
-        """One request: (status, bytes of the reply)."""
+        """Make one request: (status, bytes of the reply)."""
         end = time.monotonic() + self.timeout
         content = bytearray()
         try:
@@ -157,7 +158,7 @@ class RestClient:
         return status, bytes(content)
 
     def _failure(self, error):
-        """The ServingError of an exchange that came to nothing."""
+        """Return the ServingError of an exchange that came to nothing."""
         causes = [error, *error.args]
         causes += [getattr(cause, "reason", None) for cause in causes]
         text = protocol.plain(str(next((c for c in reversed(causes) if c), error)))
@@ -173,17 +174,17 @@ class RestClient:
 
 
 def _host(address):
-    """The host of an address "http://host:port".
+    """Return the host of an address "http://host:port".
 
     Raises:
       UserError: it is none.
     """
     try:
         parts = urllib.parse.urlsplit(address)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        known = False
-    if not known or parts.query or parts.fragment or parts.username is not None:
+        valid = False
+    if not valid or parts.query or parts.fragment or parts.username is not None:
         raise UserError(f'the address of the server must be "http://host:port", not {address!r}')
     return parts.hostname
 

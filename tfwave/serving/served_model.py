@@ -1,4 +1,4 @@
-"""A SavedModel as the local server runs it: loaded, warmed up, its inputs checked."""
+"""SavedModels of the local server: loaded, warmed up, with their inputs checked."""
 
 import pathlib
 
@@ -68,7 +68,7 @@ class ServedModel:
             self._warm_up(version / WARMUP)
 
     def signature(self, name, unknown="FAILED_PRECONDITION"):
-        """The `protocol.Signature` of a name, which may be empty for the default one.
+        """Return the `protocol.Signature` of a name, which may be empty for the default one.
 
         Raises:
           Refusal: there is none; with the code `unknown`.
@@ -80,32 +80,35 @@ class ServedModel:
         return self.signatures[name]
 
     def check_version(self, version):
-        """Raise Refusal unless `version` (int, or None for the newest) is that which is served."""
+        """Raise Refusal unless `version` (int, or None for the newest) is the one served."""
         if version not in (None, self.version):
             raise not_found(self.name, version)
 
-    def check(self, signature, given):
-        """Check names, types and shapes of what a signature is given.
+    def check(self, signature, inputs):
+        """Check names, types and shapes of the inputs of a signature.
 
         Args:
           signature: its name.
-          given: {name: (dtype as in `protocol.Tensor`, shape)}.
+          inputs: {name: (dtype as in `protocol.Tensor`, shape)}.
 
         Raises:
           Refusal: they are not those of the signature; names the input.
         """
-        wanted = self.signature(signature).inputs
-        extra, missing = sorted(given.keys() - wanted.keys()), sorted(wanted.keys() - given.keys())
+        tensors = self.signature(signature).inputs
+        extra, missing = (
+            sorted(inputs.keys() - tensors.keys()),
+            sorted(tensors.keys() - inputs.keys()),
+        )
         if extra or missing:
             wrong = {"missing": missing, "unknown": extra}
             parts = [f"{kind}: {', '.join(names)}" for kind, names in wrong.items() if names]
             sentence = f"inputs do not match the signature; {'; '.join(parts)}."
             raise Refusal("INVALID_ARGUMENT", sentence)
-        for name, (dtype, shape) in sorted(given.items()):
-            tensor = wanted[name]
+        for name, (dtype, shape) in sorted(inputs.items()):
+            tensor = tensors[name]
             if dtype != tensor.dtype or not tensor.fits(shape):
-                found = f"{dtype} {protocol.shape_text(shape)}"
-                raise Refusal("INVALID_ARGUMENT", f'input "{name}" must be {tensor}, not {found}.')
+                actual = f"{dtype} {protocol.shape_text(shape)}"
+                raise Refusal("INVALID_ARGUMENT", f'input "{name}" must be {tensor}, not {actual}.')
 
     def run(self, signature, arrays):
         """Run a signature; may be called from several threads at once.
@@ -165,11 +168,11 @@ class ServedModel:
         """
         import tensorflow as tf
 
-        given = {name: _dtype_and_shape(name, proto) for name, proto in protos.items()}
-        self.check(signature, given)
+        inputs = {name: _dtype_and_shape(name, proto) for name, proto in protos.items()}
+        self.check(signature, inputs)
         arrays = {}
         for name, proto in protos.items():
-            dtype, shape = given[name]
+            dtype, shape = inputs[name]
             # A proto may name a shape and hold one value, which then stands for all.
             itemsize = 8 if dtype == "string" else np.dtype(dtype).itemsize
             if np.prod([float(size) for size in shape]) * itemsize > max_bytes:
@@ -191,20 +194,21 @@ def _dtype_and_shape(name, proto):
     if shape.unknown_rank or min(sizes, default=0) < 0:
         raise Refusal("INVALID_ARGUMENT", f'input "{name}": its shape {list(sizes)} is none.')
     try:
-        return protocol.dtype_name(types_pb2.DataType.Name(proto.dtype)), sizes
+        dtype = types_pb2.DataType.Name(proto.dtype)  # pyright: ignore[reportAttributeAccessIssue]
+        return protocol.dtype_name(dtype), sizes
     except ValueError:
         sentence = f'input "{name}": there is no type {proto.dtype}.'
         raise Refusal("INVALID_ARGUMENT", sentence) from None
 
 
 def not_found(name, version):
-    """The Refusal of a model that is not served."""
+    """Return the Refusal of a model that is not served."""
     which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
     return Refusal("NOT_FOUND", f"Servable not found for request: {which}")
 
 
 def newest_version(folder):
-    """The folder of the highest number that holds a SavedModel.
+    """Return the folder of the highest number that holds a SavedModel.
 
     Raises:
       OSError: there is no such folder.
@@ -221,7 +225,7 @@ def newest_version(folder):
 
 
 def load_models(folders, warm_up=True):
-    """{name: ServedModel} of several folders.
+    """Load {name: ServedModel} from several folders.
 
     Raises:
       OSError, ValueError: as `ServedModel`, or two have the same name.

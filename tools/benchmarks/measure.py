@@ -18,7 +18,7 @@ _PROCESS = f"import sys; sys.path[:0] = {_PATHS}; from benchmarks import measure
 
 
 def summary(values: list[float], unit: str, baseline: str | None = None) -> dict:
-    """A named figure: unit, median, spread (min and max), number of runs, name of its baseline."""
+    """Return a named figure: unit, median, spread (min, max), runs, name of its baseline."""
     return {
         "unit": unit,
         "median": statistics.median(values),
@@ -30,7 +30,7 @@ def summary(values: list[float], unit: str, baseline: str | None = None) -> dict
 
 
 def peak_memory() -> float:
-    """The largest resident size of this process so far, in GiB."""
+    """Return the largest resident size of this process so far, in GiB."""
     # ru_maxrss would count the process that started this one as well.
     status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 2**20
@@ -142,7 +142,7 @@ class Side:
         self.first = time.perf_counter() - started
 
     def run(self) -> float:
-        """Seconds of one call.
+        """Return the seconds of one call.
 
         Raises:
           RuntimeError: the side failed; its own traceback is on stderr.

@@ -36,7 +36,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
 
 
 def prepare_generation(model_dim, precision):
-    """One clip from a mel spectrogram."""
+    """Prepare one clip from a mel spectrogram."""
     import tensorflow as tf
 
     from tfwave.models.melgan.config import MelGANConfig
@@ -48,7 +48,7 @@ def prepare_generation(model_dim, precision):
 
 
 def prepare_plain(model_dim):
-    """The same from layers that Keras has."""
+    """Prepare the same from layers that Keras has."""
     import tensorflow as tf
     from benchmarks import melgan_plain
 
@@ -61,14 +61,14 @@ def prepare_plain(model_dim):
 
 
 def prepare_torch(model_dim):
-    """The same in PyTorch."""
+    """Prepare the same in PyTorch."""
     from benchmarks import melgan_torch
 
     return melgan_torch.generation(model_dim, FRAMES)
 
 
 def prepare_training(model_dim, batch_size):
-    """One update of the discriminators and one of the generator."""
+    """Prepare one update of the discriminators and one of the generator."""
     from tfwave.models.melgan.config import MelGANConfig
     from tfwave.models.melgan.melgan import MelGAN
 
@@ -76,7 +76,7 @@ def prepare_training(model_dim, batch_size):
 
 
 def prepare_torch_training(model_dim, batch_size):
-    """The same in PyTorch."""
+    """Prepare the same in PyTorch."""
     from benchmarks import melgan_torch
 
     return melgan_torch.training(model_dim, batch_size)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def generator(model):
-    """A MelGAN's generator in the layers that Keras has for them.
+    """Build a MelGAN's generator from the layers that Keras has for them.
 
     Args:
       model: MelGAN without norms, such as `fold_weight_norm` returns.

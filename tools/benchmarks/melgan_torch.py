@@ -31,7 +31,7 @@ class Residual(nn.Module):
 
 
 def generator(channels, norm=weight_norm):
-    """The generator, [batch, 80, frames] -> [batch, 1, 256 frames].
+    """Build the generator, [batch, 80, frames] -> [batch, 1, 256 frames].
 
     Args:
       channels: at the sample rate, 32 in the paper.
@@ -77,7 +77,7 @@ class Discriminators(nn.Module):
 
 
 def generation(channels, frames):
-    """A function that makes one clip, from a network without weight normalisation."""
+    """Return a function that makes one clip, from a network without weight normalisation."""
     network = generator(channels, lambda layer: layer).eval()
     mel = torch.randn(1, 80, frames)
 
@@ -89,7 +89,7 @@ def generation(channels, frames):
 
 
 def training(channels, batch_size):
-    """A function that makes one update of the discriminators and one of the generator.
+    """Return a function that makes one update of the discriminators and one of the generator.
 
     The mel spectrograms are given, not computed in each step.
     """

@@ -47,7 +47,7 @@ def figures(runs: int, clients: list[int], model_dim: int) -> dict:
 
 
 def _export(runs, model, model_dim):
-    """Seconds of an export, and the size of a version."""
+    """Measure the seconds of an export, and the size of a version."""
     side = measure.Side(prepare_export, model_dim, str(model))
     seconds = [side.run() for _ in range(runs)]
     side.close()
@@ -57,7 +57,7 @@ def _export(runs, model, model_dim):
 
 
 def _signature(runs, model, model_dim):
-    """The SavedModel's signature against the model that it was made from."""
+    """Measure the SavedModel's signature against the model that it was made from."""
     found = {}
     for clips in (1, 16):
         sides = {
@@ -70,7 +70,7 @@ def _signature(runs, model, model_dim):
 
 
 def _cold_start(runs, model):
-    """From the start of the server's process to its first answer, and the last part of it."""
+    """Measure from the start of the server's process to its first answer, and its last part."""
     found = {}
     for label, flag in _WARM_UPS.items():
         whole, last = [], []
@@ -89,7 +89,7 @@ def _cold_start(runs, model):
 
 
 def _load(runs, count, port, rest_port):
-    """Requests for one clip each by so many clients at a time."""
+    """Time requests for one clip each by so many clients at a time."""
     found = {}
     for way, ports in {"gRPC": (port, None), "REST": (None, rest_port)}.items():
         rates, middle, worst = [], [], []
@@ -107,7 +107,7 @@ def _load(runs, count, port, rest_port):
 
 
 def _requests(count, port, rest_port):
-    """(seconds of all requests, seconds of each)."""
+    """Return (seconds of all requests, seconds of each)."""
     latencies, left = [], iter(range(REQUESTS))
     lock, start = threading.Lock(), threading.Barrier(count + 1)
 
@@ -138,7 +138,7 @@ def _requests(count, port, rest_port):
 
 @contextlib.contextmanager
 def _server(model, *flags):
-    """(port, port of REST) of a local server in a process of its own."""
+    """Yield (port, port of REST) of a local server in a process of its own."""
     command = [sys.executable, _TOOL, str(model), "--port=0", "--rest_port=0", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -172,7 +172,7 @@ def _model(model_dim):
 
 
 def prepare_export(model_dim, folder):
-    """One version."""
+    """Prepare one version."""
     from tfwave.serving.export import export_model
 
     model = _model(model_dim)
@@ -180,7 +180,7 @@ def prepare_export(model_dim, folder):
 
 
 def prepare_python(model_dim, clips):
-    """Clips from latents."""
+    """Prepare clips from latents."""
     model = _model(model_dim)
     latents = model.sample_latents(clips)
 
@@ -192,7 +192,7 @@ def prepare_python(model_dim, clips):
 
 
 def prepare_signature(folder, clips):
-    """The same by the exported signature."""
+    """Prepare the same by the exported signature."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(pathlib.Path(folder, "1")))

@@ -42,13 +42,13 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
 
 
 def prepare_generation(model_dim, precision):
-    """One clip from noise and a mel spectrogram."""
+    """Prepare one clip from noise and a mel spectrogram."""
     model, z, features = _prepared(model_dim)
     return lambda: model.invert(z, features, precision).numpy()
 
 
 def prepare_plain(model_dim):
-    """The same from layers that Keras has."""
+    """Prepare the same from layers that Keras has."""
     from benchmarks import waveglow_plain
 
     model, z, features = _prepared(model_dim)
@@ -57,14 +57,14 @@ def prepare_plain(model_dim):
 
 
 def prepare_torch(model_dim):
-    """The same in PyTorch."""
+    """Prepare the same in PyTorch."""
     from benchmarks import waveglow_torch
 
     return waveglow_torch.generation(model_dim, FRAMES)
 
 
 def prepare_training(model_dim, batch_size):
-    """One update."""
+    """Prepare one update."""
     from tfwave.models.waveglow.config import WaveGlowConfig
     from tfwave.models.waveglow.waveglow import WaveGlow
 
@@ -72,7 +72,7 @@ def prepare_training(model_dim, batch_size):
 
 
 def prepare_torch_training(model_dim, batch_size):
-    """The same in PyTorch."""
+    """Prepare the same in PyTorch."""
     from benchmarks import waveglow_torch
 
     return waveglow_torch.training(model_dim, batch_size)

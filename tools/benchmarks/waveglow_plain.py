@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def inverse(model):
-    """A WaveGlow from noise to waveforms in the layers that Keras has, as the paper draws it.
+    """Build a WaveGlow from noise to waveforms in the layers that Keras has, as the paper draws it.
 
     Args:
       model: WaveGlow without norms, such as `fold_weight_norm` returns.

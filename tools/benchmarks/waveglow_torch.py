@@ -64,7 +64,7 @@ class WaveGlow(nn.Module):
         return x.flatten(1, 2)
 
     def inverse(self, z, mel):
-        """Noise [batch, 8, groups] -> waveform [batch, 8 * groups]."""
+        """Invert noise [batch, 8, groups] -> waveform [batch, 8 * groups]."""
         conditioning, x, left = self.conditioning(mel), z[:, -self.widths[-1] :], 4
         for k in reversed(range(_FLOWS)):
             passed, changed = x.chunk(2, 1)
@@ -77,7 +77,7 @@ class WaveGlow(nn.Module):
         return x.transpose(1, 2).flatten(1)
 
     def loss(self, waveform, mel):
-        """The loss of waveforms [batch, time], a multiple of 8 long."""
+        """Compute the loss of waveforms [batch, time], a multiple of 8 long."""
         x, total = waveform.unflatten(1, (-1, _GROUP)).transpose(1, 2), 0.0
         conditioning = self.conditioning(mel)[..., : x.shape[-1]]
         for k, (mix, coupling) in enumerate(zip(self.mixes, self.couplings, strict=True)):
@@ -93,7 +93,7 @@ class WaveGlow(nn.Module):
 
 
 def generation(channels, frames):
-    """A function that makes one clip, from a network without weight normalisation."""
+    """Return a function that makes one clip, from a network without weight normalisation."""
     network = WaveGlow(channels, lambda layer: layer).eval()
     mel = torch.randn(1, _BANDS, frames)
 
@@ -105,7 +105,7 @@ def generation(channels, frames):
 
 
 def training(channels, batch_size):
-    """A function that makes one update. The mel spectrograms are given, not computed."""
+    """Return a function that makes one update. The mel spectrograms are given, not computed."""
     network = WaveGlow(channels)
     optimizer = torch.optim.Adam(network.parameters(), 1e-4)
     mel, waveform = torch.randn(batch_size, _BANDS, 63), 0.1 * torch.randn(batch_size, 16000)

@@ -30,7 +30,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int) -> dict:
 
 
 def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limit: int = 512):
-    """A configuration to measure.
+    """Return a configuration to measure.
 
     Args:
       variant: "small" (gates twice and skips four times as wide as the residuals, `layers` layers)
@@ -53,7 +53,7 @@ def variant_config(variant: str, model_dim: int, layers: int = 30, dilation_limi
 
 
 def _generation(runs, variant, clips, model_dim):
-    """Samples per second of all clips together, in each precision."""
+    """Measure the samples per second of all clips together, in each precision."""
     from tfwave.models.sampler import BLOCK
 
     found = {}
@@ -90,7 +90,7 @@ def _against_naive(runs, model_dim):
 
 
 def _growth(runs, model_dim):
-    """Microseconds of a sample as layers grow, and as the receptive field grows."""
+    """Measure the microseconds of a sample as layers grow, and as the receptive field grows."""
     from tfwave.models.sampler import BLOCK
 
     found = {}
@@ -105,7 +105,7 @@ def _growth(runs, model_dim):
 
 
 def _training(runs, model_dim):
-    """Seconds of an update on two slices of a quarter of a second."""
+    """Measure the seconds of an update on two slices of a quarter of a second."""
     config = variant_config("small", model_dim)
     sides = {
         PLAIN: measure.Side(prepare_plain_training, config),
@@ -123,7 +123,7 @@ def _training(runs, model_dim):
 
 
 def prepare_generation(config, clips, precision):
-    """One block of samples, as a stream makes them."""
+    """Prepare one block of samples, as a stream makes them."""
     from tfwave.models.wavenet.generation import stream
     from tfwave.models.wavenet.wavenet import WaveNet
 
@@ -133,7 +133,7 @@ def prepare_generation(config, clips, precision):
 
 
 def prepare_naive(config):
-    """One sample from the whole network over a receptive field."""
+    """Prepare one sample from the whole network over a receptive field."""
     import tensorflow as tf
 
     from tfwave.models.wavenet import queues as wavenet_queues
@@ -147,7 +147,7 @@ def prepare_naive(config):
 
 
 def prepare_training(config):
-    """tfwave's update."""
+    """Prepare tfwave's update."""
     import tensorflow as tf
 
     from tfwave.models.wavenet.wavenet import WaveNet
@@ -160,7 +160,7 @@ def prepare_training(config):
 
 
 def prepare_plain_training(config):
-    """The same network and update in the layers that Keras has for them."""
+    """Prepare the same network and update in the layers that Keras has for them."""
     from benchmarks.wavenet_plain import training_step
 
     step = training_step(config)

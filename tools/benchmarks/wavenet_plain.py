@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def training_step(config):
-    """A function of waveform [batch, receptive_field + samples] that makes one Adam update.
+    """Return a function of waveform [batch, receptive_field + samples] that makes one Adam update.
 
     Args:
       config: WaveNetConfig with one-hot input and softmax over mu-law codes.

@@ -80,7 +80,7 @@ def _generation(kind, of_torch, units, sides, clips, sample_rate, runs, torch_py
 
 
 def _of(published, model_dim):
-    """A published size in the proportion that model_dim has to its own."""
+    """Scale a published size in the proportion that model_dim has to its own."""
     return max(1, published * model_dim // PUBLISHED_UNITS)
 
 
@@ -101,7 +101,7 @@ def _dual_softmax(model_dim, block=None, outputs=False):
 
 
 def prepare_dual_softmax(model_dim, clips, block=None, outputs=False):
-    """SAMPLES of each clip, as a stream makes them."""
+    """Prepare SAMPLES of each clip, as a stream makes them."""
     from tfwave.models.sampler import BLOCK
     from tfwave.models.wavernn.generation import stream
 
@@ -110,7 +110,7 @@ def prepare_dual_softmax(model_dim, clips, block=None, outputs=False):
 
 
 def prepare_plain_dual_softmax(model_dim, clips):
-    """The same by a call for each sample."""
+    """Prepare the same by a call for each sample."""
     from benchmarks import wavernn_plain
 
     from tfwave.models import step_noise
@@ -132,7 +132,7 @@ def _mel_conditioned(units, clips):
 
 
 def prepare_mel_conditioned(units, clips):
-    """SAMPLES of each clip, from conditioning at the sample rate."""
+    """Prepare SAMPLES of each clip, from conditioning at the sample rate."""
     from tfwave.models.fatchord_wavernn import generation as fatchord_wavernn_generation
 
     model, rows = _mel_conditioned(units, clips)
@@ -140,7 +140,7 @@ def prepare_mel_conditioned(units, clips):
 
 
 def prepare_plain_mel_conditioned(units, clips):
-    """The same by a call for each sample."""
+    """Prepare the same by a call for each sample."""
     import tensorflow as tf
     from benchmarks import wavernn_plain
 
@@ -152,14 +152,14 @@ def prepare_plain_mel_conditioned(units, clips):
 
 
 def prepare_torch(kind, units, clips):
-    """The same in PyTorch, kind a function of `wavernn_torch`."""
+    """Prepare the same in PyTorch, kind a function of `wavernn_torch`."""
     from benchmarks import wavernn_torch
 
     return getattr(wavernn_torch, kind)(units, clips, SAMPLES)
 
 
 def prepare_subscale(model_dim):
-    """One clip of 16 sub-tensors side by side."""
+    """Prepare one clip of 16 sub-tensors side by side."""
     from tfwave.models.wavernn.config import SubscaleWaveRNNConfig
     from tfwave.models.wavernn.subscale import SubscaleWaveRNN
 
@@ -173,7 +173,7 @@ def prepare_subscale(model_dim):
 
 
 def prepare_training(kind, model_dim):
-    """One update on segments of the published length."""
+    """Prepare one update on segments of the published length."""
     import tensorflow as tf
 
     if kind == "dual softmax":

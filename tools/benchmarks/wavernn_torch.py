@@ -11,7 +11,7 @@ _BINS = 256
 
 
 def dual_softmax(units, clips, samples):
-    """A function that makes clips with the dual softmax, dense."""
+    """Return a function that makes clips with the dual softmax, dense."""
     half = units // 2
     recurrent = nn.Linear(units, 3 * units, bias=False)
     inputs = [nn.Linear(count, 3 * half) for count in (2, 3)]
@@ -47,7 +47,7 @@ def dual_softmax(units, clips, samples):
 
 
 def mel_conditioned(units, clips, samples):
-    """A function that makes clips with two GRUs and a mixture of ten logistics."""
+    """Return a function that makes clips with two GRUs and a mixture of ten logistics."""
     part, bands, mixtures = 32, 80, 10
     first = nn.Linear(1 + bands + part, units)
     rnn1, rnn2 = nn.GRUCell(units, units), nn.GRUCell(units + part, units)

@@ -112,9 +112,8 @@ def _by_gate(kernel):
 
 def silence(config, rows) -> State:
     """Return the state before the first sample of each row: zeros."""
-    return State(
-        tf.zeros([rows]), *[tf.zeros([rows, config.units])] * 2, tf.zeros([rows, 3 * config.units])
-    )
+    h = tf.zeros([rows, config.units])
+    return State(tf.zeros([rows]), h, h, tf.zeros([rows, 3 * config.units]))
 
 
 @dataclasses.dataclass(frozen=True)

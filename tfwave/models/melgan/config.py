@@ -86,7 +86,7 @@ class MelGANConfig(WithMel):
         check(
             self,
             "stft_resolutions",
-            resolutions and all(map(_is_resolution, resolutions)),
+            bool(resolutions) and all(map(_is_resolution, resolutions)),
             "(transform, hop, window) each, windows even and in the transform",
         )
         longest = max(resolutions)[0] // 2

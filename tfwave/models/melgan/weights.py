@@ -56,7 +56,7 @@ def from_authors(
         # Whether groups divide channels is only seen when layers are built.
         model = MelGAN(dataclasses.replace(config, **fields))
         assign_arrays(generator_arrays(model), generator)
-    if discriminators:
+    if discriminator is not None:
         with naming(discriminator):
             assign_arrays(discriminator_arrays(model), discriminators)
     return model

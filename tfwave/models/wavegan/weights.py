@@ -141,7 +141,7 @@ def _part(layer, field):
 
 
 def infer_config(
-    arrays: dict[str, np.ndarray], fields: dict[str, object] | None = None
+    arrays: dict[str, np.ndarray], fields: dict[str, Any] | None = None
 ) -> WaveGANConfig | SpecGANConfig:
     """Tell the system and its configuration from the authors' variables.
 

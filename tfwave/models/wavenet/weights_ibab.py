@@ -5,6 +5,8 @@ variables. Biases lose their names there: they are "Variable", "Variable_1", ...
 which a layer makes them.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tfwave.errors import UserError
@@ -70,7 +72,7 @@ def _halves(variable, first, second):
 
 
 def infer_config(
-    arrays: dict[str, np.ndarray], fields: dict[str, object] | None = None
+    arrays: dict[str, np.ndarray], fields: dict[str, Any] | None = None
 ) -> WaveNetConfig:
     """Tell the configuration from the code's variables.
 
@@ -86,7 +88,8 @@ def infer_config(
     width, channels, half = array_shape(arrays, f"{stack}0/filter", 3)
     initial_width, inputs, _ = array_shape(arrays, f"{SCOPE}causal_layer/filter", 3)
     _, skips, levels = array_shape(arrays, f"{SCOPE}postprocessing/postprocess2", 3)
-    if "dilations" not in (fields or {}):
+    fields = fields or {}
+    if "dilations" not in fields:
         raise UserError(
             f"does not tell the dilations of its {count_modules(arrays, stack)} layers; pass "
             "dilations=(1, 2, ...), as its wavenet_params.json has them, or config"

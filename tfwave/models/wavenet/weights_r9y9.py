@@ -6,6 +6,7 @@ Source: wavenet_vocoder/wavenet.py, modules.py and upsample.py (the names of the
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +168,7 @@ def _infer_conditioning(arrays, fields):
     if not places:  # features come at the sample rate
         return LocalConditioningConfig(channels, (1,), "repeat", conv_in=False, frame_padding=0)
     shapes = [kernel_shape(arrays, places[place], 4) for place in sorted(places)]
-    common = {"channels": channels, "frequency_kernel": shapes[0][2]}
+    common: dict[str, Any] = {"channels": channels, "frequency_kernel": shapes[0][2]}
     if 0 in places:  # v0.1.1
         return LocalConditioningConfig(
             scales=tuple(shape[3] for shape in shapes),

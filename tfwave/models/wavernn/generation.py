@@ -40,7 +40,7 @@ class State(typing.NamedTuple):
     fine: tf.Tensor  # int32 [B]
 
 
-def fold(cell, sparse=False) -> Weights:
+def fold(cell, sparse: bool | None = False) -> Weights:
     """Prepare the weights of a `DualSoftmaxCell` for the loop.
 
     Args:
@@ -183,7 +183,7 @@ def stream(
     return sampler.stream(model, start, samples, seed, first_clip, temperature, groups, xla)
 
 
-def begin(network, clips, features=None, sparse=False) -> sampler.Start:
+def begin(network, clips, features=None, sparse: bool | None = False) -> sampler.Start:
     """Return the start of generation from silence, eagerly or inside a graph.
 
     Args:

@@ -110,6 +110,8 @@ class SubscaleNetwork(WaveRNNNetwork):
       seed: seed of the initial weights.
     """
 
+    config: SubscaleWaveRNNConfig
+
     def __init__(self, config: SubscaleWaveRNNConfig, seed=0):
         super().__init__(config, seed)
         self.ahead = AheadNetwork(config, seed=10_000 * seed + 200)
