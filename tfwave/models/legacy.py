@@ -4,6 +4,7 @@ A description of today is {"system": "MelGAN", "config": {...}, "mel": {...} or 
 ones have the fields of the configuration in "model" and a lower-case name in "system", or none.
 """
 
+import importlib
 from typing import Any
 
 _NAMES = {
@@ -36,6 +37,11 @@ _WITH_BATCH_SIZE = ("discriminator_layers", "flows", "resnet_blocks")
 def system_name(name: str) -> str:
     """Return the name of a system's class for itself or for the name that it had before."""
     return _NAMES.get(name, name)
+
+
+def system_class(name: str) -> type:
+    """Return the class of a system by its name or by the name that it had before."""
+    return getattr(importlib.import_module("tfwave.models"), system_name(name))
 
 
 def upgrade_description(description: dict[str, Any]) -> dict[str, Any]:

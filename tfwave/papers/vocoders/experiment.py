@@ -3,16 +3,17 @@
 import dataclasses
 import math
 
-import keras
 import numpy as np
 
-from tfwave.audio.mel import MelConfig, mel_spectrogram
+from tfwave.audio.mel import MelConfig
 from tfwave.data.features import mel_features
-from tfwave.data.windows import Windows
+from tfwave.data.windows import WindowConfig, Windows
 from tfwave.errors import UserError
 from tfwave.metrics import vocoder as measures
+from tfwave.models.legacy import system_class, system_name
+from tfwave.models.system import System
 from tfwave.papers.vocoders.presets import VocoderPreset
-from tfwave.papers.vocoders.systems import TRAINED, signal_processing, vocode
+from tfwave.papers.vocoders.signal_processing import resynthesize
 from tfwave.repro.experiment import SEEDS, Measured
 from tfwave.repro.plan import counted
 from tfwave.repro.results import Results
@@ -35,22 +36,29 @@ class VocoderExperiment(SpeechExperiment):
         """Return the front end of a row's features, the table's for a WaveNet, which names none."""
         return getattr(self.config(row), "mel", self.preset.mel)
 
-    def model(self, row: Row) -> keras.Model:
-        return TRAINED[row.system].make(self.config(row), self.options.seed)
+    def model(self, row: Row) -> System:
+        config = self.config(row)
+        kwargs = {} if hasattr(config, "mel") else {"mel": self.front_end(row)}
+        return system_class(row.system)(config, self.options.seed, **kwargs)
 
     def open_windows(self, split: str, row: Row) -> Windows:
-        system, recordings = TRAINED[row.system], self.corpus.splits[split]
+        spec, recordings = (
+            self.model(row).batch_spec(self.preset.slice_len),
+            self.corpus.splits[split],
+        )
         features = None
-        if system.with_features:
+        if "features" in spec.columns:
             features = mel_features(recordings, self.front_end(row), self.options.cache_dir)
-        return Windows(recordings, system.window(self.config(row), self.preset), features)
+        config = WindowConfig(spec.slice_len, spec.context, spec.frame_padding)
+        return Windows(recordings, config, features)
 
     def schedule(self, row: Row) -> Schedule:
         preset = self.preset.of(row.system)
         return Schedule(preset.steps, preset.batch_size, preset.score_every)
 
     def criterion(self, row: Row) -> Score:
-        return TRAINED[row.system].score
+        selection = system_class(row.system).selection
+        return Score(selection.held_out.name, bool(selection.lower_is_better))
 
     def settings(self, row: Row) -> dict:
         settings = {"row": row.key, "changes": [list(change) for change in row.changes]}
@@ -65,12 +73,12 @@ class VocoderExperiment(SpeechExperiment):
             description["mel"] = dataclasses.asdict(self.front_end(row))
         return description
 
-    def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
+    def facts(self, row: Row, model: System, trained: TrainingResult) -> dict:
         return {"Parameters": model.count_params(), **super().facts(row, model, trained)}
 
     def size(self, preset: VocoderPreset) -> str:
         return ", ".join(
-            f"{TRAINED[system].make.__name__} for {preset.of(system).steps:,} steps of "
+            f"{system_name(system)} for {preset.of(system).steps:,} steps of "
             f"{preset.of(system).batch_size} segments"
             for system, _ in preset.configs
         )
@@ -82,13 +90,13 @@ class VocoderExperiment(SpeechExperiment):
         for system, config in self.preset.configs:
             if getattr(config, "stft_loss", 0):
                 sentences.append(
-                    f"It trains {TRAINED[system].make.__name__} by the spectral loss of Parallel "
+                    f"It trains {system_name(system)} by the spectral loss of Parallel "
                     "WaveGAN (arXiv:1910.11480), at resolutions and above a floor of its own, and "
                     f"by discriminators only from step {config.adversarial_from:,} on."
                 )
         return tuple(sentences)
 
-    def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
+    def measure(self, row: Row, model: System | None, results: Results) -> Measured:
         rate = self.corpus.sample_rate
         measured = Measured(sample_rate=rate)
         with measured.timed("vocode"):
@@ -110,10 +118,8 @@ class VocoderExperiment(SpeechExperiment):
     def _copy(self, row, model, waveform, seed):
         """Synthesise a recording [time] again."""
         if model is None:
-            return signal_processing(row, waveform, self.preset.mel, seed)
-        mel = self.front_end(row)
-        features = mel_spectrogram(waveform[np.newaxis], mel)
-        return vocode(TRAINED[row.system], model, features, mel, seed)
+            return resynthesize(row, waveform, self.preset.mel, seed)
+        return model.copy_synthesis(waveform[np.newaxis], seed=seed)[0, :, 0].numpy()
 
     def _recordings(self):
         """Return the held-out recordings that are copied: [(number, name, waveform [time])]."""

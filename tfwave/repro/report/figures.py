@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tfwave import files, models
+from tfwave import files
 from tfwave.models import legacy
 from tfwave.models.system import charts
 
@@ -35,7 +35,7 @@ def panels(values, system):
       List of (title, ((scalar, legend), ...)), at most four; those with held-out numbers come
       first, and gradients last.
     """
-    curves = getattr(models, legacy.system_name(system)).all_curves()
+    curves = legacy.system_class(system).all_curves()
     drawn = charts(curves, [name for name in values if values[name]])
     order = sorted(drawn, key=lambda title: "gradient n" in title.lower())
     return [
