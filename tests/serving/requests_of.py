@@ -41,6 +41,7 @@ def bad_values(given):
         "samples": (0, 2**30),
         "temperature": (0.0, -1.0),
         "sigma": (-0.1,),
+        "strength": (-0.1,),
         "speaker": (-1, 3),
     }
     for number in out_of_range.get(given.name, ()):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conformance.cases import BY_NAME
 from tfwave.audio.mel import TACOTRON2
 from tfwave.audio.spectral import centred_stft
 from tfwave.models.waveglow import denoiser
@@ -60,3 +61,17 @@ def test_the_bias_is_the_first_frame_of_what_silence_makes():
 def test_wrong_arguments_of_the_denoiser(waveform, strength, sentence):
     with pytest.raises(ValueError, match=sentence):
         denoiser.denoise(tf.constant(waveform, tf.float32), tf.ones([33]), strength)
+
+
+def test_the_served_denoiser_is_that_of_generate():
+    model = BY_NAME["waveglow"].stirred()
+    mel = BY_NAME["waveglow"].request["mel"]
+    served = model.signatures()["denoised"]
+    waveform = served(mel=mel, strength=np.float32(0.2), sigma=np.float32(0.7), seed=np.int32(3))[
+        "waveform"
+    ]
+    expected = model.generate(mel, seed=3, sigma=0.7, denoise=0.2)
+    np.testing.assert_allclose(waveform, expected, atol=1e-5)
+    assert (
+        np.abs(waveform - model.generate(mel, seed=3, sigma=0.7)[:, : waveform.shape[1]]).max() > 0
+    )

@@ -36,7 +36,7 @@ def denoise(waveform, bias, strength=0.1):
     Args:
       waveform: float32 [batch, time, 1], longer than half a frame.
       bias: float32 [bins], from `bias_spectrum`.
-      strength: factor of the bias, 0 or more.
+      strength: factor of the bias, 0 or more; a scalar tensor is not checked.
 
     Returns:
       float32 [batch, time', 1], in whole quarters of a frame.
@@ -44,7 +44,7 @@ def denoise(waveform, bias, strength=0.1):
     Raises:
       UserError: strength negative or not finite, or a waveform that is too short.
     """
-    if not 0 <= strength < np.inf:
+    if not tf.is_tensor(strength) and not 0 <= strength < np.inf:
         raise UserError(f"strength must be a number from 0, not {strength}")
     n_fft = 2 * (bias.shape[0] - 1)
     pad, hop_length = n_fft // 2, n_fft // _OVERLAP

@@ -18,6 +18,7 @@ it is that of their absolute value. The arithmetic of the couplings is regrouped
 import dataclasses
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from tfwave.audio import mel as mels
@@ -183,27 +184,43 @@ class WaveGlow(NetworkSystem):
         return tf.clip_by_value(waveform, -1.0, 1.0)
 
     def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
+        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels.
+
+        `denoised` vocodes and then subtracts the bias spectrum, see `denoiser`.
+        """
         config, network = self.config, self.fold_weight_norm().network
 
-        def vocode(mel, sigma, seed):
+        def sample(mel, sigma, seed):
             sizes = tf.shape(mel)
             groups = sizes[1] * config.hop_length // config.group
             shape = [sizes[0], groups, config.group]
             noise = tf.random.stateless_normal(shape, tf.stack([seed, 0]))
-            made = network.inverse(sigma * noise, mel)[:, :, tf.newaxis]
-            return tf.clip_by_value(made, -1.0, 1.0)
+            return network.inverse(sigma * noise, mel)[:, :, tf.newaxis]
 
-        sigma = signatures.Input(
-            "sigma",
-            "float32",
-            (),
-            "Standard deviation of the noise, 0 or more; 0.6 is usual.",
-            0.6,
-            ((lambda sigma: sigma >= 0, "must be 0 or more"),),
+        def vocode(mel, sigma, seed):
+            return tf.clip_by_value(sample(mel, sigma, seed), -1.0, 1.0)
+
+        bias = denoiser.bias_spectrum(self)
+
+        def denoised(mel, strength, sigma, seed):
+            waveform = denoiser.denoise(sample(mel, sigma, seed), bias, strength)
+            return tf.clip_by_value(waveform, -1.0, 1.0)
+
+        sigma, strength = _scalars()
+        inputs = [sigma, signatures.seed_input("noise")]
+        served = signatures.vocoder_signatures(vocode, config.mel, inputs)
+        mel = served["vocode"].interface.inputs[0]
+        least = config.mel.n_fft // 2 // config.hop_length + 1
+        longer = (lambda mel: tf.shape(mel)[1] >= least, f"must have at least {least} frames")
+        frames = np.repeat(mel.example, -(-least // mel.example.shape[1]), axis=1)
+        mel = dataclasses.replace(mel, checks=(*mel.checks, longer), example=frames)
+        served["denoised"] = signatures.signature(
+            denoised,
+            "Vocode mel spectrograms and subtract the bias that the model emits for silence.",
+            [mel, strength, *inputs],
+            [signatures.waveform_output(config.sample_rate)],
         )
-        how = [sigma, signatures.seed_input("noise")]
-        return signatures.vocoder_signatures(vocode, config.mel, how)
+        return served
 
     def fold_weight_norm(self) -> "WaveGlow":
         """Return a WaveGlow of the same function that normalises no kernels, for inference."""
@@ -241,3 +258,15 @@ def flow_loss(z, log_scales, log_dets, sigma):
     scales = tf.add_n([tf.reduce_sum(log_scale) for log_scale in log_scales])
     dets = tf.cast(shape[0] * shape[1], tf.float32) * tf.add_n(log_dets)
     return (squares - scales - dets) / tf.cast(tf.size(z), tf.float32)
+
+
+def _scalars():
+    """Return the inputs `sigma` and `strength` of the signatures."""
+    positive = (lambda value: value >= 0, "must be 0 or more")
+    return [
+        signatures.Input(name, "float32", (), meaning, example, (positive,))
+        for name, meaning, example in (
+            ("sigma", "Standard deviation of the noise, 0 or more; 0.6 is usual.", 0.6),
+            ("strength", "Factor of the subtracted bias spectrum, 0 or more; 0.1 is usual.", 0.1),
+        )
+    ]

@@ -181,7 +181,7 @@ def weight_count(config) -> int:
 
     Those of subscale's look-ahead network, which conditions too, are not among them.
     """
-    if isinstance(config, WaveNetConfig):
+    if hasattr(config, "skip_channels"):  # a WaveNet
         residual, gate, skip = config.residual_channels, config.gate_channels, config.skip_channels
         layer = config.kernel_size * residual * gate + gate // 2 * (residual + skip)
         return (
