@@ -50,7 +50,7 @@ def filter_bank(
     formula: str = "slaney",
     norm: str = "slaney",
     straight_in: str = "hertz",
-    dtype=np.float32,
+    dtype: type[np.floating] = np.float32,
 ) -> np.ndarray:
     """Compute the triangles that sum the bins of a spectrum into mel bands.
 

@@ -180,11 +180,11 @@ def inverse_centred_stft(
     Returns:
       float tensor [..., length].
     """
-    spectrum = tf.convert_to_tensor(spectrum)
-    window = hann_window(win_length or n_fft, spectrum.dtype.real_dtype, n_fft)
-    pieces = tf.signal.irfft(spectrum, [n_fft]) * window
+    frames = tf.convert_to_tensor(spectrum)
+    window = hann_window(win_length or n_fft, frames.dtype.real_dtype, n_fft)
+    pieces = tf.signal.irfft(frames, [n_fft]) * window
     waveform = tf.signal.overlap_and_add(pieces, hop_length)
-    squares = tf.repeat(tf.square(window)[tf.newaxis], tf.shape(spectrum)[-2], axis=0)
+    squares = tf.repeat(tf.square(window)[tf.newaxis], tf.shape(frames)[-2], axis=0)
     weight = tf.signal.overlap_and_add(squares, hop_length)
     pad = n_fft // 2
     waveform = tf.math.divide_no_nan(waveform, weight)

@@ -82,7 +82,7 @@ def cepstra(waveform):
     loud = np.percentile(decibels.max(axis=1), 95)
     # Digital silence and a quiet room are then alike.
     bands = np.maximum(decibels, loud - _RANGE)
-    cepstrum = scipy.fft.dct(bands, norm="ortho")[:, :_CEPSTRA]
+    cepstrum = np.asarray(scipy.fft.dct(bands, norm="ortho"))[:, :_CEPSTRA]
     cepstrum -= cepstrum.mean(axis=0)
     wide = np.pad(cepstrum, ((2, 2), (0, 0)), mode="edge")
     slopes = (2 * (wide[4:] - wide[:-4]) + wide[3:-1] - wide[1:-3]) / 10

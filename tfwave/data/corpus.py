@@ -104,8 +104,9 @@ class Split:
         if self.label is not None:
             newer["speaker"] = self.speaker
         # Folders of speakers count as domains too, which adds nothing.
-        if self.speaker is None or not np.array_equal(self.domain, self.speaker):
-            newer["domain"] = self.domain
+        speaker, domain = self.speaker, self.domain
+        if speaker is None or domain is None or not np.array_equal(domain, speaker):
+            newer["domain"] = domain
         content |= {name: _values(column) for name, column in newer.items() if column is not None}
         if self.sources is not None:
             content["sources"] = {name: part.hashes for name, part in self.sources.items()}

@@ -172,7 +172,7 @@ def envelope_matrix(bands: int, cepstra: int) -> np.ndarray:
     """
     if not 1 <= cepstra <= bands:
         raise UserError(f"cepstra must lie between 1 and the {bands} bands, not {cepstra}")
-    cosines = scipy.fft.dct(np.eye(bands), norm="ortho")[:, :cepstra]
+    cosines = np.asarray(scipy.fft.dct(np.eye(bands), norm="ortho"))[:, :cepstra]
     return (cosines @ cosines.T).astype(np.float32)
 
 

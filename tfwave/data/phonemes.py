@@ -43,7 +43,7 @@ _TO_39 = {
     "vcl": "sil",
     "epi": "sil",
 }
-TIMIT_48 = tuple(sorted({_TO_48.get(phone, phone) for phone in TIMIT_61} - {None}))
+TIMIT_48: tuple[str, ...] = tuple(sorted({_TO_48.get(phone, phone) for phone in TIMIT_61} - {None}))
 TIMIT_39 = tuple(sorted({_TO_39.get(phone, phone) for phone in TIMIT_48}))
 UNLABELLED = -1
 

@@ -154,8 +154,8 @@ class Windows:
         for name in columns:
             if name not in there:
                 raise ValueError(f"batches are to have {name}, but the recordings have no {name}")
-            column = getattr(split, name) if name in NUMBERS else ()
-            if len(column) and column.min() < 0:
+            column = getattr(split, name) if name in NUMBERS else None
+            if column is not None and len(column) and column.min() < 0:
                 file = split.store.names[int(np.argmin(column))]
                 raise ValueError(f"{file}: its {name} is unknown, while others are known")
         return tuple(columns)

@@ -1,5 +1,7 @@
 """Result folders of earlier versions, read in today's form."""
 
+from typing import Any
+
 
 def upgrade_settings(settings: dict) -> dict:
     """Return the settings of a folder or of a row as this version writes them."""
@@ -36,7 +38,7 @@ def _score_figure(result):
     result["counts"] = ""
 
 
-def _without_batch_size(value):
+def _without_batch_size(value: Any) -> Any:
     """Drop the batch size of model configurations, which no training read."""
     if isinstance(value, (list, tuple)):
         # A preset names its models as pairs (system, configuration).

@@ -23,7 +23,7 @@ class Plan:
         self._report = report_progress
         self._clock = clock
         self._left = {key: weight for key, (_, weight) in self._labels.items()}
-        self._started = None
+        self._started = 0.0
         self._seconds = 0.0
         self._weight = 0.0
 

@@ -99,7 +99,6 @@ class _Run:
         self._results, self._options = results, experiment.options
         self._status = dict(experiment.status())
         self._failures = []
-        self._report = None
 
     def compute(self, rows: tuple[Row, ...]) -> report.Report:
         """Compute the rows in order; raise UserError at the end when some diverged."""
@@ -107,6 +106,7 @@ class _Run:
         rows = _in_order(experiment, rows, self._is_finished)
         labels = {row.key: (row.label, experiment.weight(row)) for row in rows}
         plan = Plan(labels, self._options.report_progress)
+        written = None
         try:
             for row in rows:
                 if self._is_finished(row):
@@ -118,13 +118,13 @@ class _Run:
                     plan.failed(row.key, why)
                 else:
                     plan.finish(row.key)
-                    self._write()
+                    written = self._write()
         finally:
-            if self._report is None or self._status != experiment.status():
-                self._write()
+            if written is None or self._status != experiment.status():
+                written = self._write()
         if self._failures:
             raise UserError("; ".join(self._failures))
-        return self._report
+        return written
 
     def _is_finished(self, row):
         """Whether a row needs nothing more; see `Table.optional` and `Table.cached`."""
@@ -161,7 +161,7 @@ class _Run:
         return None
 
     def _write(self):
-        self._report = write_report(self._experiment, self._results, self._status)
+        return write_report(self._experiment, self._results, self._status)
 
 
 def _merge_only(table, options):

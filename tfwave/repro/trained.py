@@ -48,7 +48,7 @@ class TrainedExperiment(Experiment):
       corpus: with the splits train, valid and test; from `prepare` on.
     """
 
-    corpus = None
+    corpus: Corpus
 
     @abc.abstractmethod
     def model(self, row: Row) -> keras.Model:
@@ -74,7 +74,7 @@ class TrainedExperiment(Experiment):
         """Return the name of that number, and which way is better."""
 
     @abc.abstractmethod
-    def open_corpus(self):
+    def open_corpus(self) -> Corpus:
         """Return the corpus."""
 
     @abc.abstractmethod

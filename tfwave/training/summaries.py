@@ -22,7 +22,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.hparams import summary as hparams_summary
-from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.api_pb2 import Status  # pyright: ignore[reportAttributeAccessIssue]
 
 from tfwave.models.system import charts
 from tfwave.training.directory import DirectoryError, reason
@@ -148,16 +148,17 @@ def _layout(curves, names):
     """Lay out the charts of a run whose first scalars have these names."""
     # Held-out numbers are logged later than the first row.
     later = [curve.name for curve in curves if curve.name not in names]
+    lines = layout_pb2.MultilineChartContent  # pyright: ignore[reportAttributeAccessIssue]
     layout = [
-        layout_pb2.Chart(
-            title=title,
-            multiline=layout_pb2.MultilineChartContent(
-                tag=[f"^scalars/{re.escape(name)}$" for name in tags]
-            ),
+        layout_pb2.Chart(  # pyright: ignore[reportAttributeAccessIssue]
+            title=title, multiline=lines(tag=[f"^scalars/{re.escape(name)}$" for name in tags])
         )
         for title, tags in charts(curves, [*names, *(n for n in later if _is_score(n))]).items()
     ]
-    return layout_pb2.Layout(category=[layout_pb2.Category(title="Training", chart=layout)])
+    category = layout_pb2.Category(  # pyright: ignore[reportAttributeAccessIssue]
+        title="Training", chart=layout
+    )
+    return layout_pb2.Layout(category=[category])  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _is_score(name):

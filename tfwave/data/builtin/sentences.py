@@ -216,14 +216,18 @@ def plan(seed, split, number, voices):
     # A speaker has a pitch of its own, the same in every corpus.
     pitch = 25 + hashlib.sha256(voice.encode()).digest()[0] % 50
     rate = 140 + int(bits[1] % np.uint64(50))
-    for draw in itertools.count():
-        draws = random_bits(len(_GRAMMAR), seed, SPLITS.index(split), number, draw)
-        text = " ".join(
-            choices[int(bit % np.uint64(len(choices)))]
-            for bit, choices in zip(draws, _GRAMMAR, strict=True)
-        )
-        if split_of(text) == split:
-            return Sentence(text + ".", voice, pitch, rate)
+    drawn = (_draw_text(seed, split, number, draw) for draw in itertools.count())
+    text = next(text for text in drawn if split_of(text) == split)
+    return Sentence(text + ".", voice, pitch, rate)
+
+
+def _draw_text(seed, split, number, draw):
+    """Return a sentence of the grammar without its full stop; it may belong to another split."""
+    draws = random_bits(len(_GRAMMAR), seed, SPLITS.index(split), number, draw)
+    return " ".join(
+        choices[int(bit % np.uint64(len(choices)))]
+        for bit, choices in zip(draws, _GRAMMAR, strict=True)
+    )
 
 
 def split_of(text):
@@ -261,7 +265,7 @@ def read_sentences(
     """
     sizes = dict(SIZES if sizes is None else sizes)
     _check(seed, sizes, speakers, sample_rate)
-    voices = dict.fromkeys(SPLITS, TRAIN_VOICES[:speakers])
+    voices: dict[str, tuple[str, ...]] = dict.fromkeys(SPLITS, TRAIN_VOICES[:speakers])
     if held_out_voices:
         voices.update({split: VOICES[split] for split in ("valid", "test")})
     wanted = [(split, number) for split in SPLITS for number in range(sizes[split])]

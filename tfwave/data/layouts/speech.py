@@ -48,6 +48,8 @@ def timit(folder: str, paths: list[str]) -> Layout | None:
             match.groups(),
             Recording(path, match[1], speaker=match[2], phn=phn and os.path.join(parent, phn)),
         )
+    if not found:
+        return None
     recordings = _core_test(list(found.values()))
     return _layout("timit", "TIMIT without its SA sentences", folder, recordings, paths)
 
@@ -72,6 +74,8 @@ def vctk(folder: str, paths: list[str]) -> Layout | None:
         match = _VCTK_NAME.fullmatch(relative(folder, path).lower())
         if match and match[2] not in found:  # The first microphone, as paths are sorted.
             found[match[2]] = Recording(path, speaker=match[1], text=_vctk_text(path))
+    if not found:
+        return None
     return _layout("vctk", "VCTK", folder, list(found.values()), paths)
 
 
@@ -142,7 +146,5 @@ def speech_folder(folder: str, paths: list[str]) -> Layout:
 
 
 def _layout(key, title, folder, recordings, paths, transcribed_first=False):
-    if not recordings:
-        return None
     ignored, hold_out = len(paths) - len(recordings), HoldOut(transcribed_first=transcribed_first)
     return Layout(key, title, folder, tuple(recordings), hold_out=hold_out, ignored=ignored)

@@ -289,6 +289,8 @@ class WaveNet(NetworkSystem):
         """
         if mel is not None:
             features, samples = self._features_of(mel, samples)
+        if samples is None:
+            raise UserError("samples: without a mel spectrogram their number is needed")
         kwargs["first_clip"] = kwargs.pop("first", 0)
         yield from wavenet_generation.stream(
             self.averaged, samples, clips=count, prime_with=prime, features=features, **kwargs

@@ -219,7 +219,9 @@ def frame_terms(network, features, clips):
     return tf.repeat(terms, clips, axis=1) if terms.shape[1] == 1 else terms
 
 
-def checked(config, samples, features, clips, temperature, padded):
+def checked(
+    config, samples, features, clips, temperature, padded
+) -> tuple[tf.Tensor | None, int, int]:
     """Check a request.
 
     Returns:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfwave.errors import UserError
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
+from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import from_authors
 from tfwave.papers.wavegan.classifier_training import (
     evaluate_classifier,
@@ -29,7 +30,7 @@ class Scorer:
       accuracy: share of the real test clips it names correctly, None without labels.
     """
 
-    classifier: object
+    classifier: DigitClassifier
     origin: str
     fingerprint: str
     accuracy: float | None

@@ -130,6 +130,7 @@ def evaluate_classifier(
     batches = evaluation_batches(_clips(split, classifier.config), batch_size)
     logits = classifier.predict_logits((batch["waveform"] for batch in batches), batch_size)
     labels = split.label
+    assert labels is not None  # the batches have them
     cross_entropy = -np.mean(log_softmax(logits)[np.arange(len(labels)), labels], dtype=np.float64)
     return {
         "accuracy": float(np.mean(np.argmax(logits, axis=1) == labels)),

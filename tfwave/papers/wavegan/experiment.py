@@ -12,6 +12,7 @@ from tfwave.data import corpus as corpora
 from tfwave.data.builtin import digits
 from tfwave.data.corpus import Split
 from tfwave.data.layouts.recognize import CLIPS
+from tfwave.data.slices import SliceConfig
 from tfwave.data.store import build_store
 from tfwave.data.windows import WindowConfig, Windows, training_batches
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
@@ -64,11 +65,18 @@ class WaveGANExperiment(TrainedExperiment):
             "corpus": {
                 "clips": {name: len(store) for name, store in corpus.splits.items()},
                 "fingerprints": {name: s.fingerprint for name, s in corpus.splits.items()},
-                "slices": dataclasses.asdict(corpus.slices),
+                "slices": dataclasses.asdict(self.slices),
                 "synthetic": corpus.synthetic,
             },
             "texts": {"corpus_name": corpus.name, "corpus": corpus.description},
         }
+
+    @property
+    def slices(self) -> SliceConfig:
+        """How recordings are cut into clips."""
+        slices = self.corpus.slices
+        assert slices is not None  # digits and the layouts CLIPS have them
+        return slices
 
     def needs(self, row: Row) -> tuple[Row, ...]:
         # All ratios are relative to the real test set; the training set is the other yardstick.
@@ -99,7 +107,7 @@ class WaveGANExperiment(TrainedExperiment):
     def reference_scores(self) -> scoring.ReferenceScores:
         """Everything that clips are measured against."""
         preset, cache, train = self.preset, self.options.cache_dir, self.corpus.splits["train"]
-        clips = scoring.recorded(train, self.corpus.slices)
+        clips = scoring.recorded(train, self.slices)
         progress = functools.partial(
             tqdm.tqdm,
             desc="similarity features of the training set",
@@ -107,7 +115,7 @@ class WaveGANExperiment(TrainedExperiment):
             leave=False,
             disable=None,
         )
-        key = key_of(train.fingerprint, dataclasses.asdict(self.corpus.slices))
+        key = key_of(train.fingerprint, dataclasses.asdict(self.slices))
         # The plain WaveGAN row makes the artifacts that the noise column looks for.
         plain = WaveGANConfig(model_dim=preset.model_dim)
         return scoring.ReferenceScores(
@@ -121,7 +129,7 @@ class WaveGANExperiment(TrainedExperiment):
     @functools.cached_property
     def moments(self) -> tuple:
         """Mean and standard deviation per bin of SpecGAN's representation."""
-        clips = scoring.recorded(self.corpus.splits["train"], self.corpus.slices)
+        clips = scoring.recorded(self.corpus.splits["train"], self.slices)
         return compute_moments(
             block[:, :, None].astype("float32") / 32768.0 for block in clips.blocks()
         )
@@ -129,7 +137,7 @@ class WaveGANExperiment(TrainedExperiment):
     def config(self, row: Row) -> WaveGANConfig | SpecGANConfig:
         """Return the model configuration of a trained row."""
         common = {
-            "slice_len": self.corpus.slices.slice_len,
+            "slice_len": self.slices.slice_len,
             "model_dim": self.preset.model_dim,
             "critic_updates": self.preset.critic_updates,
             "sample_rate": self.corpus.sample_rate,
@@ -176,7 +184,7 @@ class WaveGANExperiment(TrainedExperiment):
             "seeds": self.seeds(),
             "selection_clips": self.preset.selection_clips,
             "corpus": self.corpus.splits["train"].fingerprint,
-            "slices": dataclasses.asdict(self.corpus.slices),
+            "slices": dataclasses.asdict(self.slices),
             # Workers that only help to train open none.
             "classifier": self.scorer.fingerprint if is_chief(self.strategy) else None,
         }
@@ -195,7 +203,7 @@ class WaveGANExperiment(TrainedExperiment):
         return model
 
     def batches(self, row: Row, start: int, shard: int, shards: int) -> tf.data.Dataset:
-        slices = self.corpus.slices
+        slices = self.slices
         config = WindowConfig(
             slices.slice_len,
             context=0,
@@ -235,7 +243,7 @@ class WaveGANExperiment(TrainedExperiment):
     def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
         preset, classes, rate = self.preset, self.corpus.classes, self.corpus.sample_rate
         if model is None:
-            clips = scoring.recorded(self._recordings(row), self.corpus.slices)
+            clips = scoring.recorded(self._recordings(row), self.slices)
         else:
             seed = self.seeds()["score_latents"]
             clips = scoring.generated(model, preset.inception_clips, seed)

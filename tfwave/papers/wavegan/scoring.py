@@ -7,6 +7,7 @@ themselves (arXiv:1802.04208v1 section 6 and the authors' eval folder).
 
 import dataclasses
 import hashlib
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -35,8 +36,8 @@ class Clips:
     """
 
     count: int
-    blocks: object
-    labels: object = None
+    blocks: Callable[[], Iterable[np.ndarray]]
+    labels: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +52,9 @@ class ReferenceScores:
       distance_clips: clips of the distances and the noise.
     """
 
-    logits: object
-    train_features: object
-    envelope: object
+    logits: Callable[[np.ndarray], np.ndarray]
+    train_features: np.ndarray
+    envelope: np.ndarray
     splits: int
     distance_clips: int
 

@@ -111,7 +111,7 @@ class TimitExperiment(SpeechExperiment):
             self.labels = "eSpeak NG's reading of the transcripts, aligned by dynamic time warping"
         corpus = self.corpus
         for split, part in corpus.splits.items():
-            if not any(map(len, part.phonemes)):
+            if not any(map(len, part.phonemes or ())):
                 raise UserError(f"{corpus.name}: no {split} recording has phoneme labels")
         timit = corpus.phonemes == TIMIT_61
         self._trained_phones = TIMIT_48 if timit else corpus.phonemes

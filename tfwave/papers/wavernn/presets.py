@@ -7,6 +7,7 @@ Parallel WaveNet (arXiv:1711.10433), whose mixture of logistics gives 16-bit sam
 
 import dataclasses
 import math
+from typing import Any
 
 from tfwave.audio.mel import MelConfig
 from tfwave.layers.block_sparsity import PruningConfig
@@ -113,7 +114,8 @@ PRESETS = {
 }
 
 
-def configuration(row: Row, preset: Preset = PRESETS["paper"]):
+# The class follows from the row, and callers read the fields of their row's: no one type fits.
+def configuration(row: Row, preset: Preset = PRESETS["paper"]) -> Any:
     """Return the configuration of a row's model.
 
     Args:
