@@ -21,6 +21,7 @@ from tfwave.audio import mel, mulaw
 from tfwave.errors import UserError
 from tfwave.layers.gru import gates
 from tfwave.models import sampler
+from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.wavenet import outputs
 
 FADED = 20  # frames at the end of a clip over which it fades out
@@ -128,7 +129,7 @@ class FatchordSteps(sampler.StepModel):
       greedy: whether the most likely value is taken instead of a draw.
     """
 
-    config: typing.Any
+    config: FatchordWaveRNNConfig
     greedy: bool = False
     value = tf.TensorSpec([], tf.float32)
 
