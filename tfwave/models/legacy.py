@@ -55,6 +55,8 @@ def upgrade_description(description: dict[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(description, dict):
         return description
+    if "generated_from" in description:  # of clips, with the description of their model inside
+        return {**description, "generated_from": upgrade_description(description["generated_from"])}
     fields = description.get("model")
     if not isinstance(fields, dict) or "config" in description:
         classifier = description.get("classifier")
