@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def leaky_relu(x: tf.Tensor, alpha: float = 0.2) -> tf.Tensor:
-    """Return max(alpha * x, x), with an absent second derivative instead of a zero one.
+    """Return max(alpha * x, x), whose second derivative is absent instead of zero.
 
     When a gradient of TensorFlow's own leaky ReLU is differentiated again, the result is a tensor
     of zeros, which is then convolved through the whole network. The gradient

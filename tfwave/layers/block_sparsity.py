@@ -6,7 +6,7 @@ arXiv:1710.01878:
     z(t) = Z (1 - (1 - (t - t0) / S)^3), limited to 0 before t0 and to Z after t0 + S
 
 At fixed intervals the k = z x (number of blocks) blocks of the smallest mean magnitude are pruned.
-A pruned block counts as zero, and so it stays pruned.
+A pruned block has magnitude zero and therefore stays pruned.
 
 For inference a matrix is stored as `Blocks`: for each group of 16 outputs the numbers of the inputs
 that reach one of them and their weights. Groups have unequal numbers of inputs; each is cut in
@@ -27,7 +27,7 @@ import tensorflow as tf
 from tfwave.errors import UserError
 
 BLOCKS = {"element": (1, 1), "4x4": (4, 4), "16x1": (16, 1)}  # name -> outputs, inputs
-_CHUNK = 32  # inputs of a chunk of `Blocks`
+_CHUNK = 32  # inputs in a chunk of `Blocks`
 _GROUP = 16  # outputs of a group, where the matrix has a multiple of them
 _WORTH = 0.6  # share of a matrix up to which `Blocks` of it are faster than the whole
 
@@ -37,10 +37,10 @@ class PruningConfig:
     """Size of the blocks and schedule of pruning; the defaults are the paper's.
 
     Raises:
-      ValueError: a value out of range, naming the field.
+      UserError: a value out of range, naming the field.
     """
 
-    sparsity: float  # Z: share of the blocks that is zero in the end
+    sparsity: float  # Z: final share of pruned blocks
     block: str = "16x1"  # "element", "4x4"
     start: int = 1000  # t0: step of the first pruning
     steps: int = 200_000  # S: steps from the first pruning to the last
@@ -98,17 +98,17 @@ def block_magnitudes(kernel, block):
 
 
 def expand(blocks, block):
-    """Repeat the number of each block for all of its weights: [rows, columns] -> kernel's shape."""
+    """Repeat each block's value for all of its weights: [rows, columns] -> kernel's shape."""
     outputs, inputs = BLOCKS[block]
     return tf.repeat(tf.repeat(blocks, inputs, axis=0), outputs, axis=1)
 
 
 def strongest(kernel, sparsity, block):
-    """Find the blocks that pruning keeps.
+    """Return the mask of the blocks that pruning keeps.
 
     Args:
       kernel: float [inputs, outputs].
-      sparsity: share of the blocks that go, a scalar in 0 to 1; their number is rounded down.
+      sparsity: share of the blocks to prune, a scalar in 0 to 1; their number is rounded down.
       block: name in BLOCKS.
 
     Returns:
@@ -125,7 +125,7 @@ def strongest(kernel, sparsity, block):
 
 
 class PruningMask(tf.Module):
-    """Mask of the blocks of a kernel that pruning has left.
+    """Mask of the blocks of a kernel that remain after pruning.
 
     Args:
       config: PruningConfig.
@@ -134,7 +134,7 @@ class PruningMask(tf.Module):
       name: name of the mask.
 
     Attributes:
-      blocks: float32 variable, 1 for a block that is left, else 0; in checkpoints.
+      blocks: float32 variable, 1 for a block that remains, else 0; saved in checkpoints.
 
     Raises:
       ValueError: the kernel's parts do not consist of whole blocks.
@@ -156,10 +156,10 @@ class PruningMask(tf.Module):
         return kernel * expand(tf.convert_to_tensor(self.blocks), self.config.block)
 
     def update(self, kernel, step):
-        """Prune after the updates at which it is due.
+        """Prune if it is due after this update.
 
         Args:
-          kernel: the kernel as it is stored, unmasked.
+          kernel: stored kernel, unmasked.
           step: int64 scalar, number of updates so far.
         """
         before = tf.convert_to_tensor(self.blocks)
@@ -181,8 +181,8 @@ class Blocks(typing.NamedTuple):
     """A sparse matrix; G groups of outputs, cut in C chunks of K inputs."""
 
     values: tf.Tensor  # float32 [C, K, outputs of a group]
-    inputs: tf.Tensor  # int32 [C, K]: which inputs they are multiplied by
-    chunks: tf.Tensor  # int32 [G, most chunks of a group]: which chunks make a group; C for none
+    inputs: tf.Tensor  # int32 [C, K]: numbers of the inputs that they multiply
+    chunks: tf.Tensor  # int32 [G, most chunks of a group]: chunks of each group; C for none
 
 
 def is_worth_blocks(matrix):
@@ -195,7 +195,7 @@ def to_blocks(matrix, chunk=_CHUNK) -> Blocks:
 
     Args:
       matrix: float32 [inputs, outputs].
-      chunk: inputs of a chunk.
+      chunk: number of inputs in a chunk.
     """
     matrix = np.asarray(matrix)
     alive = _alive(matrix)

@@ -28,7 +28,8 @@ def conv1d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
       stride: samples between outputs.
 
     Returns:
-      [batch, time / stride, out]. Of the width - stride padding zeros, the smaller half lies left.
+      [batch, time / stride, out]. Of the width - stride padding zeros, the smaller half
+      is on the left.
     """
     fold = _fold(x, kernel, stride)
     if fold > 1:
@@ -54,7 +55,7 @@ def conv1d_transpose(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
 
 
 def _to_blocks(kernel, stride):
-    """Pad [width, a, b] to (number of blocks left of the output's, [taps, stride * a, b])."""
+    """Pad [width, a, b]; return (blocks to the left of the output's, [taps, stride * a, b])."""
     width, channels, outputs = kernel.shape
     same_left = max(width - stride, 0) // 2
     left = -(-same_left // stride)
@@ -65,7 +66,7 @@ def _to_blocks(kernel, stride):
 
 
 def _fold(x, kernel, stride):
-    """Choose how many outputs of a stride-1 convolution with few channels to compute together."""
+    """Choose how many outputs a stride-1 convolution of few channels computes together."""
     width, channels, outputs = kernel.shape
     if stride > 1 or channels * outputs > 128 or outputs > 2:
         return 1
@@ -185,14 +186,14 @@ def _block_conv_kernel(x, y, taps, left):
 
 
 def _is_same(taps, left):
-    """Return whether a kernel lies as TensorFlow's padding SAME would place it at stride 1."""
+    """Return whether a kernel is aligned as in TensorFlow's padding SAME at stride 1."""
     return left == (taps - 1) // 2
 
 
 def _padded(x, taps, left):
-    """Return the padded signal, and the padding that the convolution adds itself.
+    """Return the padded signal and the padding left to the convolution.
 
-    Explicit padding is an option of the convolutions too, but on CPUs one without a fast path.
+    Convolutions also accept explicit padding, but it has no fast path on CPUs.
     """
     if _is_same(taps, left):
         return x, "SAME"
@@ -212,7 +213,7 @@ def _flat(kernel):
 
 
 class Conv1D(keras.layers.Layer):
-    """`conv1d` with trained weights.
+    """Layer form of `conv1d`, with trained weights.
 
     Variables: kernel [width, in, out] (Glorot uniform, the default of TF1 layers) and, unless
     `use_bias` is off, bias [out] (zeros).
@@ -264,7 +265,7 @@ class Conv1D(keras.layers.Layer):
 
 
 class Conv1DTranspose(Conv1D):
-    """`conv1d_transpose` with trained weights: kernel [width, out, in], bias [out]."""
+    """Layer form of `conv1d_transpose`, with trained kernel [width, out, in] and bias [out]."""
 
     def build(self, input_shape):
         self._add_weights((self.width, self.filters, input_shape[-1]))

@@ -6,13 +6,13 @@ import tensorflow as tf
 def dropout_over_time(x: tf.Tensor, rate: float, seed: tf.Tensor, layer: int) -> tf.Tensor:
     """Drop whole channels of a clip, the same ones in every frame.
 
-    Source: arXiv:1802.04208 section 3.4, where it is tried in the place of phase shuffle.
+    Source: arXiv:1802.04208 section 3.4, where it is evaluated in place of phase shuffle.
 
     Args:
       x: [batch, frames..., channels].
-      rate: probability of dropping, 0 or more and below 1; what stays is scaled by 1 / (1 - rate).
+      rate: probability of dropping, 0 or more and below 1; the rest is scaled by 1 / (1 - rate).
       seed: int32 [2].
-      layer: tells the layers of one pass apart.
+      layer: number of the layer, which distinguishes the layers of one pass.
 
     Returns:
       A tensor of x's shape.

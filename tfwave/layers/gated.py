@@ -11,23 +11,23 @@ from tfwave.layers.weight_norm import WeightNormConv1D, last_frames
 
 
 class GatedBlock(keras.layers.Layer):
-    """tanh(filter) * sigmoid(gate) of a dilated convolution, then a residual and a skip 1x1.
+    """Gated dilated convolution, tanh(filter) * sigmoid(gate), with residual and skip 1x1 outputs.
 
     Args:
-      dilation: frames between taps.
-      kernel_size: taps.
-      residual: channels in and out.
-      gates: channels of filter and gate together.
-      skips: channels of the skip output.
-      local: channels of local conditioning, 0 for none.
-      speaker: channels of global conditioning, 0 for none.
-      bias: whether the convolutions have one.
-      conditioning_bias: whether those of the conditioning have one.
+      dilation: number of frames between taps.
+      kernel_size: number of taps.
+      residual: number of input and output channels.
+      gates: number of channels of filter and gate together.
+      skips: number of channels of the skip output.
+      local: number of channels of local conditioning, 0 for none.
+      speaker: number of channels of global conditioning, 0 for none.
+      bias: whether the convolutions have a bias.
+      conditioning_bias: whether those of the conditioning have a bias.
       residual_scale: factor on the residual output.
       dropout: rate at the input of the dilated convolution in training.
       padding: "valid" (none), "causal" (zeros in front) or "same" (zeros on both sides).
-      weight_norm: whether all convolutions are weight-normalised; they then start from He's normal
-        distribution and else from Glorot's uniform one.
+      weight_norm: whether all convolutions are weight-normalised; initial
+        kernels are drawn from He's normal distribution then, else from Glorot's uniform one.
       seed: seed of the initial weights.
       name: name of the layer, also of its convolutions.
     """
@@ -98,8 +98,8 @@ class GatedBlock(keras.layers.Layer):
           local: float32 [batch, time, local], or None.
           speaker: float32 [batch, 1, speaker], or None.
           dropout_seed: int32 [2] in training with dropout, or None.
-          padding: instead of that of the layer, or None.
-          skip_frames: how many of the last frames go to the output; None for all.
+          padding: padding that overrides the layer's, or None.
+          skip_frames: number of last frames in the skip output; None for all.
 
         Returns:
           float32 [batch, time', residual] and [batch, skip_frames or time', skips].
@@ -135,12 +135,12 @@ def convolution(
 
     Args:
       part: last part of its name.
-      filters: output channels.
-      size: taps.
-      bias: whether it has one; it starts from zero.
+      filters: number of output channels.
+      size: number of taps.
+      bias: whether it has a bias, which starts from zero.
       seed: seed of the kernel.
       weight_norm: whether it is weight-normalised.
-      parts: equal parts of the output channels that start as convolutions of their own.
+      parts: number of equal parts of the output channels, each initialised as a convolution.
       name: first part of its name.
       dilation, padding: see `WeightNormConv1D`.
     """

@@ -1,4 +1,4 @@
-"""The gates of recurrent units whose reset gate acts on the product with the state."""
+"""Gates of recurrent units whose reset gate acts on the product with the state."""
 
 import tensorflow as tf
 
@@ -9,7 +9,7 @@ def gates(products: tf.Tensor, gate_inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Te
     Args:
       products: state times recurrent kernel, float32 [..., 3 * units], columns in the order update,
         reset, candidate.
-      gate_inputs: what the inputs and biases add, of the same shape.
+      gate_inputs: terms of the inputs and biases, of the same shape.
 
     Returns:
       (update, reset, candidate), each [..., units].

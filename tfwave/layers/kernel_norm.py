@@ -11,9 +11,9 @@ NORMALIZATIONS = ("none", "weight", "spectral")
 
 
 class NormalizedKernel(keras.layers.Layer):
-    """Base of layers with a normalised kernel.
+    """Base class of layers with a normalised kernel.
 
-    With "weight" the kernel that acts is gain * kernel / |kernel|, one gain and one norm for each
+    With "weight" the effective kernel is gain * kernel / |kernel|, one gain and one norm for each
     index of the last axis; the gain starts as the norm of the initial kernel. With "spectral" it is
     kernel / sigma, sigma the largest singular value of the kernel as a matrix over `outputs_axis`,
     estimated by one power iteration for each call of `power_iteration`.
@@ -31,10 +31,10 @@ class NormalizedKernel(keras.layers.Layer):
         """Add the variables; `build` calls it.
 
         Args:
-          shape: of the kernel.
+          shape: shape of the kernel.
           initializer: Keras initializer of the kernel.
           normalization: one of NORMALIZATIONS.
-          outputs_axis: axis of the kernel that counts the outputs.
+          outputs_axis: axis of the outputs in the kernel.
 
         Raises:
           ValueError: unknown normalisation.
@@ -63,7 +63,7 @@ class NormalizedKernel(keras.layers.Layer):
         if self.normalization == "weight":
             return self.gain * kernel / _norm(kernel)
         if self.normalization == "spectral":
-            # The singular vectors count as constants, as in the source.
+            # The singular vectors are treated as constants, as in the source.
             left = tf.stop_gradient(tf.convert_to_tensor(self.direction))
             right = tf.stop_gradient(_unit(tf.linalg.matvec(self._matrix(), left)))
             sigma = tf.reduce_sum(tf.linalg.matvec(self._matrix(), left) * right)
@@ -71,7 +71,7 @@ class NormalizedKernel(keras.layers.Layer):
         return kernel
 
     def power_iteration(self):
-        """Improve the estimate of the largest singular value; does nothing without "spectral"."""
+        """Refine the estimate of the largest singular value; without "spectral" do nothing."""
         if self.normalization == "spectral":
             matrix = self._matrix()
             right = _unit(tf.linalg.matvec(matrix, tf.convert_to_tensor(self.direction)))

@@ -1,11 +1,11 @@
 """Upsampling of frame features to conditioning at the sample rate (arXiv:1609.03499 section 2.5).
 
-The paper learns a transposed convolution or, slightly worse, repeats. The public codes share one
-small kernel among all feature channels:
+The paper learns a transposed convolution or, with slightly worse results, repeats frames. The
+public codes share one small kernel among all feature channels:
 
 * "stretch" (r9y9/wavenet_vocoder, upsample.py, UpsampleNetwork): for each scale s repeat every
-  frame s times, then convolve over 2 s + 1 samples; `conv_in` puts a convolution over all channels
-  and 2 * frame_padding + 1 frames first (ConvInUpsampleNetwork).
+  frame s times, then convolve over 2 s + 1 samples; `conv_in` precedes these with a convolution
+  over all channels and 2 * frame_padding + 1 frames (ConvInUpsampleNetwork).
 * "transposed_2d" (the same at v0.1.1): a transposed convolution whose taps do not overlap.
 """
 
@@ -28,17 +28,17 @@ class LocalConditioningConfig:
     """Sizes and form of the upsampling; the defaults are r9y9's.
 
     Raises:
-      ValueError: an illegal value, naming the field.
+      UserError: an illegal value, naming the field.
     """
 
-    channels: int = 80  # of the features, and of the conditioning
+    channels: int = 80  # channels of the features, and of the conditioning
     scales: tuple[int, ...] = (4, 4, 4, 4)  # their product is the hop in samples
     form: str = "stretch"  # "transposed_2d" (r9y9 v0.1.1), "transposed_1d" and "repeat" (paper)
-    conv_in: bool = True  # for "stretch"
-    frame_padding: int = 2  # frames on either side that only give context
+    conv_in: bool = True  # convolution before "stretch"
+    frame_padding: int = 2  # frames on either side that serve only as context
     frequency_kernel: int = 1  # feature channels under one kernel, odd
     activation: str = "none"  # after every upsampling; v0.1.1: "relu"; "leaky_relu"
-    negative_slope: float = 0.4  # of "leaky_relu"
+    negative_slope: float = 0.4  # slope of "leaky_relu" below zero
 
     def __post_init__(self):
         object.__setattr__(self, "scales", tuple(self.scales))
@@ -67,17 +67,17 @@ class LocalConditioningConfig:
 
     @property
     def hop_length(self):
-        """Number of samples of a frame."""
+        """Number of samples per frame."""
         return math.prod(self.scales)
 
 
 class LocalConditioner(keras.layers.Layer):
-    """Upsampler [batch, frames, channels] -> [batch, (frames - 2 * padding) * hop, channels].
+    """Upsampler, [batch, frames, channels] -> [batch, (frames - 2 * padding) * hop, channels].
 
     Args:
       config: LocalConditioningConfig.
       weight_norm: whether the kernels of "stretch" and "transposed_2d" are weight-normalised, as
-        both public forms have them.
+        in both public codes.
       seed: seed of the initial weights that are random, those of `conv_in` and "transposed_1d".
       name: name of the layer.
     """
@@ -117,12 +117,12 @@ class LocalConditioner(keras.layers.Layer):
         """Upsample float32 [batch, frames, channels] to float32 [batch, samples, channels].
 
         Raises:
-          ValueError: features of other channels, or no more frames than the padding takes.
+          ValueError: wrong number of channels, or no more frames than the padding takes.
         """
         return self.stages(features)[-1]
 
     def stages(self, features):
-        """Return the features after `conv_in` (or as they are) and after upsampling."""
+        """Return the features after `conv_in` (or unchanged) and after each upsampling."""
         config = self.config
         _, frames, channels = features.shape
         if channels != config.channels:
@@ -149,7 +149,7 @@ class LocalConditioner(keras.layers.Layer):
 
 
 class _SharedKernel(keras.layers.Layer):
-    """A kernel [time, frequency] that all channels share, weight-normalised or not."""
+    """Base of layers whose channels share a kernel [time, frequency], normalised or not."""
 
     def __init__(self, shape, value, use_bias, weight_norm, name):
         super().__init__(name=name)
@@ -168,7 +168,7 @@ class _SharedKernel(keras.layers.Layer):
         self.built = True
 
     def effective_kernel(self):
-        """Return the kernel [time, frequency, 1, 1] of a convolution of pictures."""
+        """Return the kernel [time, frequency, 1, 1] of a two-dimensional convolution."""
         kernel = tf.convert_to_tensor(self.kernel)
         if self.gain is not None:
             kernel *= self.gain / tf.norm(kernel)
@@ -176,7 +176,7 @@ class _SharedKernel(keras.layers.Layer):
 
 
 class _Stretch(_SharedKernel):
-    """Repeat each frame `scale` times, then smooth over 2 * scale + 1; starts as an average."""
+    """Repetition of frames `scale` times, then smoothing over 2 * scale + 1, at first a mean."""
 
     def __init__(self, config, scale, weight_norm, seed, name):
         shape = (2 * scale + 1, config.frequency_kernel)
@@ -189,7 +189,7 @@ class _Stretch(_SharedKernel):
 
 
 class _Transposed2D(_SharedKernel):
-    """Spread each frame over `scale` samples; starts by repeating it."""
+    """Transposed convolution of each frame to `scale` samples, at first a repetition."""
 
     def __init__(self, config, scale, weight_norm, seed, name):
         shape = (scale, config.frequency_kernel)
@@ -209,7 +209,7 @@ class _Transposed2D(_SharedKernel):
 
 
 class _Transposed1D(keras.layers.Layer):
-    """The paper's learned upsampling: a transposed convolution over all channels, 2 frames wide."""
+    """Learned upsampling of the paper: a transposed convolution of all channels, 2 frames wide."""
 
     def __init__(self, config, scale, weight_norm, seed, name):
         super().__init__(name=name)

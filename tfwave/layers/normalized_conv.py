@@ -1,7 +1,7 @@
-"""Strided, grouped and transposed convolutions with a normalised kernel, padded as PyTorch does.
+"""Strided, grouped and transposed convolutions with a normalised kernel, padded as in PyTorch.
 
-They start as PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in). They compute in the type
-of their input and normalise in float32.
+Initial values are PyTorch's: kernel and bias uniform within 1 / sqrt(fan_in). The layers compute in
+the type of their input and normalise in float32.
 """
 
 import math
@@ -11,19 +11,19 @@ import tensorflow as tf
 from tfwave.layers.kernel_norm import NormalizedKernel
 from tfwave.layers.torch_initial import torch_uniform
 
-_GROUP_CHANNELS = 16  # that a group has at least, where groups can be merged
+_GROUP_CHANNELS = 16  # smallest group, where groups can be merged
 
 
 class NormalizedConv1D(NormalizedKernel):
-    """A convolution over time with explicit padding on both sides.
+    """Convolution over time with explicit padding on both sides.
 
     Args:
-      filters: output channels.
-      kernel_size: taps.
-      stride: frames between outputs.
-      dilation: frames between taps; 1 where stride is not.
-      groups: contiguous blocks of channels that do not see each other.
-      padding: frames on each side.
+      filters: number of output channels.
+      kernel_size: number of taps.
+      stride: number of frames between outputs.
+      dilation: number of frames between taps; must be 1 unless the stride is 1.
+      groups: number of contiguous groups of channels that are convolved independently.
+      padding: number of frames of padding on each side.
       reflect: whether the padding mirrors the signal; zeros otherwise.
       normalization: see `NormalizedKernel`; over output channels.
       seed: seed of the initial values.
@@ -68,7 +68,7 @@ class NormalizedConv1D(NormalizedKernel):
         """Convolve [batch, time, channels] to [batch, time', filters].
 
         time' is (time + 2 padding - (kernel_size - 1) dilation - 1) // stride + 1. Mirrored padding
-        needs more frames than it adds.
+        requires more frames than it adds on a side.
         """
         x = pad_time(x, self.padding, self.reflect)
         kernel = tf.cast(self.effective_kernel(), x.dtype)
@@ -81,9 +81,9 @@ class NormalizedConv1D(NormalizedKernel):
 
 
 class NormalizedConv1DTranspose(NormalizedKernel):
-    """Upsampling by an even factor: a transposed convolution of twice as many taps, cropped alike.
+    """Transposed convolution for upsampling by an even factor, twice as wide and cropped equally.
 
-    The norms are over input channels, as PyTorch's are for transposed convolutions.
+    The norms are taken per input channel, as PyTorch does for transposed convolutions.
 
     Args:
       filters: output channels.
@@ -114,8 +114,8 @@ class NormalizedConv1DTranspose(NormalizedKernel):
 
     def call(self, x):
         """Upsample [batch, time, channels] to [batch, time * stride, filters]."""
-        # Before cropping, block b of `stride` outputs sees frame b by the first half of the taps
-        # and frame b - 1 by the second: a convolution of width 2, faster than a transposed one.
+        # Before cropping, block b of `stride` outputs depends on frame b by the first half of the
+        # taps and on frame b - 1 by the second: a convolution of width 2, which is faster.
         kernel = tf.cast(self.effective_kernel(), x.dtype)
         kernel = tf.reshape(kernel, [2, self.stride * self.filters, -1])
         y = tf.nn.conv1d(pad_time(x, 1, False), tf.transpose(kernel[::-1], [0, 2, 1]), 1, "VALID")
@@ -141,14 +141,14 @@ def pad_time(x, padding, reflect):
 
 
 def merge_groups(kernel, groups):
-    """Put small groups of a grouped convolution together, with zeros between them.
+    """Merge small groups of a grouped convolution, with zeros between them.
 
     CPUs run many groups of four channels, and their gradients, two to four times slower than a
     quarter as many of sixteen that are three quarters zeros.
 
     Args:
       kernel: [width, channels of a group, filters].
-      groups: how many groups it has.
+      groups: number of groups.
 
     Returns:
       [width, channels of a larger group, filters] with the same outputs.

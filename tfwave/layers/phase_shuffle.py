@@ -15,14 +15,14 @@ def phase_shuffle(x: tf.Tensor, shifts: tf.Tensor, radius: int) -> tf.Tensor:
 
     Args:
       x: [batch, time, ...].
-      shifts: int32 [groups], each in -radius..radius. The batch is `groups` equal parts, each
-        shifted as a whole, so that several passes of a critic can share one batch.
+      shifts: int32 [groups], each in -radius..radius. The batch consists of `groups` equal parts,
+        each shifted as a whole, so that several passes of a critic can share one batch.
       radius: the largest shift, in frames.
 
     Returns:
       A tensor of x's shape.
     """
-    # Two axes behind the batch are enough, and mirroring more of them is slow.
+    # Two axes after the batch axis are enough, and mirroring more of them is slow.
     flat = tf.reshape(x, [-1, x.shape[1], math.prod(x.shape[2:])])
     padded = tf.pad(flat, [[0, 0], [radius, radius], [0, 0]], mode="REFLECT")
     groups = shifts.shape[0]

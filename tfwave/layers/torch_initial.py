@@ -1,4 +1,4 @@
-"""The initial values that PyTorch gives to its layers, for models whose public code is PyTorch."""
+"""Initial values of PyTorch's layers, for models whose public code uses PyTorch."""
 
 import math
 
@@ -9,8 +9,9 @@ def torch_uniform(fan_in, seed=0):
     """Return PyTorch's initializer of kernels and biases: uniform within 1 / sqrt(fan_in).
 
     Args:
-      fan_in: inputs that an output sums, in PyTorch's count: input channels / groups * width for a
-        convolution, output channels * width for a transposed one, hidden units for a GRU.
+      fan_in: number of inputs summed by an output, in PyTorch's count: input channels / groups
+      * width for a convolution, output channels * width for a transposed one, hidden units for
+      a GRU.
       seed: seed of the draws.
 
     Returns:

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 
 def track_layers(owner, layers):
-    """Make layers attributes of their owner, under their names.
+    """Set layers as attributes of their owner, under their names.
 
-    Keras 3 trains layers that stand in a list but does not show the list to `tf.train.Checkpoint`,
+    Keras 3 trains layers in a list but does not expose the list to `tf.train.Checkpoint`,
     which would then neither save nor restore them.
 
     Args:
@@ -20,7 +20,7 @@ def track_layers(owner, layers):
 def trained_variables(network):
     """List the trained TensorFlow variables of a Keras model or layer.
 
-    Keras 3 wraps them; gradient tapes take only what is inside.
+    Keras 3 wraps them, while gradient tapes accept only the wrapped variables.
 
     Args:
       network: built Keras model or layer.
@@ -37,9 +37,9 @@ def inner_variable(variable):
 
 
 def step_counter():
-    """Return the int64 variable in which a model counts its updates, from 0.
+    """Return an int64 variable that counts the updates of a model, from 0.
 
-    All replicas count the same, so a checkpoint takes the first one's.
+    All replicas have the same count, so a checkpoint stores the first one's.
     """
     return tf.Variable(
         0,
@@ -55,6 +55,6 @@ def find_layers(network, kind):
 
     Args:
       network: Keras model or layer.
-      kind: class.
+      kind: class of the layers.
     """
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]

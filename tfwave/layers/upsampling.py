@@ -1,6 +1,6 @@
 """Upsampling by interpolation, aligned as in TensorFlow 1.
 
-TF1 resizes without half-pixel centres: output frame i reads the input at i / factor, clamped at the
+TF1 resizes without half-pixel centres: output frame i is the input at i / factor, clamped at the
 edge, and its cubic kernel is Keys' with a = -0.75. `tf.image.resize` and Keras'
 `UpSampling2D` read at (i + 0.5) / factor - 0.5 and give other numbers.
 """
@@ -11,7 +11,7 @@ METHODS = ("nearest", "linear", "cubic")
 
 
 def upsample2d(x: tf.Tensor, factor: int, method: str) -> tf.Tensor:
-    """Enlarge pictures.
+    """Enlarge images.
 
     Args:
       x: [batch, height, width, channels].
@@ -38,7 +38,7 @@ def _resize(x, height, width, method):
     size = tf.constant([height, width])
     if method == "nearest":
         return tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
-    # Both ops compute in float32 whatever they are given.
+    # Both ops compute in float32 whatever the type of their input.
     images = tf.cast(x, tf.float32)
     if method == "linear":
         resized = tf.raw_ops.ResizeBilinear(images=images, size=size)

@@ -1,4 +1,4 @@
-"""One-dimensional convolutions by their taps, with optional weight normalisation."""
+"""One-dimensional convolutions, also tap by tap, with optional weight normalisation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,16 @@ PADDINGS = ("causal", "same", "valid")
 
 
 class WeightNormConv1D(NormalizedKernel):
-    """A convolution over time of stride 1, which also works tap by tap for generation.
+    """Convolution over time of stride 1, which can also be applied tap by tap for generation.
 
     Args:
-      filters: output channels.
-      kernel_size: taps.
-      dilation: frames between taps.
+      filters: number of output channels.
+      kernel_size: number of taps.
+      dilation: number of frames between taps.
       padding: "causal" (zeros in front), "same" (zeros on both sides) or "valid" (none).
       use_bias: whether it has a bias, which starts from zero.
       weight_norm: whether the kernel is normalised, see `NormalizedKernel`.
-      kernel_initializer: of the kernel [kernel_size, channels, filters].
+      kernel_initializer: initializer of the kernel [kernel_size, channels, filters].
       name: name of the layer.
 
     Raises:
@@ -61,7 +61,7 @@ class WeightNormConv1D(NormalizedKernel):
 
         Args:
           x: float32 [batch, time, channels].
-          padding: instead of the layer's, or None.
+          padding: padding that overrides the layer's, or None.
         """
         if self.kernel_size == 1:
             return self.of_taps(x)
@@ -88,7 +88,7 @@ def last_frames(x, frames):
 
 
 def _pad(x, kernel_size, dilation, padding):
-    """Add the zeros of a padding to [batch, time, channels]."""
+    """Pad [batch, time, channels] with zeros."""
     _check(padding)
     span = (kernel_size - 1) * dilation
     if padding == "valid" or not span:

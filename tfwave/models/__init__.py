@@ -1,4 +1,4 @@
-"""The systems, each in a folder of its own, imported on demand.
+"""Systems, each in its own folder, imported on demand.
 
     from tfwave.models import MelGAN, MelGANConfig
 

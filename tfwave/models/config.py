@@ -29,7 +29,7 @@ def read_nested(config: Any, **classes: type) -> None:
 
     Args:
       config: a frozen dataclass, in its `__post_init__`.
-      **classes: field=its dataclass.
+      **classes: dataclass of each such field, by its name.
     """
     for field, cls in classes.items():
         value = getattr(config, field)
@@ -47,7 +47,7 @@ def check(config: Any, field: str, holds: bool, expected: str) -> None:
       expected: the legal values in words.
 
     Raises:
-      UserError: `holds` is false; names the field, its value and what is expected.
+      UserError: `holds` is false; the message names the field, its value and the legal ones.
     """
     if not holds:
         raise UserError(
@@ -59,13 +59,13 @@ def check_precision(config: Any) -> None:
     """Refuse a field `precision` that names no number format.
 
     Raises:
-      UserError: names the field, its value and the possible ones.
+      UserError: an unknown format; the message names the field, its value and the legal ones.
     """
     check(config, "precision", config.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
 
 
 def from_fields(config_class: type, fields: dict[str, Any]) -> Any:
-    """Build a configuration from stored fields; fields that it got later have their defaults.
+    """Build a configuration from stored fields; fields added since take their defaults.
 
     Args:
       config_class: a frozen dataclass.

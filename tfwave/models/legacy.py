@@ -30,17 +30,17 @@ _FIELDS = {
     "resnet_blocks": "FatchordWaveRNN",
     "skip_scaling": "WaveNet",
 }
-# Systems whose configuration had a batch size that no training read.
+# Systems whose configuration had a batch size that training never read.
 _WITH_BATCH_SIZE = ("discriminator_layers", "flows", "resnet_blocks")
 
 
 def system_name(name: str) -> str:
-    """Return the name of a system's class for itself or for the name that it had before."""
+    """Return the name of a system's class, given that name or an earlier one."""
     return _NAMES.get(name, name)
 
 
 def system_class(name: str) -> type:
-    """Return the class of a system by its name or by the name that it had before."""
+    """Return the class of a system, given its name or an earlier one."""
     return getattr(importlib.import_module("tfwave.models"), system_name(name))
 
 
@@ -48,10 +48,10 @@ def upgrade_description(description: dict[str, Any]) -> dict[str, Any]:
     """Return the description of a trained model in today's form.
 
     Args:
-      description: of any version, as JSON stores it.
+      description: description of any version, as JSON stores it.
 
     Returns:
-      A new dictionary; what is no description of an earlier version is returned as it is.
+      A new dictionary; anything but a description of an earlier version is returned unchanged.
     """
     if not isinstance(description, dict):
         return description

@@ -29,7 +29,7 @@ def factor_dtype(precision: str) -> tf.DType:
 
 
 class TracedByPrecision:
-    """A function of tensors that is traced once for each precision.
+    """Function of tensors that is traced once for each precision.
 
     Args:
       function: takes the tensors and the tf.DType of the factors.
@@ -46,7 +46,7 @@ class TracedByPrecision:
         """Call the function.
 
         Args:
-          *tensors: as the specs say.
+          *tensors: tensors that match `specs`.
           precision: one of `PRECISIONS`.
 
         Raises:

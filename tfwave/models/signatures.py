@@ -1,12 +1,12 @@
-"""Signatures: a model's functions for TensorFlow Serving and whoever else loads a SavedModel.
+"""Signatures: a model's functions for TensorFlow Serving and other users of a SavedModel.
 
 A signature is a tf.function with named inputs and a dict of named outputs, float32 in and out.
-Batch and length are free, and whatever is drawn follows from a seed that is an input. An input that
+Batch and length are free, and every draw follows from a seed that is an input. An input that
 the model cannot take is refused in the graph before anything is computed, as INVALID_ARGUMENT with
 the name of the input: servers do not compare a request with the shapes of a signature.
 
 A request is limited so that it cannot exhaust the memory: to MOST_SAMPLES samples of all its clips
-together, recordings or results, and of models that go sample by sample to MOST_CLIPS clips.
+together, recordings or results, and, for autoregressive models, to MOST_CLIPS clips.
 """
 
 import dataclasses
@@ -26,13 +26,13 @@ class Input:
     """An input of a signature.
 
     Attributes:
-      name: of the input.
+      name: name of the input.
       dtype: "float32" or "int32". Floats must be finite.
-      shape: its sizes, None for those that are free.
-      meaning: what it is, with unit and range, in words.
-      example: what a small request has there, an array-like.
+      shape: sizes of its axes, None for those that are free.
+      meaning: description in words, with unit and range.
+      example: value in a small request, array-like.
       checks: further conditions, pairs of (function of the value that gives a bool scalar tensor,
-        how it goes on after the name, such as "must be above 0").
+        end of a message that starts with the name, such as "must be above 0").
     """
 
     name: str
@@ -43,16 +43,16 @@ class Input:
     checks: tuple = ()
 
     def spec(self):
-        """The input as tf.function takes it."""
+        """Return the tf.TensorSpec of the input."""
         return tf.TensorSpec(self.shape, self.dtype, self.name)
 
     def checked(self, value):
-        """The value, behind checks of everything that is said of it."""
-        # EnsureShape names the tensor, which tells the input where the sizes were known before.
+        """Return the value, guarded by checks of its shape, finiteness and conditions."""
+        # EnsureShape names the tensor, which identifies the input where its sizes are static.
         free = with_free_shape(value, name=f"{self.name}_given")
         sizes, rank = tf.shape(free), len(self.shape)
         wanted = np.array([-1 if size is None else size for size in self.shape], np.int32)
-        # Padded, so that sizes of another number can be compared as well.
+        # Padded, so that shapes of another rank can be compared as well.
         same = (tf.pad(sizes, [[0, rank]])[:rank] == wanted) | (wanted < 0)
         fits = tf.reduce_all(same) & (tf.size(sizes) == rank)
         words = ", ".join("any" if size is None else str(size) for size in self.shape)
@@ -68,7 +68,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """An output of a signature: name, "float32" or "string", sizes, and what it is in words."""
+    """An output of a signature: name, "float32" or "string", shape, and meaning in words."""
 
     name: str
     dtype: str
@@ -78,14 +78,14 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class Interface:
-    """What a signature is for: a sentence, its Inputs in order, and its Outputs."""
+    """Description of a signature: its purpose in a sentence, its Inputs in order, its Outputs."""
 
     meaning: str
     inputs: tuple
     outputs: tuple
 
     def described(self):
-        """The same as a dict that JSON can hold."""
+        """Return the description as a dict that JSON can hold."""
 
         def port(port):
             sizes = [-1 if size is None else size for size in port.shape]
@@ -99,12 +99,12 @@ class Interface:
 
 
 def signature(function, meaning, inputs, outputs):
-    """Make a signature.
+    """Build a signature.
 
     Args:
-      function: takes the values of the inputs in their order, checked, and returns those of the
-        outputs in theirs, or the only one.
-      meaning: what it does, a sentence.
+      function: function of the checked values of the inputs, in their order, that returns those of
+        the outputs in theirs, or the only one.
+      meaning: purpose of the function, a sentence.
       inputs: list of Input.
       outputs: list of Output.
 
@@ -125,16 +125,16 @@ def signature(function, meaning, inputs, outputs):
 
 
 def shared(function):
-    """A function that is traced and stored once for all signatures that call it."""
+    """Return a function that is traced and stored once for all signatures that call it."""
     return tf.function(function, autograph=False)
 
 
 def guarded(value, *conditions):
-    """A value that is there only if all conditions hold, else INVALID_ARGUMENT.
+    """Return a value that is computed only if all conditions hold, else INVALID_ARGUMENT.
 
     Args:
       value: tensor.
-      *conditions: tuples of a bool scalar tensor, a sentence, and tensors that are shown after it.
+      *conditions: tuples of a bool scalar tensor, a sentence, and tensors shown after it.
     """
     if not conditions:
         return value
@@ -147,20 +147,20 @@ def guarded(value, *conditions):
 
 
 def with_free_shape(value, shape=None, name=None):
-    """The same tensor, of whose shape only `shape` is known when the graph is made."""
+    """Return the tensor with `shape` as its only static shape."""
     return tf.raw_ops.PlaceholderWithDefault(input=value, shape=tf.TensorShape(shape), name=name)
 
 
-# What several systems take and give.
+# Inputs and outputs that several systems share.
 
 
 def seed_input(of="draws"):
-    """The seed of whatever is drawn."""
+    """Return the input for the seed of the draws."""
     return Input("seed", "int32", (), f"Seed of the {of}; the same seed gives the same clips.", 0)
 
 
 def count_input(most):
-    """How many clips are wanted, up to `most`."""
+    """Return the input for the number of clips, up to `most`."""
     return Input(
         "count",
         "int32",
@@ -172,7 +172,7 @@ def count_input(most):
 
 
 def samples_input(example):
-    """How many samples are wanted of each clip."""
+    """Return the input for the number of samples of each clip."""
     return Input(
         "samples",
         "int32",
@@ -189,7 +189,7 @@ def samples_input(example):
 
 
 def temperature_input():
-    """How far draws keep to the likely."""
+    """Return the input for the sampling temperature."""
     return Input(
         "temperature",
         "float32",
@@ -201,7 +201,7 @@ def temperature_input():
 
 
 def latents_input(size, slice_len):
-    """Latents of a generator of clips of `slice_len` samples."""
+    """Return the input for latents of a generator of clips of `slice_len` samples."""
     most = max(1, MOST_SAMPLES // slice_len)
     example = np.random.default_rng(0).uniform(-1.0, 1.0, [1, size]).astype(np.float32)
     return Input(
@@ -215,14 +215,14 @@ def latents_input(size, slice_len):
 
 
 def features_input(name, channels, hop_length, meaning, example, least=1, most_clips=None):
-    """Frames that say what the clips should be, [clips, frames, channels].
+    """Return the input for frames that condition the clips, [clips, frames, channels].
 
     Args:
       name, meaning, example: see `Input`.
-      channels: of a frame.
-      hop_length: samples of a frame.
-      least: frames that are needed.
-      most_clips: how many clips there may be, or None.
+      channels: number of channels of a frame.
+      hop_length: samples per frame.
+      least: smallest number of frames.
+      most_clips: largest number of clips, or None.
     """
     checks = [
         (lambda x: tf.shape(x)[1] >= least, f"must have at least {least} frames"),
@@ -241,7 +241,7 @@ def features_input(name, channels, hop_length, meaning, example, least=1, most_c
 
 
 def waveform_input(name, meaning, example, least=1, channels: int | None = 1, most_clips=None):
-    """Recordings [clips, time, channels]; see `features_input`."""
+    """Return the input for recordings [clips, time, channels]; see `features_input`."""
     checks = [
         (lambda x: tf.shape(x)[1] >= least, f"must have at least {least} samples"),
         _length_check(1, "samples"),
@@ -277,14 +277,14 @@ def _clips_words(most):
 
 
 def waveform_output(sample_rate, channels=1, time=None):
-    """Clips [clips, time, channels]."""
+    """Return the output for waveforms [clips, time, channels]."""
     return Output(
         "waveform", "float32", (None, time, channels), f"Clips in [-1, 1] at {sample_rate} Hz."
     )
 
 
 def limited(samples, clips):
-    """`samples` of each clip, refused where all clips together have too many."""
+    """Return `samples` of each clip, refused where all clips together have too many."""
     total = tf.cast(samples, tf.int64) * tf.cast(clips, tf.int64)
     return guarded(
         samples,
@@ -298,8 +298,8 @@ def with_wav(signatures, sample_rate):
     REST answers with the base64 of an output whose name ends in _bytes.
 
     Args:
-      signatures: dict of signatures, of which the first gives a "waveform".
-      sample_rate: Hz.
+      signatures: dict of signatures, the first of which has an output "waveform".
+      sample_rate: sample rate in Hz.
     """
     name, first = next(iter(signatures.items()))
     interface = first.interface
@@ -323,15 +323,15 @@ def with_wav(signatures, sample_rate):
 
 
 def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None):
-    """`vocode`, `copy_synthesis` and `wav` of a model that speaks what a mel spectrogram says.
+    """Build `vocode`, `copy_synthesis` and `wav` of a model conditioned on mel spectrograms.
 
     Args:
       vocode: function of a mel spectrogram [clips, frames, n_mels] and the values of `how` that
-        gives waveforms [clips, time, 1].
+        returns waveforms [clips, time, 1].
       mel: MelConfig of the mel spectrograms.
       how: list of the other Inputs.
-      least: frames that it needs.
-      most_clips: how many clips there may be, or None.
+      least: smallest number of frames.
+      most_clips: largest number of clips, or None.
     """
     samples = least_samples(mel, least)
     vocode = shared(vocode)
@@ -352,7 +352,7 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
         least,
         most_clips,
     )
-    heard = waveform_input(
+    recordings = waveform_input(
         "waveform", f"Recordings of {mel.sample_rate} Hz", recording, samples, 1, most_clips
     )
     made = [waveform_output(mel.sample_rate)]
@@ -361,7 +361,7 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
         "copy_synthesis": signature(
             copy,
             "Take the mel spectrograms of recordings and speak them; not longer than these.",
-            [heard, *how],
+            [recordings, *how],
             made,
         ),
     }
@@ -369,5 +369,5 @@ def vocoder_signatures(vocode, mel: MelConfig, how=(), least=1, most_clips=None)
 
 
 def least_samples(mel, frames):
-    """The fewest samples whose mel spectrogram has as many frames."""
+    """Return the smallest number of samples whose mel spectrogram has `frames` frames."""
     return max(1, (frames - 1) * mel.hop_length + mel.n_fft - 2 * mel.pad)

@@ -1,10 +1,10 @@
-"""Random numbers of generation step by step: clip i of a seed gets the same however many clips."""
+"""Random numbers for step-by-step generation; those of clip i do not depend on other clips."""
 
 import tensorflow as tf
 
 
 def block_seed(seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """Return the seed of a block, int32 [2], of a request's seed and the block's number."""
+    """Return the seed of a block, int32 [2], from a request's seed and the block's number."""
     return tf.random.experimental.stateless_fold_in(tf.stack([seed, 0]), number)
 
 

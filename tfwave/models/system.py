@@ -1,8 +1,8 @@
-"""The base of every system: a Keras model that describes itself.
+"""Base class of all systems: a Keras model that describes itself.
 
-Tools, tables, exports and reports ask a system what it is instead of keeping lists of systems: what
-it generates from (`kind`), what a training batch holds (`batch_spec`), which curves its training
-draws (`curves`), which number chooses its best weights (`selection`).
+Tools, tables, exports and reports read the properties of a system instead of keeping lists of
+systems: the input of `generate` (`kind`), the contents of a training batch (`batch_spec`), the
+curves of its training (`curves`), the number that selects its best weights (`selection`).
 """
 
 import dataclasses
@@ -23,8 +23,8 @@ from tfwave.audio.pictures import summarize_clips
 from tfwave.errors import UserError
 from tfwave.layers.tracking import inner_variable, step_counter, trained_variables
 
-# What `generate` starts from: latents, a mel spectrogram, or the samples before; "none" for systems
-# that make no sound.
+# Inputs of `generate`: latents, a mel spectrogram, or the preceding samples; "none" for systems
+# that do not generate audio.
 KINDS = ("latents", "mel", "samples", "none")
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "weights.npz"
@@ -32,13 +32,13 @@ WEIGHTS_FILE = "weights.npz"
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """A scalar that training logs.
+    """Scalar that training logs.
 
     Attributes:
       name: key in the dictionary that `train_step` or `test_step` returns.
       chart: title of the chart that draws it; curves of one title share a chart.
       lower_is_better: whether it is a cost; None where neither direction is better.
-      shown: whether the progress line has it.
+      shown: whether the progress line shows it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Curve:
 
     @property
     def held_out(self) -> "Curve":
-        """The same number on held-out recordings, as training logs it."""
+        """Return the curve of the same number on held-out recordings, as training logs it."""
         return dataclasses.replace(self, name=f"held_out_{self.name}")
 
 
@@ -75,14 +75,14 @@ def charts(curves: Iterable[Curve], names: Iterable[str]) -> dict[str, list[str]
 
 @dataclasses.dataclass(frozen=True)
 class BatchSpec:
-    """What one training batch of a system holds.
+    """Contents of one training batch of a system.
 
     Attributes:
       columns: keys of the batch, a dictionary of arrays.
-      slice_len: samples of a row that are generated or predicted.
-      context: samples before them that are only context.
-      frame_padding: frames of features on each side that are only context.
-      updates: batches of clips that one training step takes.
+      slice_len: number of samples of a row that are generated or predicted.
+      context: number of samples before them that serve only as context.
+      frame_padding: number of frames of features on each side that serve only as context.
+      updates: number of batches of clips that one training step consumes.
     """
 
     columns: tuple[str, ...]
@@ -93,13 +93,13 @@ class BatchSpec:
 
 
 class System(keras.Model):
-    """A model of a paper with its update, its generation and its description.
+    """Model of a paper with its training update, its generation and its description.
 
     Args:
       config: an instance of `config_class`; None for the published configuration.
       seed: seed of the initial weights and of every draw of training.
       mel: front end of the mel spectrograms that condition it, for systems whose configuration
-        does not name one.
+        does not include one.
 
     Attributes:
       config: the configuration.
@@ -128,12 +128,12 @@ class System(keras.Model):
 
     @classmethod
     def all_curves(cls) -> tuple[Curve, ...]:
-        """Return the curves of training and of the held-out number that chooses the weights."""
+        """Return the curves of training and of the held-out number that selects the weights."""
         return cls.curves if cls.selection is None else (*cls.curves, cls.selection.held_out)
 
     @property
     def mel(self) -> MelConfig | None:
-        """Front end of the mel spectrograms that the system takes, None where it takes none."""
+        """Front end of the mel spectrograms that condition the system, None where there is none."""
         return getattr(self.config, "mel", None) or self._mel
 
     @property
@@ -145,13 +145,13 @@ class System(keras.Model):
         """Describe one training batch.
 
         Args:
-          samples: length of a row for systems that predict samples from those before, None for the
-            published one; other systems have a length of their own.
+          samples: length of a row for autoregressive systems, None for the published one; other
+            systems have a fixed length.
         """
         raise NotImplementedError
 
     def compile(self, run_eagerly: bool = False, **optimizers: keras.optimizers.Optimizer):
-        """Set the optimisers; those that are not given are the paper's.
+        """Set the optimisers, which default to those of the paper.
 
         Args:
           run_eagerly: passed to Keras, for debugging.
@@ -194,21 +194,21 @@ class System(keras.Model):
         Args:
           compute_loss: function without arguments that returns a tuple whose first item is the
             loss, a mean over this replica's rows.
-          variables: what to differentiate in; None for all trained variables.
+          variables: variables to differentiate with respect to; None for all trained ones.
 
         Returns:
-          (what `compute_loss` returned, gradients in the order of the variables).
+          (the result of `compute_loss`, gradients in the order of the variables).
         """
         variables = trained_variables(self) if variables is None else variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             values = compute_loss()
             scaled = values[0] / tf.distribute.get_strategy().num_replicas_in_sync
-        # Some outputs feed nothing, such as the residual one of a last layer.
+        # Some outputs are unused, such as the residual one of a last layer.
         return values, tape.gradient(scaled, variables, unconnected_gradients="zero")
 
     def mel_spectrogram(self, waveform: tf.Tensor) -> tf.Tensor:
-        """Compute the mel spectrogram that the system takes.
+        """Compute the mel spectrogram that conditions the system.
 
         Args:
           waveform: float32 [batch, time] in [-1, 1], at `sample_rate`.
@@ -228,7 +228,7 @@ class System(keras.Model):
 
         Args:
           waveform: float32 [batch, time] in [-1, 1], at `sample_rate`.
-          **kwargs: of `generate`, such as `seed`.
+          **kwargs: arguments of `generate`, such as `seed`.
 
         Returns:
           float32 [batch, time', 1] in [-1, 1].
@@ -239,13 +239,13 @@ class System(keras.Model):
         return self.generate(self.mel_spectrogram(waveform), **kwargs)
 
     def summaries(self, step: int, data: dict[str, tf.Tensor]) -> None:
-        """Write audio and pictures of recordings and of their copy-synthesis.
+        """Write audio and images of recordings and of their copy-synthesis.
 
-        To be called under a default summary writer.
+        A default summary writer must be set.
 
         Args:
-          step: the step to file them under.
-          data: a batch.
+          step: step at which they are logged.
+          data: a batch, as a dict.
         """
         recordings = data["waveform"][:2]
         copies = self.copy_synthesis(recordings, seed=self.seed)
@@ -253,16 +253,16 @@ class System(keras.Model):
         summarize_clips(clips, self.sample_rate, step)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `load` builds the system from, ready for JSON: system, config and mel."""
+        """Return the description that `load` reads, ready for JSON: system, config and mel."""
         return describe(type(self), self.config, self.mel)
 
     def count_params(self) -> int:
-        """Return the number of numbers in all variables but `step`."""
+        """Return the number of parameters in all variables except `step`."""
         variables = self.named_variables()
         return sum(v.shape.num_elements() for name, v in variables.items() if name != "step")
 
     def named_variables(self) -> dict[str, tf.Variable]:
-        """Return every variable under a name that both Keras versions give it.
+        """Return every variable under a name that is the same in both Keras versions.
 
         A name is the path of attributes and layer names that leads to the variable, such as
         "generator/upconv_0/kernel".
@@ -280,7 +280,7 @@ class System(keras.Model):
           **kwargs: passed to Keras for NAME.keras.
 
         Raises:
-          OSError: it cannot be written.
+          OSError: the files cannot be written.
         """
         directory = os.fspath(directory)
         if directory.endswith(".keras"):
@@ -302,7 +302,7 @@ class System(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "System":
-        """Build the system from what `get_config` returned."""
+        """Build the system from the result of `get_config`."""
         del custom_objects
         mel = config.get("mel")
         return cls(
@@ -313,18 +313,18 @@ class System(keras.Model):
 
     @classmethod
     def from_authors(cls, path: str | os.PathLike, config: Any = None, **kwargs: Any) -> "System":
-        """Build the system with the weights that the authors' code wrote.
+        """Build the system with weights from the authors' code.
 
         Args:
           path: file, or prefix of a TensorFlow 1 checkpoint; see `from_authors` in the `weights.py`
             of the system's folder.
-          config: an instance of `config_class`; None to take it from the weights.
-          **kwargs: fields of the configuration that the weights leave open, and what else that
-            function takes.
+          config: an instance of `config_class`; None to infer it from the weights.
+          **kwargs: fields of the configuration that the weights do not determine, and further
+            arguments of that function.
 
         Raises:
-          UserError: the file is damaged or holds another system, or there is no reader for this
-            one's.
+          UserError: the file is damaged or holds another system, or no reader exists for
+            this system.
         """
         try:
             weights = importlib.import_module(f"{cls.__module__.rpartition('.')[0]}.weights")
@@ -338,20 +338,20 @@ class System(keras.Model):
         return model
 
     def save_own_variables(self, store):
-        """Put all variables into a Keras store under their names."""
+        """Write all variables to a Keras store under their names."""
         for name, variable in self.named_variables().items():
             store[name] = variable.numpy()
 
     def load_own_variables(self, store):
-        """Take all variables from a Keras store."""
+        """Read all variables from a Keras store."""
         for name, variable in self.named_variables().items():
             variable.assign(np.asarray(store[name]))
 
 
 class NetworkSystem(System):
-    """A system of one network and one optimiser.
+    """System of one network and one optimiser.
 
-    Subclasses name the class of the network in `network_class`; it takes (config, seed).
+    Subclasses set `network_class`, the class of the network; it is called with (config, seed).
 
     Attributes:
       network: the built network.
@@ -375,12 +375,12 @@ class NetworkSystem(System):
 
 
 def describe(system: type[System], config: Any, mel: MelConfig | None = None) -> dict[str, Any]:
-    """Return what `load` builds a system from, ready for JSON.
+    """Return the description from which `load` builds a system, ready for JSON.
 
     Args:
       system: the system's class.
       config: its configuration.
-      mel: its front end, where the configuration names none.
+      mel: its front end, where the configuration includes none.
     """
     mel = getattr(config, "mel", None) or mel
     return {

@@ -1,7 +1,7 @@
 """Weights of a system under the names and in the layout of the public code that it follows.
 
 The `weights.py` of each system lists which part of which variable an array of that code fills
-(`VariablePart`); what is here carries arrays both ways along such a list.
+(`VariablePart`); the functions of this module convert arrays in both directions by such a list.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from tfwave.errors import UserError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VariablePart:
-    """The part of a variable that one array of another code fills.
+    """Part of a variable that corresponds to one array of another code.
 
     Attributes:
       variable: Keras or TensorFlow variable.
-      index: what to take of the variable's array; a part may be all of it.
+      index: index of the part in the variable's array; a part may be all of it.
       reverse: whether the other code has the axes in the opposite order, as PyTorch has those of
         kernels: [filters, channels, width] for our [width, channels, filters].
       their_shape: shape in the other code where it has further axes of 1; None where it has none.
@@ -60,17 +60,17 @@ def assign_arrays(
     arrays: dict[str, np.ndarray],
     is_ignored: Callable[[str], bool] = lambda name: False,
 ):
-    """Give variables the arrays of another code.
+    """Assign the arrays of another code to variables.
 
     Args:
       parts: {name in that code: part of a variable}.
-      arrays: {name: array of floating point numbers}; weight normalisation is put into the form
-        that `parts` have, see `fit_weight_norm`.
-      is_ignored: whether an array that `parts` lack is left aside.
+      arrays: {name: array of floating point numbers}; weight normalisation is converted to the
+        form of `parts`, see `fit_weight_norm`.
+      is_ignored: function of a name that returns whether to ignore an array that is not in `parts`.
 
     Raises:
-      UserError: an array is missing, has another shape, or is none of the model's; names the first.
-        Nothing is assigned then.
+      UserError: an array is missing, has another shape, or does not belong to the model; names
+        the first one. Nothing is assigned then.
     """
     arrays = fit_weight_norm(arrays, parts)
     for name, part in parts.items():
@@ -106,9 +106,9 @@ def torch_layer(name: str, layer: tf.Module, axes: int | None = None) -> dict[st
     """List the parameters of a convolution or dense layer under their names in PyTorch.
 
     Args:
-      name: of the PyTorch module.
+      name: name of the PyTorch module.
       layer: Keras layer with a `kernel`, and a `gain` (weight normalisation) and `bias` or None.
-      axes: of the PyTorch kernel; it has 1 in those that ours lacks. None for as many as ours.
+      axes: number of axes of the PyTorch kernel, those that ours lacks being 1; None for as many.
 
     Returns:
       {"NAME.weight", or "NAME.weight_g" and "NAME.weight_v": part}, and "NAME.bias".
@@ -116,7 +116,7 @@ def torch_layer(name: str, layer: tf.Module, axes: int | None = None) -> dict[st
     shape = tuple(layer.kernel.shape)[::-1]
     axes = axes or len(shape)
     ones = (1,) * (axes - len(shape))
-    # Pictures have one channel of [frequency, time]; what else lacks an axis lacks the width.
+    # Images have one channel of [frequency, time]; other kernels that lack an axis lack the width.
     shape = (*ones, *shape) if axes == 4 else (*shape, *ones)
     kernel = VariablePart(layer.kernel, reverse=True, their_shape=shape)
     gain, bias = getattr(layer, "gain", None), getattr(layer, "bias", None)
@@ -132,15 +132,15 @@ def torch_layer(name: str, layer: tf.Module, axes: int | None = None) -> dict[st
 def fit_weight_norm(
     arrays: dict[str, np.ndarray], names: Mapping[str, object]
 ) -> dict[str, np.ndarray]:
-    """Put PyTorch kernels into the form of weight normalisation that a model has.
+    """Convert PyTorch kernels to the form of weight normalisation that a model uses.
 
     Args:
-      arrays: {name: array} of a state dict; both forms of PyTorch's normalisation are known.
-      names: whose keys are the names that the model needs.
+      arrays: {name: array} of a state dict; both forms of PyTorch's normalisation are supported.
+      names: mapping whose keys are the names that the model needs.
 
     Returns:
       {name: array}: a kernel with its norm folded into it where the model has none, its direction
-      and norm where the model has both. Other arrays are as they were.
+      and norm where the model has both. Other arrays are unchanged.
     """
     arrays = {_without_parametrizations(name): array for name, array in arrays.items()}
     for name in names:
@@ -156,7 +156,7 @@ def fit_weight_norm(
 
 
 def _without_parametrizations(name):
-    """The older name of a weight-normalised kernel's parts."""
+    """Return the older name of a part of a weight-normalised kernel."""
     for new, old in (("original0", "weight_g"), ("original1", "weight_v")):
         if name.endswith(f".parametrizations.weight.{new}"):
             return name.removesuffix(f"parametrizations.weight.{new}") + old
@@ -186,7 +186,7 @@ def kernel_shape(arrays: dict[str, np.ndarray], name: str, axes: int) -> tuple[i
     """Return the shape of a PyTorch module's kernel, normalised or not.
 
     Raises:
-      UserError: it is missing, or has another number of axes; names it.
+      UserError: it is missing, or has another number of axes; the message names it.
     """
     for part in ("weight_v", "parametrizations.weight.original1", "weight"):
         if f"{name}.{part}" in arrays:
@@ -198,7 +198,7 @@ def array_shape(arrays: dict[str, np.ndarray], name: str, axes: int) -> tuple[in
     """Return the shape of an array.
 
     Raises:
-      UserError: it is missing, or has another number of axes; names it.
+      UserError: it is missing, or has another number of axes; the message names it.
     """
     if name not in arrays:
         raise UserError(f"{name} is missing")
@@ -216,16 +216,16 @@ def count_modules(arrays: dict[str, np.ndarray], prefix: str) -> int:
 
 
 def is_normalized(arrays: dict[str, np.ndarray], name: str) -> bool:
-    """Whether the kernel of a PyTorch module is stored as direction and norm."""
+    """Return whether the kernel of a PyTorch module is stored as direction and norm."""
     return f"{name}.weight" not in arrays
 
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """Let the errors inside name a file.
+    """Prefix errors raised inside the context with the name of a file.
 
     Raises:
-      UserError: in place of a ValueError.
+      UserError: in place of a ValueError, whose message it extends.
     """
     try:
         yield

@@ -10,7 +10,7 @@ class DigitClassifierConfig:
     """Hyperparameters; the defaults are those of the authors' released network.
 
     Raises:
-      UserError: naming the field, if a value is illegal.
+      UserError: an illegal value, naming the field.
     """
 
     slice_len: int = 16384  # samples per clip
@@ -22,14 +22,14 @@ class DigitClassifierConfig:
     f_max: float = 7800.0  # Hz
     log_floor: float = 1e-6  # added to mel magnitudes before the logarithm
     filters: int = 128  # channels of every convolution
-    kernel_size: int = 5  # frames and bands
-    blocks: int = 4  # convolution + pooling
+    kernel_size: int = 5  # in frames and bands
+    blocks: int = 4  # blocks of convolution and pooling
     classes: int = 10
-    batch_norm_momentum: float = 0.99  # of the moving statistics, the default of TF1's layers
+    batch_norm_momentum: float = 0.99  # momentum of the moving statistics, TF1's default
     optimizer: str = "sgd"  # 'sgd' (no momentum) or 'adam'
     learning_rate: float = 1e-4
     batch_size: int = 64
-    keep_best: str = "accuracy"  # as released; the paper's text says 'cross_entropy'
+    keep_best: str = "accuracy"  # as released; the paper has 'cross_entropy'
 
     def __post_init__(self):
         for name in (
@@ -75,21 +75,21 @@ class DigitClassifierConfig:
 
     @property
     def image_shape(self):
-        """Frames and mel bands of the log-mel image."""
+        """Numbers of frames and mel bands of the log-mel image."""
         return -(-self.slice_len // self.hop_length), self.n_mels
 
     @classmethod
     def quick(cls, **changes):
-        """Return the same architecture on a coarser image, narrower, trained with Adam.
+        """Return the configuration of a narrower network on a coarser image, trained with Adam.
 
-        Reaches over 90 % on built-in spoken digits of unheard voices within a minute on two CPU
+        It reaches over 90 % on built-in spoken digits of held-out voices within a minute on two CPU
         cores. Its inception scores are not on the scale of the paper's.
         """
         quick = dict(
             hop_length=256,
             n_mels=64,
             filters=16,
-            # Moving statistics with 0.99 lag hundreds of steps behind, too long for a short run.
+            # With momentum 0.99 moving statistics lag by hundreds of steps, too many here.
             batch_norm_momentum=0.9,
             optimizer="adam",
             learning_rate=1e-3,

@@ -1,9 +1,9 @@
-"""The spoken-digit classifier behind the inception score of WaveGAN (arXiv:1802.04208).
+"""Spoken-digit classifier for the inception score of WaveGAN (arXiv:1802.04208).
 
-Mirrors the authors' eval/inception/train.py: log-mel spectrogram, batch normalisation per mel band
-("zero mean, unit variance per bin" in the paper), four times [5x5 convolution, ReLU, 2x2 max-pool]
-with batch normalisation in between, flatten, batch normalisation, dense. There is no dropout: the
-authors set a rate but never apply it.
+It mirrors the authors' eval/inception/train.py: log-mel spectrogram, batch normalisation per mel
+band ("zero mean, unit variance per bin" in the paper), four times [5x5 convolution, ReLU, 2x2
+max-pool] with batch normalisation in between, flatten, batch normalisation, dense. There is no
+dropout: the authors set a rate but never apply it.
 """
 
 import keras
@@ -19,7 +19,7 @@ from tfwave.models.system import BatchSpec, Curve, System
 
 
 class DigitClassifier(System):
-    """A classifier that maps clips to unnormalised class scores.
+    """Classifier that maps clips to unnormalised class scores.
 
     A batch is {"waveform": float32 [batch, slice_len] in [-1, 1], "label": int32 [batch]}.
 
@@ -73,7 +73,7 @@ class DigitClassifier(System):
         self._score = tf.function(self.logits, input_signature=[clips])
 
     def log_mel(self, waveform):
-        """Compute the fixed front end.
+        """Compute the log-mel spectrogram, the fixed front end.
 
         Args:
           waveform: float32 tensor [batch, slice_len], in [-1, 1].
@@ -94,7 +94,7 @@ class DigitClassifier(System):
         )
 
     def network(self, spectrogram, training=False):
-        """Apply the trained part.
+        """Apply the trained layers.
 
         Args:
           spectrogram: float32 tensor [batch, frames, n_mels] from `log_mel`.
@@ -112,7 +112,7 @@ class DigitClassifier(System):
         return self.dense(x)
 
     def call(self, waveform, training=False):
-        """Score clips [batch, slice_len] in [-1, 1]; returns float32 [batch, classes]."""
+        """Score clips [batch, slice_len] in [-1, 1]; return float32 [batch, classes]."""
         return self.network(self.log_mel(waveform), training=training)
 
     def logits(self, waveform):
@@ -136,7 +136,7 @@ class DigitClassifier(System):
         Args:
           waveforms: array [n, time] or [n, time, channels] in [-1, 1], cut or zero-padded at
             the end to `slice_len`; or an iterable of such arrays (such as a tf.data.Dataset).
-          batch_size: clips per call.
+          batch_size: number of clips per call.
 
         Returns:
           float32 array [n, classes], unnormalised scores.
@@ -158,7 +158,7 @@ class DigitClassifier(System):
         return np.pad(clips, [(0, 0), (0, self.config.slice_len - clips.shape[1])])
 
     def signatures(self):
-        """Functions to serve, see `signatures`.
+        """Return the functions to serve, see `signatures`.
 
         `classify`: waveform [batch, time, channels] -> scores and probabilities [batch, classes].
         """
@@ -202,7 +202,7 @@ class DigitClassifier(System):
         return optimizers[self.config.optimizer](self.config.learning_rate)
 
     def summaries(self, step, data):
-        """Write nothing: a classifier makes no sound."""
+        """Write nothing, as a classifier does not generate audio."""
 
     def train_step(self, data):
         """Make one step on the mean cross-entropy of a batch.
@@ -262,7 +262,7 @@ class DigitClassifier(System):
         """Set all weights from a dict of arrays named as in `named_variables`.
 
         Raises:
-          UserError: naming the first array that is missing or has another shape.
+          UserError: an array is missing or has another shape; the message names the first.
         """
         variables = self.named_variables()
         for name, variable in variables.items():

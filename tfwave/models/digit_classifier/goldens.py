@@ -15,8 +15,8 @@ from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
 from tfwave.models.digit_classifier.weights import load_arrays
 
-# In float32, mel bands that lie below this natural logarithm hold rounding errors of the Fourier
-# transform when a loud sound of another frequency plays.
+# In float32, mel bands below this natural logarithm are rounding errors of the Fourier transform
+# in the presence of a loud sound of another frequency.
 _QUIET = -6.0
 
 
@@ -78,9 +78,9 @@ def check_similarity_feats(golden):
             )[0]
         )
     difference = np.abs(np.stack(features) - expected)
-    heard = expected > _QUIET
+    audible = expected > _QUIET
     return [
-        ("feats", float(difference[heard].max(initial=0.0)), 2e-2),
+        ("feats", float(difference[audible].max(initial=0.0)), 2e-2),
         ("feats, mean error", float(difference.mean()), 5e-4),
     ]
 
@@ -112,7 +112,7 @@ def check_similarity_dist(golden):
 def check_sc09_classifier_graph(golden):
     """Compare the digit classifier layer by layer with the authors' exported graph.
 
-    The front end is compared on all clips, where a band is not drowned in rounding errors of
+    The front end is compared on all clips, where a band is above the rounding errors of
     float32. The network is fed with the golden's log-mel spectrograms.
 
     Returns:
@@ -126,8 +126,8 @@ def check_sc09_classifier_graph(golden):
     results = []
     expected = outputs["log_mel"]
     difference = np.abs(classifier.log_mel(golden.inputs["x"]).numpy() - expected)
-    heard = (expected > _QUIET) | (golden.inputs["x"] == 0).all(axis=1)[:, np.newaxis, np.newaxis]
-    results.append(("log_mel", float(difference[heard].max(initial=0.0)), 1e-2))
+    audible = (expected > _QUIET) | (golden.inputs["x"] == 0).all(axis=1)[:, np.newaxis, np.newaxis]
+    results.append(("log_mel", float(difference[audible].max(initial=0.0)), 1e-2))
     if "mel_matrix" in outputs:
         ours = filter_bank(
             config.sample_rate,
@@ -170,7 +170,7 @@ def _classifier_config(golden, weights):
 
 
 def _weights_by_recipe(cfg):
-    """Draw the weights that the golden's README describes instead of storing them."""
+    """Draw the weights by the recipe of the golden's README, which replaces storing them."""
     random = np.random.RandomState(cfg["seed"])
     weights = {}
     for name in sorted(cfg["weight_checks"]):
@@ -195,7 +195,7 @@ def _weights_by_recipe(cfg):
 
 
 def _layers(classifier, log_mel):
-    """Run the network and keep what each layer gives, under the golden's names."""
+    """Run the network and return the output of each layer under the golden's names."""
     layers = {}
     x = classifier.input_norm(log_mel, training=False)[..., np.newaxis]
     for i, convolution in enumerate(classifier.convolutions):

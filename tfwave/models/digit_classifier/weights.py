@@ -22,15 +22,16 @@ def from_authors(
 
     Args:
       path: prefix of the checkpoint, for example `eval/inception/best_acc-103005`.
-      config: of the model; None to take filters, classes, mel bands and convolutions from the
-        arrays.
-      **fields: of the configuration, instead of those.
+      config: configuration of the model; None to infer filters, classes, mel bands and convolutions
+        from the arrays.
+      **fields: fields of the configuration to override.
 
     Returns:
       The classifier.
 
     Raises:
-      UserError: the checkpoint is damaged, or is not one of this network; names it and the array.
+      UserError: the checkpoint is damaged or holds another network; the message names it and the
+        array.
     """
     arrays = read_tf1_checkpoint(path, is_weight)
     with naming(path):
@@ -47,21 +48,21 @@ def to_authors(classifier: DigitClassifier) -> dict[str, np.ndarray]:
 
 
 def load_arrays(classifier: DigitClassifier, arrays: dict[str, np.ndarray]):
-    """Give a classifier the arrays of a checkpoint; see `weights.assign_arrays`."""
+    """Assign the arrays of a checkpoint to a classifier; see `weights.assign_arrays`."""
     assign_arrays(authors_arrays(classifier), arrays)
 
 
 def authors_arrays(classifier: DigitClassifier) -> dict[str, VariablePart]:
-    """List which variable each variable of the authors' is."""
+    """Map the authors' variables to those of the classifier."""
     variables = classifier.named_variables()
     return {name: VariablePart(variable) for name, variable in variables.items()}
 
 
 def infer_config(arrays: dict[str, np.ndarray]) -> DigitClassifierConfig:
-    """Tell the configuration from the authors' variables.
+    """Infer the configuration from the authors' variables.
 
     Raises:
-      UserError: a variable that it would be told from is missing or has other axes.
+      UserError: a variable that determines it is missing or has other axes.
     """
     size, _, _, filters = array_shape(arrays, "classifier/conv2d/kernel", 4)
     (bands,) = array_shape(arrays, "classifier/batch_normalization/gamma", 1)

@@ -20,19 +20,19 @@ class FatchordWaveRNNConfig(WithMel):
 
     mel: MelConfig = FATCHORD
     output: str = "logistic_mixture"  # or "categorical"
-    bits: int = 9  # of the classes of "categorical"; a mixture speaks of 16
-    mu_law: bool = True  # whether those are classes of the companded waveform
+    bits: int = 9  # resolution of "categorical"; a mixture has 16
+    mu_law: bool = True  # whether the classes are levels of the companded waveform
     mixtures: int = 10
-    units: int = 512  # of each GRU
-    dense_units: int = 512  # of the two layers before the output
-    upsampling: tuple = (5, 5, 11)  # factors of the hop
-    frame_padding: int = 2  # frames of features on each side that only give context
+    units: int = 512  # units of each GRU
+    dense_units: int = 512  # units of the two layers before the output
+    upsampling: tuple = (5, 5, 11)  # factors whose product is the hop
+    frame_padding: int = 2  # frames of features on each side that serve only as context
     resnet_channels: int = 128
     resnet_blocks: int = 10
     aux_channels: int = 128
-    segment_frames: int = 5  # of a training segment
+    segment_frames: int = 5  # frames of a training segment
     learning_rate: float = 1e-4
-    clip_norm: float = 4.0  # of all gradients together
+    clip_norm: float = 4.0  # largest global norm of the gradients
 
     def __post_init__(self):
         read_nested(self, mel=MelConfig)
@@ -57,20 +57,20 @@ class FatchordWaveRNNConfig(WithMel):
 
     @property
     def levels(self):
-        """Levels of the waveform that the network speaks of."""
+        """Number of levels of the predicted waveform."""
         return 2**self.bits if self.output == "categorical" else _MIXTURE_LEVELS
 
     @property
     def output_channels(self):
-        """Logits of all classes, or logits, means and log scales of the mixture."""
+        """Number of logits of all classes, or of logits, means and log scales of the mixture."""
         return self.levels if self.output == "categorical" else 3 * self.mixtures
 
     @property
     def segment_len(self):
-        """Samples of a training segment that are predicted."""
+        """Number of predicted samples of a training segment."""
         return self.segment_frames * self.hop_length
 
     @property
     def context_len(self):
-        """First samples of a training row that are only context."""
+        """Number of first samples of a training row that serve only as context."""
         return 1

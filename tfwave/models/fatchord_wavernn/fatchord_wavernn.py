@@ -1,12 +1,12 @@
-"""The mel-conditioned WaveRNN of public code: two GRUs, a conditioning network, one draw a sample.
+"""Mel-conditioned WaveRNN of public code: two GRUs, a conditioning network, a draw per sample.
 
 Source: fatchord/WaveRNN, models/fatchord_version.py, train_wavernn.py, hparams.py. It is not the
-model of the WaveRNN paper (`wavernn`), from which it has the name. A sample is drawn from a mixture
+model of the WaveRNN paper (`wavernn`), after which it is named. A sample is drawn from a mixture
 of logistics ("MOL" in the public code) or a softmax over classes, companded or not ("RAW").
 
-Features condition in two ways. Stretched to the sample rate they stand beside the sample. A
-residual network over frames turns them into auxiliary channels, a quarter of which goes into each
-of four layers:
+Features condition the network in two ways. Upsampled to the sample rate they are concatenated with
+the sample. A residual network over frames maps them to auxiliary channels, a quarter of which is an
+input of each of four layers:
 
     i = I [x, mel, aux_1]     y = i + GRU_1(i)     z = y + GRU_2([y, aux_2])
     output = F_3 relu(F_2 [relu(F_1 [z, aux_3]), aux_4])
@@ -30,7 +30,7 @@ _LOG_SCALE_MIN = math.log(1e-14)
 
 
 def labels_of(config, waveform):
-    """Waveform [...] in [-1, 1] -> int32 levels [...], 0 .. config.levels - 1."""
+    """Quantise a waveform [...] in [-1, 1] to int32 levels [...], 0 .. config.levels - 1."""
     if config.output == "categorical" and config.mu_law:
         return mulaw.encode(waveform, config.levels, "nearest")
     clipped = tf.clip_by_value(waveform, -1.0, 1.0)
@@ -38,7 +38,7 @@ def labels_of(config, waveform):
 
 
 class FatchordWaveRNN(NetworkSystem):
-    """A network with the public update, its likelihood and generation.
+    """Fatchord's WaveRNN with the public update, its likelihood and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
     being context only; "features" (see `FatchordNetwork.call`), whose first frame after the padding
@@ -78,15 +78,15 @@ class FatchordWaveRNN(NetworkSystem):
         return TorchAdam(self.config.learning_rate)
 
     def call(self, data):
-        """Batch -> float32 [batch, samples, output_channels] of every sample but the first."""
+        """Predict all samples of a batch but the first: [batch, samples, output_channels]."""
         return self.nats(data)[0]
 
     def nats(self, data, training=False):
-        """Describe every sample of a batch but the first of each row, and judge that.
+        """Predict every sample of a batch but the first of each row, and compute the nats.
 
         Args:
           data: a batch, as a dict.
-          training: whether batch normalisation goes by the batch.
+          training: whether batch normalisation uses the statistics of the batch.
 
         Returns:
           (float32 [batch, samples, output_channels], nats per sample, number of samples).
@@ -103,7 +103,7 @@ class FatchordWaveRNN(NetworkSystem):
         return params, tf.reduce_sum(nats * weights) / count, count
 
     def negative_log_likelihood(self, params, labels):
-        """Nats of each of the levels int32 [...] under params [..., output_channels]."""
+        """Return the nats of levels int32 [...] under params [..., output_channels]."""
         config = self.config
         if config.output == "categorical":
             return likelihood.categorical_nll(params, labels)
@@ -112,7 +112,7 @@ class FatchordWaveRNN(NetworkSystem):
         )
 
     def loss_and_gradients(self, data):
-        """Mean nats of a batch in training and their gradients, not clipped.
+        """Compute the mean nats of a batch in training and their gradients, not clipped.
 
         Args:
           data: a batch, as a dict.
@@ -132,7 +132,7 @@ class FatchordWaveRNN(NetworkSystem):
         """
         loss, gradients = self.loss_and_gradients(data)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if replicas > 1:  # what is clipped is the gradient of the whole batch
+        if replicas > 1:  # the gradient of the whole batch is clipped
             replica = tf.distribute.get_replica_context()
             gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
@@ -140,7 +140,7 @@ class FatchordWaveRNN(NetworkSystem):
         return {"loss": loss, "grad_norm": norm}
 
     def test_step(self, data):
-        """Nats per sample of a batch and the samples that they are the mean of."""
+        """Return nats per sample of a batch and the number of samples averaged."""
         _, nats, count = self.nats(data)
         return {"nats_per_sample": nats, "samples": count}
 
@@ -161,18 +161,18 @@ class FatchordWaveRNN(NetworkSystem):
         Args:
           mel: float32 [count, frames, n_mels] of the system's front end, 21 frames or more.
           seed: seed of the draws.
-          temperature: above 0; below 1 keeps to likely samples.
+          temperature: above 0; values below 1 favour likely samples.
           batched: whether clips are cut into overlapping folds that are generated in parallel.
-          target: samples of a fold.
-          overlap: samples that neighbouring folds share.
-          greedy: whether the most likely value is taken each time instead of a draw.
-          xla: whether the loop is compiled: seconds, once for each shape.
+          target: number of samples of a fold.
+          overlap: number of samples that neighbouring folds share.
+          greedy: whether the most likely value is taken at each step instead of a draw.
+          xla: whether the loop is compiled, which takes seconds, once for each shape.
 
         Returns:
           float32 [count, (frames - 1) * hop_length, 1] in [-1, 1].
 
         Raises:
-          UserError: an argument does not fit the network; names it.
+          UserError: an argument does not fit the network; the message names it.
         """
         waveform = generation.generate(
             self.network,
@@ -188,16 +188,16 @@ class FatchordWaveRNN(NetworkSystem):
         return tf.clip_by_value(waveform, -1.0, 1.0)
 
     def signatures(self, xla=False):
-        """Functions to serve, see `fatchord_signatures.of_fatchord`."""
+        """Return the functions to serve, see `fatchord_signatures.of_fatchord`."""
         return fatchord_signatures.of_fatchord(self.network, xla)
 
     def summaries(self, step, data):
-        """Write audio and pictures of a recording and of what the model makes in its place.
+        """Write audio and images of a recording and of the audio generated in its place.
 
-        To be called under a default summary writer.
+        A default summary writer must be set.
 
         Args:
-          step: int, the step to file them under.
+          step: int, step at which they are logged.
           data: a batch, as a dict.
         """
         real = data["waveform"][:2, 1 : 1 + self.config.sample_rate]

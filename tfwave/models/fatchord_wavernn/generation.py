@@ -1,13 +1,13 @@
 """Audio from the mel-conditioned WaveRNN of public code: one compiled loop, whole clips or folds.
 
-The weights are folded so that the loop reads as few of them as it can. With x the sample before,
-I [x, c] = x I_x + I_c c, so that all that x and the conditioning c add to the gates and to the
-first dense layer is a product with a vector and a product outside of the loop; I itself and the
-input product of the first GRU are gone. What the state of the first GRU adds to the second, and
-what it adds to itself one sample later, is one product. Full-size, 2.9 of 3.8 million weights stay
-in the loop.
+The weights are folded so that the loop reads as few of them as possible. With x the preceding
+sample, I [x, c] = x I_x + I_c c, so that the contributions of x and of the conditioning c to the
+gates and to the first dense layer are a product with a vector and a product outside of the loop; I
+itself and the input product of the first GRU disappear. The contributions of the first GRU's state
+to the second GRU, and to itself one sample later, are one product. At full size, 2.9 of 3.8 million
+weights remain in the loop.
 
-A long clip can be cut into overlapping folds, which are made at the same time and crossfaded
+A long clip can be cut into overlapping folds, which are generated at the same time and crossfaded
 (`fold_with_overlap`, `xfade_and_unfold` and `generate` of the public code).
 """
 
@@ -28,14 +28,14 @@ FADED = 20  # frames at the end of a clip over which it fades out
 
 
 class Weights(typing.NamedTuple):
-    """A network's weights as the loop uses them; U units, F dense units, C conditioning channels.
+    """Weights as the loop uses them; U units, F dense units, C conditioning channels.
 
-    "Terms" are what is added to the gates of both GRUs and to both dense layers, in this order.
+    "Terms" are summands of the gates of both GRUs and of both dense layers, in this order.
     """
 
     conditioning: tf.Tensor  # [C, 6 U + 2 F]: terms of a row of conditioning
     bias: tf.Tensor  # [6 U + 2 F]
-    sample: tf.Tensor  # [6 U + F]: terms of the sample before, none in the second dense layer
+    sample: tf.Tensor  # [6 U + F]: terms of the preceding sample, none in the second dense layer
     first: tuple  # six [U, U]: the first GRU's state to the second's gates and to its own
     second: tuple  # three [U, U]: the second GRU's state to its own gates
     recurrent_biases: tuple  # two [3 U]
@@ -44,21 +44,21 @@ class Weights(typing.NamedTuple):
 
 
 class State(typing.NamedTuple):
-    """Where generation stands; B clips or folds."""
+    """State of generation for B clips or folds."""
 
-    value: tf.Tensor  # float32 [B], the sample before
+    value: tf.Tensor  # float32 [B], the preceding sample
     first: tf.Tensor  # float32 [B, U], state of the first GRU
     second: tf.Tensor  # float32 [B, U], state of the second
     products: tf.Tensor  # float32 [B, 3 U], the first state times its recurrent kernel
 
 
 def scaled(config, labels):
-    """Levels 0 .. config.levels - 1 as the network takes them, float32 in [-1, 1]."""
+    """Scale levels 0 .. config.levels - 1 to inputs of the network, float32 in [-1, 1]."""
     return tf.cast(labels, tf.float32) * (2.0 / (config.levels - 1)) - 1.0
 
 
 def decoded(config, values):
-    """What the network takes for samples -> waveform; of companded classes it is expanded."""
+    """Convert inputs of the network to the waveform, expanding companded classes."""
     if config.output == "categorical" and config.mu_law:
         return mulaw.expand(values, config.levels)
     return values
@@ -77,7 +77,7 @@ def fold_weights(network) -> Weights:
     (dense_1, bias_1), (dense_2, bias_2), (dense_3, bias_3) = map(
         of, (network.fc1, network.fc2, network.fc3)
     )
-    # What the output of the inputs' layer adds, and what the other three auxiliary parts do.
+    # Terms of the input layer's output, and of the other three auxiliary parts.
     through = tf.concat([in_1, in_2[:units], dense_1[:units]], axis=-1)
     hidden = bias_2.shape[0]
     folded = tf.pad(tf.matmul(kernel, through), [[0, 0], [0, hidden]])
@@ -119,10 +119,10 @@ def silence(config, rows) -> State:
 
 @dataclasses.dataclass(frozen=True)
 class FatchordSteps(sampler.StepModel):
-    """The steps of a `FatchordNetwork`; `weights` are `Weights` and `state` is `State`.
+    """Steps of a `FatchordNetwork`; `weights` are `Weights` and `state` is `State`.
 
-    Rows are conditioning, float32 [samples, B, C], terms float32 [B, 6 U + 2 F]. Samples stay as
-    the network takes them; see `decoded`.
+    Rows are conditioning, float32 [samples, B, C], terms float32 [B, 6 U + 2 F]. Samples are
+    scaled as inputs of the network; see `decoded`.
 
     Attributes:
       config: FatchordWaveRNNConfig.
@@ -143,7 +143,7 @@ class FatchordSteps(sampler.StepModel):
     def describe(self, weights, state, terms):
         """Process one sample and return (float32 [B, outputs], `State`).
 
-        The first describes the next sample, whose value the state does not have yet.
+        The first item describes the next sample, whose value the state does not contain yet.
         """
         units, hidden = state.first.shape[-1], weights.dense[1].shape[0]
         by_value = terms[:, :-hidden] + state.value[:, tf.newaxis] * weights.sample
@@ -158,7 +158,7 @@ class FatchordSteps(sampler.StepModel):
         return params, State(state.value, first, second, products)
 
     def draw(self, params, noise, temperature=1.0):
-        """Draw samples, float32 [B] as the network takes them; see `wavenet_outputs.draw_value`."""
+        """Draw samples, float32 [B] as inputs of the network; see `wavenet_outputs.draw_value`."""
         value = outputs.draw_value(self.config, params, noise, temperature, self.greedy)
         return scaled(self.config, value) if self.config.output == "categorical" else value
 
@@ -188,13 +188,13 @@ def begin(network, clips, rows, draws=None) -> sampler.Start:
       network: FatchordNetwork.
       clips: number of clips or folds.
       rows: float32 [clips, samples, n_mels + aux_channels], of `FatchordNetwork.conditioning`.
-      draws: tuple of float32 [samples, clips, ...] (see `wavenet_outputs.draws`) instead of a
+      draws: tuple of float32 [samples, clips, ...] (see `wavenet_outputs.draws`) in place of a
         seed's, or None.
     """
     rows = tf.transpose(rows, [1, 0, 2])
 
     def of_block(array, number):
-        # The last row is repeated where there are no more.
+        # The last row is repeated beyond the end.
         indices = number * sampler.BLOCK + tf.range(sampler.BLOCK)
         return tf.gather(array, tf.minimum(indices, tf.shape(array)[0] - 1))
 
@@ -209,15 +209,15 @@ def begin(network, clips, rows, draws=None) -> sampler.Start:
 
 
 def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=True, groups=None):
-    """Make the samples that rows of conditioning are for, each clip from silence.
+    """Generate the samples of rows of conditioning, each clip from silence.
 
     Args:
       network, rows, draws: see `begin`.
-      greedy: take the most likely value each time instead of a draw.
+      greedy: take the most likely value at each step instead of a draw.
       seed, temperature, xla, groups: see `sampler.stream`.
 
     Returns:
-      float32 [clips, samples] in [-1, 1], as the network takes them; see `decoded`.
+      float32 [clips, samples] in [-1, 1], as inputs of the network; see `decoded`.
     """
     start, model = begin(network, rows.shape[0], rows, draws), FatchordSteps(network.config, greedy)
     blocks = sampler.stream(
@@ -227,12 +227,12 @@ def run(network, rows, seed=0, draws=None, temperature=1.0, greedy=False, xla=Tr
 
 
 def folded(rows, target, overlap):
-    """Cut clips into overlapping folds; zeros follow where the last one is longer than the clip.
+    """Cut clips into overlapping folds, padding the last one with zeros.
 
     Args:
       rows: float32 [clips, samples, channels].
-      target: samples of a fold between its overlaps.
-      overlap: samples that two folds share.
+      target: number of samples of a fold between its overlaps.
+      overlap: number of samples that two folds share.
 
     Returns:
       float32 [clips, folds, target + 2 * overlap, channels].
@@ -245,19 +245,19 @@ def folded(rows, target, overlap):
 
 
 def fold_count(samples, target, overlap):
-    """Folds that a clip of `samples` samples is cut into."""
+    """Return the number of folds of a clip of `samples` samples."""
     return max(1, -(-(samples - overlap) // (target + overlap)))
 
 
 def unfolded(folds, overlap):
-    """Join folds again, crossfaded with constant power.
+    """Join folds, crossfaded with constant power.
 
-    The first half of an overlap is the end of the fold before alone: the next one, which starts
-    from nothing, is still silent. So is the beginning of the first fold.
+    In the first half of an overlap only the end of the preceding fold is audible, as the next one,
+    which starts without context, is still muted. So is the beginning of the first fold.
 
     Args:
-      folds: float [clips, folds, length], such as `folded` cuts.
-      overlap: samples that two folds share.
+      folds: float [clips, folds, length], from `folded`.
+      overlap: number of samples that two folds share.
 
     Returns:
       float64 array [clips, folds * (length - overlap) + overlap].
@@ -295,25 +295,25 @@ def generate(
     greedy=False,
     xla=True,
 ):
-    """Make audio of features.
+    """Generate audio from features.
 
     Args:
       network: FatchordNetwork.
-      features: float32 [clips, frames, n_mels]; silence is put at both ends for context.
-      batched: cut clips into folds, which are made at the same time.
-      target: samples of a fold between its overlaps.
-      overlap: samples that two folds share.
-      draws: random numbers instead of a seed's, see `run`; folds stand clip by clip.
-      greedy: take the most likely value each time instead of a draw.
+      features: float32 [clips, frames, n_mels]; padded with silence at both ends for context.
+      batched: cut clips into folds, which are generated at the same time.
+      target: number of samples of a fold between its overlaps.
+      overlap: number of samples that two folds share.
+      draws: random numbers in place of a seed's, see `run`; folds are ordered by clip.
+      greedy: take the most likely value at each step instead of a draw.
       seed, temperature, xla: see `sampler.stream`.
 
     Returns:
-      float32 [clips, (frames - 1) * hop_length, 1] in [-1, 1], but where two folds agree: there the
-      crossfade of constant power can make it louder by up to sqrt(2).
+      float32 [clips, (frames - 1) * hop_length, 1] in [-1, 1], except where two folds agree: there
+      the crossfade of constant power can raise the level by up to sqrt(2).
 
     Raises:
       UserError: features of another shape, of fewer than 21 frames or not finite, or an argument
-        out of range; names it.
+        out of range; the message names it.
     """
     config = network.config
     features = mel.check_features(features, config.mel, least=FADED + 1)
@@ -337,7 +337,7 @@ def generate(
 
 
 def conditioning(network, features):
-    """Features without context -> rows for `run`, float32 [clips, samples, channels]."""
+    """Map features without context to rows for `run`, float32 [clips, samples, channels]."""
     padding = network.config.frame_padding
     padded = tf.pad(features, [[0, 0], [padding, padding], [0, 0]])
     return tf.concat(network.conditioning(padded), axis=-1)

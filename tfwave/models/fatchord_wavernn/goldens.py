@@ -12,8 +12,8 @@ from tfwave.models.fatchord_wavernn.config import FatchordWaveRNNConfig
 from tfwave.models.fatchord_wavernn.fatchord_wavernn import FatchordWaveRNN
 from tfwave.models.fatchord_wavernn.weights import authors_arrays, load_arrays
 
-# Several times what the public code's own float32 is off float64; logits are up to 27 large. Its
-# loss of mixtures subtracts two sigmoids, which leaves 6e-3 of a sample and 1e-3 of a gradient.
+# Several times the float32 error of the public code against float64; logits are as large as 27. Its
+# loss of mixtures subtracts two sigmoids, with errors of 6e-3 per sample and 1e-3 per gradient.
 _TOLERANCE = 1e-4
 _GRADIENT_TOLERANCE = 2e-5
 _MIXTURE_TOLERANCES = {"loss_per_sample": 1.5e-2, "loss": 1e-3, "grad": 2e-3}
@@ -35,7 +35,7 @@ _OUTPUTS = {"RAW": "categorical", "MOL": "logistic_mixture"}
 
 
 def fatchord_model(golden, mu_law=False):
-    """A `FatchordWaveRNN` of a `fatchord_` golden and its weights; classes companded or not."""
+    """Build a `FatchordWaveRNN` with the weights of a golden; classes companded or not."""
     cfg, weights = golden.cfg, golden.weights
     hop = int(np.prod(cfg["upsample_factors"]))
     config = FatchordWaveRNNConfig(
@@ -58,12 +58,12 @@ def fatchord_model(golden, mu_law=False):
 
 
 def _torch_weights(weights):
-    """The state dict that the weights of a golden were."""
+    """Return the state dict that corresponds to the weights of a golden."""
     arrays = torch_state_dict(weights)
     for name in list(arrays):
         module, _, part = name.rpartition(".")
         array = arrays.pop(name)
-        if "up_layers" in name:  # a filter over time that all bands share
+        if "up_layers" in name:  # a filter over time shared by all bands
             array = array.reshape(1, 1, 1, -1)
         if module in ("rnn1", "rnn2"):
             arrays |= _torch_gru(module, part, array)
@@ -73,7 +73,7 @@ def _torch_weights(weights):
 
 
 def _torch_gru(module, part, array):
-    """Arrays of a GRU with the gates in the order of PyTorch: r, z, h."""
+    """Return the arrays of a GRU with gates in PyTorch's order r, z, h."""
     if part == "bias":
         z, r, h = np.split(array, 3, axis=1)
         inputs, recurrent = np.concatenate([r, z, h], axis=1)
@@ -104,7 +104,7 @@ def check_fatchord(golden):
         found["gen_argmax/audio_mu_law"] = _audio(fatchord_model(golden, mu_law=True), inputs)
     else:
         found |= _mixture_loss(inputs)
-    # Last, because it moves the statistics of batch normalisation.
+    # Last, because it updates the statistics of batch normalisation.
     found |= _network(model, inputs, "train")
     for name in sorted({*golden.outputs, *found}):
         if name not in golden.outputs or name not in found:
@@ -112,7 +112,7 @@ def check_fatchord(golden):
             continue
         expected = golden.outputs[name]
         tolerance = _tolerance(name, expected, model.config)
-        # Sums of many terms are as large as there are terms.
+        # Sums of many terms are large, so that their error is taken relative to them.
         compared = relative if name.endswith(("grad_norm_all", "in_float64")) else compare
         results.append(compared(f"out/{name}", found[name], expected, tolerance))
     return results
@@ -135,7 +135,7 @@ def _tolerance(name, expected, config):
 
 
 def _check_inputs(model, inputs):
-    """The levels as the network takes them and as they are judged."""
+    """Check the levels as inputs of the network and as labels."""
     x = generation.scaled(model.config, inputs["labels"])
     target = inputs["labels"] if model.config.output == "categorical" else x
     return [
@@ -145,7 +145,7 @@ def _check_inputs(model, inputs):
 
 
 def _network(model, inputs, mode):
-    """The arrays out/eval/ or out/train/; "train" moves the statistics of batch normalisation."""
+    """Return the arrays out/eval/ or out/train/; "train" updates the moving statistics."""
     network, training = model.network, mode == "train"
     labels, mels = tf.constant(inputs["labels"]), tf.constant(inputs["mels"])
     variables = trained_variables(network)
@@ -174,7 +174,7 @@ def _network(model, inputs, mode):
 
 
 def _whole(model, inputs):
-    """The arrays of a whole clip: sample by sample, and the audio by the compiled loop."""
+    """Return the arrays of a whole clip: sample by sample, and the audio by the compiled loop."""
     if model.config.output == "logistic_mixture":
         draws = (
             inputs["gen_uniform_mixture"][:, np.newaxis],
@@ -202,7 +202,7 @@ def _whole(model, inputs):
 
 
 def _steps(model, inputs, draws):
-    """Outputs [samples, channels] and samples [samples] of all steps that the frames cover."""
+    """Return outputs [samples, channels] and samples [samples] of all steps of the frames."""
     weights, steps = (
         generation.fold_weights(model.network),
         generation.FatchordSteps(model.config, draws is None),
@@ -225,14 +225,14 @@ def _steps(model, inputs, draws):
 
 
 def _audio(model, inputs, draws=None, **how):
-    """The audio that is made of the golden's mels, [samples]; the public code does not clip it."""
+    """Generate audio [samples] from the golden's mels; the public code does not clip it."""
     return generation.generate(
         model.network, inputs["gen_mels"], draws=draws, greedy=draws is None, **how
     )[0, :, 0]
 
 
 def _folds(model, inputs, cfg):
-    """The arrays of folding, crossfading, and generation in folds."""
+    """Return the arrays of folding, crossfading, and generation in folds."""
     target, overlap = cfg["target"], cfg["overlap"]
     rows = generation.conditioning(model.network, tf.constant(inputs["gen_mels"]))
     rows = generation.folded(rows, target, overlap)[0]
@@ -248,7 +248,7 @@ def _folds(model, inputs, cfg):
 
 
 def _mixture_loss(inputs):
-    """The loss alone, in float64 and in float32."""
+    """Return the loss alone, in float64 and in float32."""
     found = {}
     for name, dtype in (("_in_float64", np.float64), ("", np.float32)):
         params, y = (tf.constant(inputs[part], dtype) for part in ("mol_params", "mol_y"))

@@ -1,4 +1,4 @@
-"""The layers of the mel-conditioned WaveRNN of public code, as they are trained.
+"""Layers of the mel-conditioned WaveRNN of public code, in the form used in training.
 
 Source: fatchord/WaveRNN, models/fatchord_version.py. `fatchord_wavernn` describes the model.
 """
@@ -13,7 +13,7 @@ from tfwave.layers.weight_norm import WeightNormConv1D
 
 
 class TorchBatchNorm(keras.layers.Layer):
-    """Batch normalisation over [batch, frames, channels] as PyTorch has it.
+    """Batch normalisation of [batch, frames, channels] as in PyTorch.
 
     The moving variance follows the unbiased variance of the batches, Keras' the biased one.
 
@@ -43,7 +43,7 @@ class TorchBatchNorm(keras.layers.Layer):
         self.built = True
 
     def call(self, x, training=False):
-        """Normalise; in training by the statistics of the batch, which the moving ones follow."""
+        """Normalise, in training by the statistics of the batch, which update the moving ones."""
         mean, variance = self.moving_mean, self.moving_variance
         if training:
             mean, variance = tf.nn.moments(x, [0, 1])
@@ -55,7 +55,7 @@ class TorchBatchNorm(keras.layers.Layer):
 
 
 class ResidualBlock(keras.layers.Layer):
-    """Two products of each frame, normalised, and their input; nothing follows the sum."""
+    """Residual block of two normalised products per frame, without activation after the sum."""
 
     def __init__(self, channels, seed, name):
         super().__init__(name=name)
@@ -73,7 +73,7 @@ class ResidualBlock(keras.layers.Layer):
 
 
 class AuxiliaryNetwork(keras.layers.Layer):
-    """Features with context at both ends -> the auxiliary channels of each frame.
+    """Network that maps features with context at both ends to auxiliary channels per frame.
 
     Args:
       config: FatchordWaveRNNConfig.
@@ -101,7 +101,7 @@ class AuxiliaryNetwork(keras.layers.Layer):
         self.built = True
 
     def call(self, features, training=False):
-        """[batch, frames + 2 * frame_padding, n_mels] -> [batch, frames, aux_channels]."""
+        """Map [batch, frames + 2 * frame_padding, n_mels] to [batch, frames, aux_channels]."""
         x = tf.nn.relu(self.norm(self.conv_in(features), training=training))
         for block in self.blocks:
             x = block(x, training=training)
@@ -136,7 +136,7 @@ def _gru(units, seed, name):
 
 
 class FatchordNetwork(keras.Model):
-    """Samples before and features around -> what the next sample may be.
+    """Network that predicts each sample from the preceding samples and the features around it.
 
     Args:
       config: FatchordWaveRNNConfig.
@@ -177,13 +177,13 @@ class FatchordNetwork(keras.Model):
         self.built = True
 
     def call(self, inputs, features, training=False):
-        """Describe the sample after each input.
+        """Predict the distribution of the sample after each input.
 
         Args:
           inputs: float32 [batch, time], levels scaled to [-1, 1].
           features: float32 [batch, frames + 2 * frame_padding, n_mels]; the first frame after the
             padding belongs to the first input, and they cover all.
-          training: whether batch normalisation goes by the batch.
+          training: whether batch normalisation uses the statistics of the batch.
 
         Returns:
           float32 [batch, time, output_channels].
@@ -192,11 +192,11 @@ class FatchordNetwork(keras.Model):
         return self.outputs_of(inputs, mels, aux)
 
     def conditioning(self, features, training=False):
-        """Features at the sample rate.
+        """Upsample features to the sample rate.
 
         Args:
           features: float32 [batch, frames + 2 * frame_padding, n_mels].
-          training: whether batch normalisation goes by the batch.
+          training: whether batch normalisation uses the statistics of the batch.
 
         Returns:
           (float32 [batch, frames * hop_length, n_mels], the same with aux_channels).
@@ -205,7 +205,7 @@ class FatchordNetwork(keras.Model):
         return self.stretch(features), tf.repeat(aux, self.config.hop_length, axis=1)
 
     def outputs_of(self, inputs, mels, aux):
-        """What `call` returns, from both parts of `conditioning`, which may be longer."""
+        """Return the result of `call` from both parts of `conditioning`, which may be longer."""
         time = tf.shape(inputs)[1]
         one, two, three, four = tf.split(aux[:, :time], 4, axis=-1)
         x = tf.concat([inputs[..., tf.newaxis], mels[:, :time], one], axis=-1)

@@ -8,7 +8,7 @@ from tfwave.models.fatchord_wavernn import generation as fatchord
 
 
 def of_fatchord(network, xla=False):
-    """`vocode` and `copy_synthesis` of a `FatchordNetwork`, in one piece.
+    """Build `vocode` and `copy_synthesis` of a `FatchordNetwork`, without folds.
 
     Args:
       network: `FatchordNetwork`.

@@ -1,7 +1,7 @@
 """Weights of fatchord/WaveRNN, read and written.
 
 Source: models/fatchord_version.py (the names of its modules). Its files are state dicts
-("*_weights.pyt"); what they hold of the training (steps, batches seen) is left out.
+("*_weights.pyt"); their counters of training (steps, batches seen) are ignored.
 """
 
 import dataclasses
@@ -41,16 +41,16 @@ def from_authors(
     """Build the model with the weights of a file of fatchord/WaveRNN.
 
     Args:
-      path: state dict or saved module; the released zip archive has such a file in it.
-      config: of the model; None to take it from the arrays. They do not tell whether classes
-        ("RAW") are companded; the code's default is that they are.
-      **fields: of the configuration, instead of those.
+      path: state dict or saved module; the released zip archive contains such a file.
+      config: configuration of the model; None to infer it from the arrays. They do not determine
+        whether classes ("RAW") are companded; by the code's default they are.
+      **fields: fields of the configuration to override.
 
     Returns:
       The model.
 
     Raises:
-      UserError: the file is damaged, or is not one of this model; names it and the array.
+      UserError: the file is damaged or holds another model; the message names it and the array.
     """
     arrays = read_state_dict(path)
     with naming(path):
@@ -62,15 +62,15 @@ def from_authors(
 
 
 def to_authors(model: FatchordWaveRNN) -> dict[str, np.ndarray]:
-    """Return the weights as the state dict of fatchord/WaveRNN has them: {name: float32 array}.
+    """Return the weights as a state dict of fatchord/WaveRNN: {name: float32 array}.
 
-    The code's `load` takes a state dict that lacks its counters.
+    The code's `load` accepts a state dict without its counters.
     """
     return export_arrays(authors_arrays(model))
 
 
 def load_arrays(model: FatchordWaveRNN, arrays: dict[str, np.ndarray]):
-    """Give a model the arrays of a state dict; see `weights.assign_arrays`."""
+    """Assign the arrays of a state dict to a model; see `weights.assign_arrays`."""
     assign_arrays(authors_arrays(model), arrays, _is_counter)
 
 
@@ -79,7 +79,7 @@ def _is_counter(name):
 
 
 def authors_arrays(model: FatchordWaveRNN) -> dict[str, VariablePart]:
-    """List which part of which variable each array of the state dict is."""
+    """Map each array of the state dict to its part of a variable."""
     network, parts = model.network, {}
     for i, layer in enumerate(network.stretch.upsamplings):
         parts |= torch_layer(f"upsample.up_layers.{2 * i + 1}", layer, axes=4)
@@ -109,7 +109,7 @@ def _batch_norm(name, layer):
 
 
 def _gru(name, cell, units):
-    """A PyTorch GRU: gates in the order r, z, n, where Keras has z, r, h."""
+    """Map a PyTorch GRU, with gates in the order r, z, n, to Keras' order z, r, h."""
     z, r, h = np.split(np.arange(3 * units), 3)
     gates = np.concatenate([r, z, h])
     columns = (slice(None), gates)
@@ -122,10 +122,10 @@ def _gru(name, cell, units):
 
 
 def infer_config(arrays: dict[str, np.ndarray]) -> FatchordWaveRNNConfig:
-    """Tell the configuration from the arrays of a state dict.
+    """Infer the configuration from the arrays of a state dict.
 
     Raises:
-      UserError: an array that it would be told from is missing or has other axes, or the outputs
+      UserError: an array that determines it is missing or has other axes, or the outputs
         are neither those of classes nor those of a mixture.
     """
     channels, bands, width = array_shape(arrays, "upsample.resnet.conv_in.weight", 3)

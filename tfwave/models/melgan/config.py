@@ -18,31 +18,31 @@ class MelGANConfig(WithMel):
     """
 
     mel: MelConfig = MELGAN
-    ratios: tuple = (8, 8, 2, 2)  # of upsampling; their product is the hop
-    channels: int = 32  # of the generator at the sample rate, twice as many at each stage before
+    ratios: tuple = (8, 8, 2, 2)  # upsampling factors; their product is the hop
+    channels: int = 32  # generator channels at the sample rate, twice as many at each earlier stage
     residual_blocks: int = 3  # after each upsampling, dilated 1, 3, 9
     residual_block: str = "code"  # or "paper"
     dilated: bool = True  # False: all residual blocks have dilation 1
-    normalization: str = "weight"  # of the generator: "weight", "spectral" or "none"
+    normalization: str = "weight"  # kernels of the generator: "weight", "spectral" or "none"
     discriminators: int = 3  # scales, each at half the rate of the one before
     discriminator_channels: int = 16
-    discriminator_layers: int = 4  # strided
+    discriminator_layers: int = 4  # strided layers
     discriminator_stride: int = 4
     discriminator_max_channels: int = 1024
     discriminator_normalization: str = "weight"
     window_based: bool = True  # False: a clip's scores are averaged to one before the loss
-    feature_matching: float = 10.0  # weight
+    feature_matching: float = 10.0  # weight of the feature matching loss
     feature_matching_scaling: str = "code"  # or "paper"
     sample_l1: float = 0.0  # weight of the mean difference of samples
     stft_loss: float = 0.0  # weight of the multi-resolution STFT loss (arXiv:1910.11480)
     stft_resolutions: tuple = RESOLUTIONS  # (transform, hop, window) of that loss
-    stft_least_power: float = LEAST_POWER  # of its bins
-    adversarial_from: int = 0  # step from which the discriminators learn and judge
+    stft_least_power: float = LEAST_POWER  # lower limit of the power of its bins
+    adversarial_from: int = 0  # first step with discriminator updates and adversarial losses
     learning_rate: float = 1e-4
     beta_1: float = 0.5
     beta_2: float = 0.9
-    segment_len: int = 8192  # samples
-    least_gain: float = 0.3  # of a training segment, up to 1
+    segment_len: int = 8192  # samples of a training segment
+    least_gain: float = 0.3  # smallest gain of a training segment, the largest is 1
 
     def __post_init__(self):
         read_nested(self, mel=MelConfig)

@@ -17,11 +17,11 @@ from tfwave.models.melgan.config import MelGANConfig
 from tfwave.models.melgan.melgan import MelGAN
 from tfwave.models.melgan.weights import authors_arrays, load_arrays
 
-# Several times what float32 leaves of the agreement: their own runs are 2e-6 off float64.
+# Several times the error of float32: the authors' own float32 runs are 2e-6 off float64.
 _TOLERANCE = 1e-5
 _MEL_TOLERANCE = 2e-5
-# Adam's first step is the rate, 1e-4, times the sign of a gradient, but for gradients of the size
-# of its epsilon, which float32 only just holds.
+# Adam's first step is the rate, 1e-4, times the sign of a gradient, except for gradients of the
+# size of its epsilon, which float32 barely resolves.
 _WEIGHT_TOLERANCE = 2e-6
 
 
@@ -87,7 +87,7 @@ def melgan_of(golden):
         discriminator_stride=cfg["downsamp_factor"],
         discriminator_max_channels=cfg["channel_cap"],
         segment_len=cfg["seq_len"],
-        least_gain=1.0,  # the clips were made without the loader
+        least_gain=1.0,  # the clips do not come from the loader
     )
     model = MelGAN(config)
     model.compile()
@@ -145,7 +145,7 @@ def _check_gradients(model, prefix, variables, gradients, results):
 
 
 def _part(model, path, array):
-    """The `VariablePart` of the array at a path of a golden."""
+    """Return the `VariablePart` of the array at a path of a golden."""
     name, _ = torch_array(path, array)
     return authors_arrays(model)[name]
 
@@ -164,7 +164,7 @@ def _check_step(model, waveform, results):
 
 
 class _Results:
-    """Comparisons with the outputs of a golden, in the order in which they are made."""
+    """Ordered list of comparisons with the outputs of a golden."""
 
     def __init__(self, golden):
         self.golden = golden

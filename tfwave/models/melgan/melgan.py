@@ -1,25 +1,25 @@
-"""MelGAN: waveforms from mel spectrograms by one pass of a convolutional generator.
+"""MelGAN: a convolutional generator of waveforms from mel spectrograms in one pass.
 
 Paper: "MelGAN: Generative Adversarial Networks for Conditional Waveform Synthesis", Kumar et al.,
 arXiv:1910.06711; sections 2.1 (generator), 2.2 (discriminators), 2.3 (losses). Code:
-descriptinc/melgan-neurips, which is the default where the two differ:
+descriptinc/melgan-neurips, which is followed by default where the two differ:
 
 * Residual block: width 3, then 1x1, and a 1x1 convolution on the shortcut. Figure 4 of the paper
-  has width 3 twice and an identity shortcut (`residual_block="paper"`); only the code's has the
-  4.26 million parameters of Table 1.
-* Feature matching: each map's mean difference counts 4 / (layers + 1) / discriminators; in the
-  paper's equation 3 it counts 1 (`feature_matching_scaling="paper"`).
+  has width 3 twice and an identity shortcut (`residual_block="paper"`); only the code's block
+  yields the 4.26 million parameters of Table 1.
+* Feature matching: each map's mean difference has the weight 4 / (layers + 1) / discriminators; in
+  the paper's equation 3 the weight is 1 (`feature_matching_scaling="paper"`).
 * Hinge: max(0, 1 - D(x)); the paper prints min.
 * Each training segment is scaled by a gain of 0.3 to 1 (mel2wav/dataset.py), which the paper does
-  not say (`least_gain=1.0`). The code scales every recording to a peak of 0.95 before; here
+  not mention (`least_gain=1.0`). The code first scales every recording to a peak of 0.95; here
   recordings keep their level.
 
-Neither has the training of later recipes (kan-bayashi/ParallelWaveGAN, melgan.v3): `stft_loss`
-adds a distance of spectra to the generator's loss, and until step `adversarial_from` the generator
-learns from that alone.
+Two fields follow a later recipe (kan-bayashi/ParallelWaveGAN, melgan.v3) and are in neither:
+`stft_loss` adds a distance of spectra to the generator's loss, and until step `adversarial_from`
+the generator is trained on that alone.
 
 The rows of Table 2 (ablation) are fields of the configuration; how the paper built them is not
-stated, and the docstring of `MelGANConfig` says what is done here.
+stated; the fields of `MelGANConfig` document the choices made here.
 """
 
 import dataclasses
@@ -39,13 +39,13 @@ from tfwave.models.system import BatchSpec, Curve, System
 
 
 class MelGAN(System):
-    """Generator and discriminators with the authors' update.
+    """Generator and discriminators of MelGAN with the authors' update.
 
     A batch is {"waveform": float32 [batch, segment_len] in [-1, 1]}. The mel spectrogram is
     computed from it in the step, as in the authors' code.
 
     Args:
-      config: MelGANConfig; None for the authors'.
+      config: MelGANConfig; None for the authors' settings.
       seed: int; initial weights and every draw of training follow from it.
 
     Attributes:
@@ -87,11 +87,11 @@ class MelGAN(System):
         return TorchAdam(self.config.learning_rate, self.config.beta_1, self.config.beta_2)
 
     def call(self, mel):
-        """Mel spectrogram [batch, frames, n_mels] -> waveform [batch, frames * hop_length, 1]."""
+        """Map mel spectrograms [batch, frames, n_mels] to [batch, frames * hop_length, 1]."""
         return self.generator(mel)
 
     def discriminator_loss_and_gradients(self, real, fake):
-        """Hinge loss of the discriminators.
+        """Compute the hinge loss of the discriminators and its gradients.
 
         Args:
           real, fake: float32 [batch, time, 1].
@@ -114,10 +114,10 @@ class MelGAN(System):
         return loss, real_maps, tape.gradient(scaled, variables)
 
     def generator_losses(self, fake, real_maps, real=None):
-        """What the generator is trained for.
+        """Compute the losses of the generator.
 
         Args:
-          fake: float32 [batch, time, 1], what it made.
+          fake: float32 [batch, time, 1], output of the generator.
           real_maps: maps of the recordings, from the discriminators before their update.
           real: float32 [batch, time, 1], needed with `sample_l1`.
 
@@ -145,8 +145,8 @@ class MelGAN(System):
     def train_step(self, data):
         """Update the discriminators, then the generator against the updated ones.
 
-        The generator runs once; its clips are judged again after the first update, while the maps
-        of the recordings stay those from before it (scripts/train.py).
+        The generator runs once; its clips are scored again after the first update, while the maps
+        of the recordings are those computed before it (scripts/train.py).
 
         Returns:
           Dict of float32 scalars: D_loss, G_loss, G_adversarial, feature_matching, D_grad_norm,
@@ -162,7 +162,7 @@ class MelGAN(System):
             d_loss, real_maps, d_gradients = self._once_adversarial(
                 self.discriminator_loss_and_gradients, real, tf.stop_gradient(fake)
             )
-            # Adam leaves weights that never had a gradient as they are.
+            # Adam does not change weights that never had a gradient.
             self.discriminator_optimizer.apply_gradients(
                 zip(d_gradients, trained_variables(self.discriminator), strict=True)
             )
@@ -195,7 +195,7 @@ class MelGAN(System):
         }
 
     def test_step(self, data):
-        """Mean difference of log mel spectrograms, by which the authors keep the best weights."""
+        """Return the mean difference of log mel spectrograms, the authors' selection criterion."""
         features = self.mel_spectrogram(data["waveform"])
         fake = self.generator(features)[:, :, 0]
         return {"mel_error": tf.reduce_mean(tf.abs(self.mel_spectrogram(fake) - features))}
@@ -204,9 +204,9 @@ class MelGAN(System):
         """Generate waveforms from mel spectrograms.
 
         Args:
-          mel: float32 [batch, frames, n_mels] of the system's front end, of at least 4 frames,
-            which the mirrored padding needs.
-          seed: has no effect, for nothing is drawn.
+          mel: float32 [batch, frames, n_mels] of the system's front end, with at least 4 frames,
+            as the mirrored padding requires.
+          seed: unused, as nothing is drawn.
           precision: number format of activations and kernels, see `models.precision`.
 
         Returns:
@@ -221,7 +221,7 @@ class MelGAN(System):
         return self._generate(mel, precision=precision)
 
     def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels."""
+        """Return the functions to serve, see `vocoder_signatures`, with norms in the kernels."""
         return signatures.vocoder_signatures(
             self.fold_weight_norm().generator.call, self.config.mel, least=4
         )
@@ -242,7 +242,7 @@ class MelGAN(System):
         return plain
 
     def _once_adversarial(self, function, *arguments):
-        """What a function returns, or before step `adversarial_from` zeros of the same structure.
+        """Call a function, or before step `adversarial_from` return zeros of the same structure.
 
         Optimisers stay outside: under several replicas they may not run inside a condition.
         """
@@ -256,7 +256,7 @@ class MelGAN(System):
         return tf.cond(judged, lambda: function(*arguments), zeros)
 
     def _with_gains(self, waveform):
-        """Scale each clip by a gain of its own, drawn from (seed, step, replica)."""
+        """Scale each clip by its own gain, drawn from (seed, step, replica)."""
         if self.config.least_gain == 1.0:
             return waveform
         seed = tf.random.experimental.stateless_fold_in([self.seed, 1], self.step)

@@ -1,4 +1,4 @@
-"""The networks of MelGAN: the generator, and the discriminators of windows at several rates.
+"""Networks of MelGAN: the generator and the multi-scale, window-based discriminators.
 
 Paper: arXiv:1910.06711 sections 2.1 and 2.2, Tables 6a and 6b. Code: descriptinc/melgan-neurips,
 mel2wav/modules.py.
@@ -10,17 +10,17 @@ import tensorflow as tf
 from tfwave.layers.normalized_conv import NormalizedConv1D, NormalizedConv1DTranspose, pad_time
 from tfwave.layers.tracking import track_layers
 
-_SLOPE = 0.2  # of every leaky ReLU
+_SLOPE = 0.2  # slope of every leaky ReLU below zero
 
 
 class ResidualBlock(keras.layers.Layer):
-    """A dilated convolution between two activations, beside a shortcut (Figure 4).
+    """Dilated convolution between two activations, in parallel with a shortcut (Figure 4).
 
     Args:
-      channels: in and out.
-      dilation: frames between taps.
+      channels: number of input and output channels.
+      dilation: number of frames between taps.
       kind: "code" or "paper", see the module.
-      normalization: of the convolutions.
+      normalization: normalisation of the convolutions.
       seed: seed of the initial values.
       name: name of the layer.
     """
@@ -51,13 +51,13 @@ class ResidualBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        """[batch, time, channels] -> the same shape."""
+        """Apply the block to [batch, time, channels], keeping the shape."""
         y = self.out(_activate(self.dilated(_activate(x))))
         return y + (x if self.shortcut is None else self.shortcut(x))
 
 
 class Generator(keras.Model):
-    """Mel spectrogram -> waveform (section 2.1, Table 6a).
+    """Generator of waveforms from mel spectrograms (section 2.1, Table 6a).
 
     Args:
       config: MelGANConfig.
@@ -110,7 +110,7 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, features, precision=tf.float32):
-        """Make waveforms.
+        """Generate waveforms.
 
         Args:
           features: float32 [batch, frames, n_mels], at least 4 frames.
@@ -122,7 +122,7 @@ class Generator(keras.Model):
         return self.activations(features, precision)[-1]
 
     def activations(self, features, precision=tf.float32):
-        """The output of the first layer and of each upsampling, then the waveform."""
+        """Return the outputs of the first layer and of each upsampling, then the waveform."""
         x = self.first(tf.cast(features, precision))
         found = [x]
         for upsampling, stack in zip(self.upsampling, self.stacks, strict=True):
@@ -134,7 +134,7 @@ class Generator(keras.Model):
 
 
 class Discriminator(keras.Model):
-    """Windows of a waveform -> a score for each, and the maps on the way (section 2.2, Table 6b).
+    """Discriminator of one scale: a score per window, and feature maps (section 2.2, Table 6b).
 
     Args:
       config: MelGANConfig.
@@ -182,7 +182,7 @@ class Discriminator(keras.Model):
         self.built = True
 
     def call(self, x):
-        """[batch, time, 1] -> the map after each layer, the last one the scores."""
+        """Return the map after each layer for [batch, time, 1]; the last one holds the scores."""
         maps = []
         for layer in self.convolutions[:-1]:
             x = _activate(layer(x))
@@ -191,7 +191,7 @@ class Discriminator(keras.Model):
 
 
 class MultiScaleDiscriminator(keras.Model):
-    """Discriminators of one structure at falling sample rates (section 2.2).
+    """Discriminators of identical structure at decreasing sample rates (section 2.2).
 
     Args:
       config: MelGANConfig.
@@ -212,7 +212,7 @@ class MultiScaleDiscriminator(keras.Model):
         self.built = True
 
     def call(self, waveform):
-        """[batch, time, 1] -> for each scale, its maps."""
+        """Return the maps of each scale for waveforms [batch, time, 1]."""
         found = []
         for number, scale in enumerate(self.scales):
             if number:
@@ -222,7 +222,7 @@ class MultiScaleDiscriminator(keras.Model):
 
 
 def average_pool(x):
-    """Halve the rate: means of 4 samples, without the sample of padding at each end.
+    """Halve the sample rate by means of 4 samples, which exclude the padding at each end.
 
     Args:
       x: float32 [batch, time, 1].

@@ -37,23 +37,23 @@ def from_authors(
     """Build a MelGAN with the weights of a file of descriptinc/melgan-neurips.
 
     Args:
-      path: state dict of the generator, or the saved generator; such as netG.pt.
-      config: of the model; None to take it from the arrays.
-      discriminator: the same of the discriminators, such as netD.pt; None to leave them as they
-        start.
-      **fields: of the configuration, instead of those.
+      path: state dict of the generator, or the saved generator, such as netG.pt.
+      config: configuration of the model; None to infer it from the arrays.
+      discriminator: the same for the discriminators, such as netD.pt; None to keep their initial
+        weights.
+      **fields: fields of the configuration to override.
 
     Returns:
       The model.
 
     Raises:
-      UserError: a file is damaged, or is not one of this model; names it and the array.
+      UserError: a file is damaged or belongs to another model; the message names it and the array.
     """
     generator = read_state_dict(path)
     discriminators = {} if discriminator is None else read_state_dict(discriminator)
     with naming(path):
         config = config or infer_config(generator, discriminators)
-        # Whether groups divide channels is only seen when layers are built.
+        # Groups that do not divide the channels are detected only when layers are built.
         model = MelGAN(dataclasses.replace(config, **fields))
         assign_arrays(generator_arrays(model), generator)
     if discriminator is not None:
@@ -65,24 +65,24 @@ def from_authors(
 def to_authors(model: MelGAN) -> dict[str, np.ndarray]:
     """Return the weights under the names of the state dicts: {name: float32 array}.
 
-    Names of the generator's begin with "model.NUMBER", those of the discriminators' with
+    Names of the generator's arrays begin with "model.NUMBER", those of the discriminators' with
     "model.disc_".
     """
     return export_arrays(authors_arrays(model))
 
 
 def load_arrays(model: MelGAN, arrays: dict[str, np.ndarray]):
-    """Give a model the arrays of both state dicts together; see `weights.assign_arrays`."""
+    """Assign the arrays of both state dicts together to a model; see `weights.assign_arrays`."""
     assign_arrays(authors_arrays(model), arrays)
 
 
 def authors_arrays(model: MelGAN) -> dict[str, VariablePart]:
-    """List which part of which variable each array of both state dicts is."""
+    """Map each array of both state dicts to its part of a variable."""
     return generator_arrays(model) | discriminator_arrays(model)
 
 
 def generator_arrays(model: MelGAN) -> dict[str, VariablePart]:
-    """List which part of which variable each array of the generator's state dict is.
+    """Map each array of the generator's state dict to its part of a variable.
 
     Raises:
       UserError: a generator that the code cannot build.
@@ -106,7 +106,7 @@ def generator_arrays(model: MelGAN) -> dict[str, VariablePart]:
 
 
 def discriminator_arrays(model: MelGAN) -> dict[str, VariablePart]:
-    """List which part of which variable each array of the discriminators' state dict is.
+    """Map each array of the discriminators' state dict to its part of a variable.
 
     Raises:
       UserError: discriminators that the code cannot build.
@@ -125,14 +125,14 @@ def discriminator_arrays(model: MelGAN) -> dict[str, VariablePart]:
 def infer_config(
     generator: dict[str, np.ndarray], discriminators: dict[str, np.ndarray] | None = None
 ) -> MelGANConfig:
-    """Tell the configuration from the arrays of the state dicts.
+    """Infer the configuration from the arrays of the state dicts.
 
     Args:
       generator: {name: array}.
       discriminators: the same, or None for those of the authors' train.py.
 
     Raises:
-      UserError: an array that it would be told from is missing or has other axes.
+      UserError: an array that determines it is missing or has other axes.
     """
     places = _matches(r"model\.(\d+)\.bias", generator)
     blocks = _matches(r"model\.(\d+)\.shortcut\.bias", generator)
@@ -172,13 +172,13 @@ def _discriminator_fields(arrays):
     width = first
     for number, factor in enumerate(factors, 1):
         found = kernel_shape(arrays, f"model.disc_0.model.layer_{number}.0", 3)[0]
-        if found != width * factor:  # the widest that there may be
+        if found != width * factor:  # up to the largest possible width
             fields["discriminator_max_channels"] = found
         width = found
     return fields
 
 
 def _matches(pattern, arrays):
-    """The numbers that a pattern finds in the names of arrays, each once, in order."""
+    """Return the distinct numbers that a pattern matches in the names of arrays, sorted."""
     found = (re.fullmatch(pattern, name) for name in arrays)
     return sorted({int(match.group(1)) for match in found if match})

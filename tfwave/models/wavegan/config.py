@@ -17,13 +17,13 @@ class WaveGANConfig:
     """Hyperparameters; the defaults are the authors' (the paper's best row, phase shuffle n=2).
 
     Raises:
-      UserError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
     slice_len: int = 16384  # samples: 16384, 32768 or 65536
-    channels: int = 1  # of the waveform
+    channels: int = 1  # channels of the waveform
     model_dim: int = 64  # d of the paper's tables; the authors advise 32 for the longer slices
-    kernel_len: int = 25  # samples
+    kernel_len: int = 25  # in samples
     latent_dim: int = 100
     upsample: str = "zeros"  # "zeros" (transposed convolution), "nearest", "linear", "cubic"
     batch_norm: bool = False
@@ -47,11 +47,11 @@ class SpecGANConfig:
     """Hyperparameters; the defaults are the authors'.
 
     Raises:
-      UserError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
     model_dim: int = 64  # d of the paper's tables
-    kernel_len: int = 5  # bins and frames
+    kernel_len: int = 5  # in bins and frames
     latent_dim: int = 100
     upsample: str = "zeros"  # "zeros" (transposed convolution), "nearest", "linear", "cubic"
     batch_norm: bool = False
@@ -78,7 +78,7 @@ class SpecGANConfig:
 
 
 def _check_shared_fields(config, upsampling):
-    """Check the fields that both configurations have.
+    """Check the fields shared by both configurations.
 
     Args:
       config: the dataclass.

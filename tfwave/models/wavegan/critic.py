@@ -1,4 +1,4 @@
-"""The critic that WaveGAN and SpecGAN share (arXiv:1802.04208, appendix Tables 4 and 6)."""
+"""Critic shared by WaveGAN and SpecGAN (arXiv:1802.04208, appendix Tables 4 and 6)."""
 
 import math
 
@@ -15,7 +15,7 @@ _SHUFFLED_LAYERS = 4
 
 
 class Critic(keras.Model):
-    """Strided convolutions, leaky ReLU, and one linear score for the whole clip.
+    """Critic of strided convolutions and leaky ReLU, with one linear score per clip.
 
     Args:
       config: WaveGANConfig or SpecGANConfig.
@@ -60,7 +60,7 @@ class Critic(keras.Model):
         return self.score(tf.cast(x, tf.float32))[:, 0]
 
     def features(self, x, phase_shifts=None, dropout_seed=None):
-        """Activations of every layer after leaky ReLU and before phase shuffle, first to last."""
+        """Return the activations of every layer before phase shuffle, first to last."""
         features = []
         for i, layer in enumerate(self.downconvs):
             x = layer(x)

@@ -21,7 +21,7 @@ _METHODS = {"zeros": "zeros", "nn": "nearest", "linear": "linear", "cubic": "cub
 
 
 def check_wavegan_generator(golden):
-    """Waveform, first activations and int16 export of a generator."""
+    """Compare waveform, first activations and int16 export of a generator."""
     model = _model(WaveGAN, golden)
     results = _generator_activations(model.generator, golden)
     latents = golden.inputs["z"]
@@ -37,7 +37,7 @@ def check_wavegan_generator(golden):
 
 
 def check_specgan_generator(golden):
-    """Spectrogram, first activations, picture and two rounds of Griffin-Lim of a generator."""
+    """Compare spectrogram, first activations, image and two Griffin-Lim rounds of a generator."""
     model = _model(SpecGAN, golden, griffin_lim_iterations=golden.cfg.get("ngl", 2))
     results = _generator_activations(model.generator, golden)
     normalised = model.generator(golden.inputs["z"])
@@ -51,7 +51,7 @@ def check_specgan_generator(golden):
 
 
 def check_discriminator(golden):
-    """Score and activations of a critic of either system."""
+    """Compare score and activations of a critic of either system."""
     model = _model(SpecGAN if "SpecGAN" in golden.cfg["function"] else WaveGAN, golden)
     shifts = golden.cfg.get("phase_shifts")
     shifts = None if shifts is None else tf.constant([shifts], tf.int32)
@@ -72,7 +72,7 @@ def check_discriminator(golden):
 
 
 def check_phase_shuffle(golden):
-    """Every shift from -radius to radius: exact."""
+    """Compare every shift from -radius to radius, exactly."""
     radius = golden.cfg["rad"]
     results = []
     for shift in range(-radius, radius + 1):
@@ -83,12 +83,12 @@ def check_phase_shuffle(golden):
 
 
 def check_training_step(golden):
-    """Losses, penalty, gradients, one generator step and two critic steps with the optimisers."""
+    """Compare losses, penalty, gradients, one generator step and two critic steps."""
     return _generator_update(golden) + _critic_updates(golden)
 
 
 def check_moments(golden):
-    """Mean and standard deviation of the log magnitudes."""
+    """Compare mean and standard deviation of the log magnitudes."""
     mean, std = specgan.compute_moments([tf.constant(golden.inputs["x"])])
     expected = golden.outputs
     return [
@@ -98,7 +98,7 @@ def check_moments(golden):
 
 
 def check_features(golden):
-    """Normalised spectrograms of waveforms, and their pictures."""
+    """Compare normalised spectrograms of waveforms, and their images."""
     model = _specgan(golden, clip_std=golden.cfg.get("clip_nstd", 3.0))
     features = model.represent(tf.constant(golden.inputs["x"]))
     difference = np.abs(features.numpy() - golden.outputs["X_norm"])
@@ -111,7 +111,7 @@ def check_features(golden):
 
 
 def check_inversion(golden):
-    """Waveforms from spectrograms for each number of Griffin-Lim rounds."""
+    """Compare waveforms from spectrograms for each number of Griffin-Lim rounds."""
     results = []
     for name in sorted(golden.outputs):
         rounds = int(name[len("x_ngl") :])
@@ -122,7 +122,7 @@ def check_inversion(golden):
 
 
 def _model(kind, golden, **options):
-    """Builds the system that a golden was made with, and gives it the golden's weights."""
+    """Build the system of a golden, with the golden's weights."""
     cfg = golden.cfg
     config = {
         "model_dim": cfg["dim"],
@@ -229,9 +229,9 @@ def _gradients(model, gradients, golden, prefix):
 
 
 def _weights(model, golden, prefix, moment):
-    """Compares updated weights where the gradient stands clear of its float32 noise.
+    """Compare updated weights where the gradient is clearly above its float32 noise.
 
-    Adam divides the gradient by its own size, so that noise about zero becomes a whole step.
+    Adam divides the gradient by its own size, so that noise around zero becomes a full step.
     """
     parts, results = authors_arrays(model), []
     for name in _trained_names(model, prefix):
@@ -248,12 +248,12 @@ def _weights(model, golden, prefix, moment):
 
 
 def _vanishes(name, golden):
-    """In Wasserstein losses the gradient of the critic's last bias is zero but for rounding."""
+    """Return whether a gradient is only rounding: the critic's last bias in Wasserstein losses."""
     return name == "D/output/dense/bias" and golden.cfg["loss"] in ("wgan", "wgan-gp")
 
 
 def _trained_names(model, prefix):
-    """TF1 names in the order of the network's trainable variables."""
+    """Return TF1 names in the order of the network's trainable variables."""
     network = model.generator if prefix == "G/" else model.discriminator
     names = {id(part.variable): name for name, part in authors_arrays(model).items()}
     return [names[id(variable)] for variable in network.trainable_variables]

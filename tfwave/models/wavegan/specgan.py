@@ -1,15 +1,15 @@
-"""SpecGAN: unsupervised synthesis of spectrograms, made audible by Griffin-Lim.
+"""SpecGAN: unsupervised synthesis of spectrograms, inverted by Griffin-Lim.
 
 Paper: "Adversarial Audio Synthesis", Donahue, McAuley, Puckette, arXiv:1802.04208; section 3.2 and
 appendix Tables 6 and 7. Code: github.com/chrisdonahue/wavegan, specgan.py and train_specgan.py.
 
 Where paper and code differ the code is followed:
-* The paper's tables say Conv1D and stride 4 for the critic; its shapes and the code have 5x5
+* The paper's tables have Conv1D and stride 4 for the critic; its shapes and the code have 5x5
   convolutions of stride 2.
 * The inverse STFT inside and after Griffin-Lim multiplies by the analysis window and adds without
   normalising, which costs level and ripples at the hop rate; `griffin_lim_window="dual"` inverts
-  the transform and sounds better than the paper's SpecGAN.
-* The Nyquist bin is dropped, and comes back as its mean over the corpus, not as silence.
+  the transform and gives better audio than the paper's SpecGAN.
+* The Nyquist bin is dropped, and restored as its mean over the corpus, not as silence.
 
 Only the paper has phase shuffle for SpecGAN: on the time axis of the first four layers.
 """
@@ -37,7 +37,7 @@ _FIRST_SIZE = 4
 
 
 def log_magnitudes(waveform: tf.Tensor) -> tf.Tensor:
-    """ln(|STFT| + 1e-6): float [batch, 16384, 1] in [-1, 1] -> [batch, 128 frames, 129 bins]."""
+    """Compute ln(|STFT| + 1e-6), [batch, 128 frames, 129 bins], of [batch, 16384, 1] in [-1, 1]."""
     spectrum = stft(waveform[:, :, 0], FRAME_LENGTH, HOP_LENGTH, pad_end=True)
     return tf.math.log(tf.abs(spectrum) + _LOG_FLOOR)
 
@@ -49,7 +49,7 @@ def compute_moments(waveforms) -> tuple[np.ndarray, np.ndarray]:
       waveforms: iterable of float32 [batch, 16384, 1] in [-1, 1].
 
     Returns:
-      (mean, std): float32 [129] each, Nyquist bin included; the population's std, as the authors'.
+      (mean, std): float32 [129] each, Nyquist bin included; std of the population, as the authors'.
 
     Raises:
       ValueError: no waveforms.
@@ -69,20 +69,20 @@ def compute_moments(waveforms) -> tuple[np.ndarray, np.ndarray]:
 
 
 def picture(normalised: tf.Tensor) -> tf.Tensor:
-    """Draw normalised spectrograms as the authors preview them.
+    """Render normalised spectrograms as images, as in the authors' previews.
 
     Args:
       normalised: float32 [batch, 128 frames, 128 bins, 1] in [-1, 1].
 
     Returns:
-      uint8 [batch, 128, 128, 1], low frequencies below, time to the right.
+      uint8 [batch, 128, 128, 1], low frequencies at the bottom, time to the right.
     """
     grey = tf.clip_by_value((normalised + 1.0) * 128.0, 0.0, 255.0)
     return tf.image.rot90(tf.cast(grey, tf.uint8))
 
 
 class SpecGANGenerator(keras.Model):
-    """Latents [batch, latent_dim] -> normalised spectrogram [batch, 128 frames, 128 bins, 1].
+    """Generator of normalised spectrograms [batch, 128 frames, 128 bins, 1] from latents.
 
     Dense to 4 x 4, then five layers that double both axes and halve the channels.
 
@@ -125,11 +125,11 @@ class SpecGANGenerator(keras.Model):
         self.built = True
 
     def call(self, latents, training=False):
-        """Latents float32 [batch, latent_dim] -> float32 [batch, 128, 128, 1] in [-1, 1]."""
+        """Map latents [batch, latent_dim] to float32 [batch, 128, 128, 1] in [-1, 1]."""
         return self.features(latents, training)[-1]
 
     def features(self, latents, training=False):
-        """Activations of every layer: after the ReLUs, first to last, and after the tanh."""
+        """Return the activations of every layer: after the ReLUs in order, and after the tanh."""
         x = tf.reshape(self.z_project(latents), [-1, *self.first_dims])
         features = []
         for i, layer in enumerate(self.upconvs):
@@ -144,7 +144,7 @@ class SpecGANGenerator(keras.Model):
 
 
 class SpecGANDiscriminator(Critic):
-    """Normalised spectrogram [batch, 128 frames, 128 bins, 1] -> score [batch].
+    """Critic of normalised spectrograms [batch, 128 frames, 128 bins, 1], scores [batch].
 
     Args:
       config: SpecGANConfig.
@@ -176,8 +176,8 @@ def _conv2d(make, config, filters, stride, seed, name):
 class SpecGAN(AdversarialSystem):
     """SpecGAN with the paper's update.
 
-    `set_moments` must be given the corpus' moments (`compute_moments`) before training; they are
-    variables, so checkpoints and exported models carry them.
+    `set_moments` must be called with the moments of the corpus (`compute_moments`) before training;
+    they are variables, so checkpoints and exported models contain them.
 
     Args:
       config: SpecGANConfig.
@@ -200,7 +200,8 @@ class SpecGAN(AdversarialSystem):
           std: float [129], above 0.
 
         Raises:
-          ValueError: wrong shape, not finite, or a standard deviation that is not positive.
+          ValueError: wrong shape. Values that are not finite, or a standard deviation that is not
+            positive, raise its subclass `UserError`.
         """
         mean, std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         if mean.shape != (BINS,) or std.shape != (BINS,):
@@ -255,18 +256,18 @@ class SpecGAN(AdversarialSystem):
             tf.summary.image(f"images/{name}_normalised", picture(judged), step, max_outputs=4)
 
     def rms(self, judged):
-        """Mean root mean square of the clips, by Parseval's theorem from their magnitudes.
+        """Return the mean RMS of the clips, from their magnitudes by Parseval's theorem.
 
         The authors log that of the waveform after Griffin-Lim, which is too slow for every step.
         """
         power = tf.square(self._magnitudes(judged))
-        # Of a real signal every bin but the first and the last stands for two; the squared Hann
+        # For a real signal every bin but the first and the last represents two; the squared Hann
         # windows of half-overlapping frames add up to 3/4 of a window's length per hop.
         energy = 2.0 * tf.reduce_sum(power, axis=2) - power[:, :, 0] - power[:, :, -1]
         energy = tf.reduce_sum(energy, axis=1) / (FRAME_LENGTH * 0.75)
         return tf.reduce_mean(tf.sqrt(energy / SPECGAN_SLICE_LEN))
 
     def _magnitudes(self, normalised):
-        """[batch, frames, 128, 1] -> [batch, frames, 129]; the Nyquist bin gets its mean level."""
+        """Map [batch, frames, 128, 1] to [batch, frames, 129], the Nyquist bin at its mean."""
         values = tf.pad(normalised[:, :, :, 0], [[0, 0], [0, 0], [0, 1]])
         return tf.exp(values * self.config.clip_std * self.moments_std + self.moments_mean)

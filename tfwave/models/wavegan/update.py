@@ -1,4 +1,4 @@
-"""The update that WaveGAN and SpecGAN share: five critic steps, then one generator step.
+"""Training update shared by WaveGAN and SpecGAN: five critic steps, then one generator step.
 
 Source: arXiv:1802.04208 section 2.1 and appendix (Table 7); the authors' train_wavegan.py.
 """
@@ -16,16 +16,16 @@ from tfwave.models.system import BatchSpec, Curve, System
 
 
 class AdversarialSystem(System):
-    """A generator and a critic with the paper's `train_step`.
+    """Base of systems of a generator and a critic, with the paper's `train_step`.
 
-    Subclasses name their networks in `network_classes` and may override `represent` (waveform to
-    what the critic judges), `render` (what the generator makes to waveform) and `rms`.
+    Subclasses list their networks in `network_classes` and may override `represent` (waveform to
+    input of the critic), `render` (output of the generator to waveform) and `rms`.
 
     Every draw is stateless, from (seed, step, purpose): the variables are the whole state, and a
     run that is stopped and restored continues as if it had not been. Under `tf.distribute` each
     replica takes its rows of the draws for the global batch and scales its loss by the number of
-    replicas, so that n replicas make the update of one with the same global batch. Batch norm and
-    dropout stay per replica.
+    replicas, so that n replicas make the same update as one with the same global batch. Batch norm
+    and dropout stay per replica.
 
     Attributes:
       generator, discriminator: the networks.
@@ -60,7 +60,7 @@ class AdversarialSystem(System):
         self._waveform = tf.function(self.call, autograph=False, reduce_retracing=True)
 
     def batch_spec(self, samples: int | None = None) -> BatchSpec:
-        """Describe one training batch: clips of `slice_len`, anew for each critic update."""
+        """Describe one training batch: clips of `slice_len`, a batch for each critic update."""
         return BatchSpec(("waveform",), self.config.slice_len, updates=self.config.critic_updates)
 
     def default_optimizer(self, network: str):
@@ -68,19 +68,19 @@ class AdversarialSystem(System):
         return adversarial.optimizers(self.config.loss)[self.networks.index(network)]
 
     def call(self, latents):
-        """Latents [batch, latent_dim] in [-1, 1] -> waveform [batch, slice_len, channels]."""
+        """Map latents [batch, latent_dim] in [-1, 1] to waveforms [batch, slice_len, channels]."""
         return self.render(self.generator(latents, training=False))
 
     def represent(self, waveform):
-        """Turn a waveform [batch, slice_len, channels] into what the critic judges."""
+        """Convert a waveform [batch, slice_len, channels] to an input of the critic."""
         return waveform
 
     def render(self, generated):
-        """Turn what the generator makes into a waveform [batch, slice_len, channels]."""
+        """Convert an output of the generator to a waveform [batch, slice_len, channels]."""
         return generated
 
     def rms(self, judged):
-        """Mean over the batch of the root mean square of each clip's first channel."""
+        """Return the mean over the batch of the root mean square of each clip's first channel."""
         return tf.reduce_mean(tf.sqrt(tf.reduce_mean(tf.square(judged[:, :, 0]), axis=1)))
 
     @tf.autograph.experimental.do_not_convert
@@ -107,10 +107,10 @@ class AdversarialSystem(System):
         return metrics
 
     def critic_gradients(self, real, fake, alpha=None, phase_shifts=None, dropout_seeds=None):
-        """Loss of the critic and its gradients, from given draws.
+        """Compute the loss of the critic and its gradients, from given draws.
 
         Args:
-          real: what the critic judges of real clips, float32 [batch, ...].
+          real: inputs of the critic from real clips, float32 [batch, ...].
           fake: the generator's output, same shape.
           alpha: float32 [batch] in 0..1, position of the interpolates (wgan-gp).
           phase_shifts: int32 [3, layers] for the real, fake and interpolated pass, or None.
@@ -148,7 +148,7 @@ class AdversarialSystem(System):
         return {"D_loss": loss, **metrics, "D_grad_norm": _norm(gradients)}, gradients
 
     def input_gradients(self, real, fake, alpha, phase_shifts=None, dropout_seed=None):
-        """Gradients of the critic in its input, at points between real and fake.
+        """Compute gradients of the critic in its input, at points between real and fake.
 
         Args:
           real, fake, alpha: as in `critic_gradients`.
@@ -166,7 +166,7 @@ class AdversarialSystem(System):
         return tape.gradient(scores, interpolates)
 
     def generator_gradients(self, latents, phase_shifts=None, dropout_seed=None):
-        """Loss of the generator and its gradients, from given draws.
+        """Compute the loss of the generator and its gradients, from given draws.
 
         Args:
           latents: float32 [batch, latent_dim].
@@ -253,25 +253,25 @@ class AdversarialSystem(System):
         return tf.random.experimental.stateless_split(seed, 2)
 
     def _seed(self, update, purpose):
-        """A seed [2] for one draw of one update of this step."""
+        """Return a seed [2] for one draw of one update of this step."""
         seed = tf.random.experimental.stateless_fold_in(
             tf.constant([self.seed, purpose], tf.int32), tf.cast(self.step, tf.int32)
         )
         return tf.random.experimental.stateless_fold_in(seed, update)
 
     def _rows(self, draws, batch):
-        """This replica's rows of draws that were made for the global batch."""
+        """Return this replica's rows of draws for the global batch."""
         if _replicas() == 1:
             return draws
         first = batch * tf.distribute.get_replica_context().replica_id_in_sync_group
         return draws[first : first + batch]
 
     def sample_latents(self, count, seed=0, first=0):
-        """Draw latents of which number i is always the same for a seed.
+        """Draw latents; number i of a seed is always the same.
 
         Args:
-          count: how many.
-          seed: int.
+          count: number of latents.
+          seed: int, seed of the draws.
           first: number of the first one, so that a long list can be drawn in parts.
 
         Returns:
@@ -300,7 +300,7 @@ class AdversarialSystem(System):
           seed: seed of their latents; see `sample_latents`.
           first: number of the first clip.
           latents: float32 [count, latent_dim] in [-1, 1] instead of those of the seed.
-          batch_size: clips that are computed at a time.
+          batch_size: number of clips computed at a time.
 
         Returns:
           float32 [count, slice_len, channels] in [-1, 1]; a trained post-processing filter and
@@ -315,12 +315,12 @@ class AdversarialSystem(System):
         return tf.concat(parts, axis=0)
 
     def summaries(self, step, data):
-        """Write audio and pictures of real clips, generated ones and a walk between two latents.
+        """Write audio and images of real clips, generated ones and a walk between two latents.
 
-        The latents are the same at every step. To be called under a default summary writer.
+        The latents are the same at every step. A default summary writer must be set.
 
         Args:
-          step: int, the step to file them under.
+          step: int, step at which they are logged.
           data: a batch, as `train_step` takes it.
         """
         latents = self.sample_latents(8, self.seed)
@@ -334,7 +334,7 @@ class AdversarialSystem(System):
         summarize_clips(clips, self.config.sample_rate, step, 4)
 
     def signatures(self):
-        """Functions to serve, see `signatures`.
+        """Return the functions to serve, see `signatures`.
 
         `generate`: latents [count, latent_dim] in [-1, 1] -> waveform [count, slice_len, channels].
         `sample`: count and seed -> waveform of that many clips.

@@ -11,7 +11,7 @@ Where paper and code differ the code is followed:
 * The post-processing filter comes after the tanh, has no bias and one output channel, so its output
   may leave [-1, 1].
 
-Only the paper has: linear and cubic upsampling (resized as the authors' SpecGAN resizes) and
+Only in the paper: linear and cubic upsampling (resized as in the authors' SpecGAN) and
 dropout in the critic, whose masks are fixed over time.
 """
 
@@ -30,7 +30,7 @@ _FIRST_FRAMES = 16
 
 
 class WaveGANGenerator(keras.Model):
-    """Latents [batch, latent_dim] -> waveform [batch, slice_len, channels] (appendix Table 3).
+    """Generator of waveforms [batch, slice_len, channels] from latents (appendix Table 3).
 
     Dense to 16 frames, then one upsampling layer for each stride; every layer halves the channels.
 
@@ -89,21 +89,21 @@ class WaveGANGenerator(keras.Model):
         self.built = True
 
     def call(self, latents, training=False):
-        """Latents float32 [batch, latent_dim] -> float32 [batch, slice_len, channels].
+        """Map latents float32 [batch, latent_dim] to float32 [batch, slice_len, channels].
 
-        A post-processing filter leaves one channel.
+        With a post-processing filter there is one channel.
         """
         x = self.features(latents, training)[-1]
         return x if self.post_filter is None else self.post_filter(x)
 
     def features(self, latents, training=False):
-        """Activations of every layer: after the ReLUs, first to last, and after the tanh."""
+        """Return the activations of every layer: after the ReLUs in order, and after the tanh."""
         x = tf.reshape(self.z_project(latents), [-1, *self.first_dims])
         x = self._activate(x, 0, training)
         return [x, *self.upsampled(x, training)]
 
     def upsampled(self, x, training=False):
-        """Activations of the upsampling layers for those of the dense layer [batch, 16, width]."""
+        """Apply the upsampling layers to [batch, 16, width]; return the activations of each."""
         features = []
         for i, (layer, stride) in enumerate(zip(self.upconvs, self.strides, strict=True)):
             if self.config.upsample != "zeros":
@@ -119,7 +119,7 @@ class WaveGANGenerator(keras.Model):
 
 
 class WaveGANDiscriminator(Critic):
-    """Waveform [batch, slice_len, channels] -> score [batch] (appendix Table 4).
+    """Critic of waveforms [batch, slice_len, channels], scores [batch] (appendix Table 4).
 
     Args:
       config: WaveGANConfig.

@@ -24,7 +24,7 @@ from tfwave.tf1_files import is_weight, read_tf1_checkpoint
 _TF1_LAYERS = (
     (keras.layers.Conv2DTranspose, "conv2d_transpose"),
     (keras.layers.Conv2D, "conv2d"),
-    (Conv1DTranspose, "conv2d_transpose"),  # the authors' have a kernel of height 1
+    (Conv1DTranspose, "conv2d_transpose"),  # with a kernel of height 1 in the authors' code
     (Conv1D, "conv1d"),
 )
 _FIELDS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -44,18 +44,18 @@ def from_authors(
 
     Args:
       path: prefix of a checkpoint of train_wavegan.py or train_specgan.py, or its folder.
-      config: of the model; None to take it from the arrays. They do not tell whether a WaveGAN of
-        six layers makes 32768 or 65536 samples: give `slice_len` then.
-      moments: of SpecGAN, (mean, standard deviation) or the pickle of these that train_specgan.py
-        calls data_moments_fp.
-      **fields: of the configuration, instead of those of `config` or of the arrays.
+      config: configuration of the model; None to infer it from the arrays. They do not determine
+        whether a WaveGAN of six layers has 32768 or 65536 samples: pass `slice_len` then.
+      moments: moments of SpecGAN, (mean, standard deviation) or the pickle of these in the file
+        data_moments_fp of train_specgan.py.
+      **fields: fields that override those of `config` or of the arrays.
 
     Returns:
-      The model. A network that the checkpoint does not hold is left as it starts.
+      The model. A network that the checkpoint does not contain keeps its initial weights.
 
     Raises:
-      UserError: the checkpoint is damaged or not one of these models, names it and the array; no
-        moments for a SpecGAN.
+      UserError: the checkpoint is damaged or holds another model (the message names it and the
+        array), or there are no moments for a SpecGAN.
     """
     arrays = read_tf1_checkpoint(path, is_weight)
     with naming(path):
@@ -85,12 +85,12 @@ def to_authors(model: WaveGAN | SpecGAN) -> dict[str, np.ndarray]:
 
 
 def load_arrays(model: WaveGAN | SpecGAN, arrays: dict[str, np.ndarray]):
-    """Give a model the arrays of generator, critic or both; see `weights.assign_arrays`.
+    """Assign the arrays of generator, critic or both to a model; see `weights.assign_arrays`.
 
     Args:
       model: WaveGAN or SpecGAN.
-      arrays: {name of the authors' variable: array}. A network of which there is no array is left
-        as it is.
+      arrays: {name of the authors' variable: array}. A network without arrays is
+        unchanged.
 
     Raises:
       UserError: see `assign_arrays`.
@@ -103,7 +103,7 @@ def load_arrays(model: WaveGAN | SpecGAN, arrays: dict[str, np.ndarray]):
 
 
 def authors_arrays(model: WaveGAN | SpecGAN) -> dict[str, VariablePart]:
-    """List which variable each variable of the authors' is.
+    """Map the authors' variables to those of the model.
 
     Returns:
       {name such as "G/upconv_0/conv2d_transpose/kernel": all of a variable}.
@@ -143,15 +143,15 @@ def _part(layer, field):
 def infer_config(
     arrays: dict[str, np.ndarray], fields: dict[str, Any] | None = None
 ) -> WaveGANConfig | SpecGANConfig:
-    """Tell the system and its configuration from the authors' variables.
+    """Infer the system and its configuration from the authors' variables.
 
     Args:
       arrays: {name: array}.
-      fields: of the configuration that are known.
+      fields: known fields of the configuration.
 
     Raises:
-      UserError: a variable that it would be told from is missing or has other axes, or they leave
-        a field open that `fields` does not have.
+      UserError: a variable that determines it is missing or has other axes, or a
+        field is neither determined by the arrays nor given.
     """
     fields = fields or {}
     latent_dim, units = array_shape(arrays, "G/z_project/dense/kernel", 2)

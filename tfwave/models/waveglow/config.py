@@ -17,16 +17,16 @@ class WaveGlowConfig(WithMel):
     mel: MelConfig = TACOTRON2
     flows: int = 12
     group: int = 8  # neighbouring samples that become channels
-    early_every: int = 4  # flows after which channels leave
-    early_size: int = 2  # channels that leave
-    channels: int = 256  # of the couplings' networks; 512 in the paper and in older code
-    layers: int = 8  # of each of these networks, dilated 1, 2, 4, ...
+    early_every: int = 4  # flows between early outputs
+    early_size: int = 2  # channels of an early output
+    channels: int = 256  # width of the coupling networks; 512 in the paper and in older code
+    layers: int = 8  # layers of each coupling network, dilated 1, 2, 4, ...
     kernel_size: int = 3
     normalization: str = "weight"  # or "none"
-    upsampling_kernel: int = 1024  # samples under which a frame of the mel spectrogram is heard
-    sigma: float = 1.0  # of the noise that training assumes; sqrt(0.5) in the paper
+    upsampling_kernel: int = 1024  # samples that a frame of the mel spectrogram conditions
+    sigma: float = 1.0  # standard deviation assumed in training; sqrt(0.5) in the paper
     learning_rate: float = 1e-4
-    segment_len: int = 16000  # samples
+    segment_len: int = 16000  # samples of a training segment
 
     def __post_init__(self):
         read_nested(self, mel=MelConfig)

@@ -1,16 +1,15 @@
-"""The network inside each affine coupling of WaveGlow (WN), and the invertible 1x1 convolution.
+"""Layers of WaveGlow: the network of the affine couplings (WN) and the invertible 1x1 convolution.
 
 Paper: arXiv:1811.00002 sections 2.1 and 2.2. Code: NVIDIA/waveglow, glow.py (WN,
 Invertible1x1Conv).
 
-The weights are those of the code; the order in which they are multiplied is not. What is linear is
-multiplied together first, which gives the same function with a third less arithmetic at 512
-channels:
+The weights are those of the code, but the products are regrouped: linear maps are multiplied
+together first, which gives the same function with a third less arithmetic at 512 channels:
 
-* the first 1x1 convolution and the first dilated one are a dilated convolution of few channels;
-* the skip outputs of all layers meet in one last 1x1 convolution, so each goes straight to its few
-  channels;
-* a dilated convolution of width 3 makes two outputs with four products instead of six.
+* the first 1x1 convolution and the first dilated one form a dilated convolution of few channels;
+* the skip outputs of all layers meet in one last 1x1 convolution, so each is mapped directly to its
+  few channels;
+* a dilated convolution of width 3 computes two outputs with four products instead of six.
 """
 
 import keras
@@ -22,10 +21,10 @@ from tfwave.layers.tracking import track_layers
 
 
 class InvertibleMix(keras.layers.Layer):
-    """A 1x1 convolution whose matrix starts as a random rotation.
+    """Invertible 1x1 convolution whose matrix is initially a random rotation.
 
     Args:
-      channels: in and out.
+      channels: number of input and output channels.
       seed: seed of the initial matrix.
       name: name of the layer.
     """
@@ -48,38 +47,38 @@ class InvertibleMix(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        """[batch, time, channels] -> the same shape."""
+        """Mix the channels of [batch, time, channels]."""
         return tf.tensordot(x, tf.convert_to_tensor(self.kernel), 1)
 
     def log_det(self):
-        """Logarithm of the absolute determinant, which stays finite when the sign turns."""
+        """Return the logarithm of the absolute determinant, finite for either sign."""
         return tf.linalg.slogdet(tf.convert_to_tensor(self.kernel))[1]
 
     def inverse_kernel(self):
-        """Inverse of the present matrix, float32 [channels, channels]."""
+        """Return the inverse of the current matrix, float32 [channels, channels]."""
         return tf.linalg.inv(tf.convert_to_tensor(self.kernel))
 
 
 class CouplingNetwork(keras.layers.Layer):
-    """One half of the channels, and the conditioning -> shift and log scale of the other half.
+    """Coupling network: shift and log scale of one half of the channels from the other half.
 
-    Starts as shift 0 and log scale 0: the last kernel and bias start from zero.
+    Initially shift and log scale are 0, as the last kernel and bias are zero.
 
     Args:
-      half: channels of each half.
-      conditioning: channels of the conditioning.
-      channels: of every layer, residual and skip alike.
-      layers: dilated convolutions, dilated 1, 2, 4, ...
-      kernel_size: their taps, odd.
-      normalization: of all kernels but the last, "weight" or "none".
+      half: number of channels of each half.
+      conditioning: number of channels of the conditioning.
+      channels: number of residual and of skip channels of every layer.
+      layers: number of dilated convolutions, dilated 1, 2, 4, ...
+      kernel_size: number of their taps, odd.
+      normalization: normalisation of all kernels but the last, "weight" or "none".
       seed: seed of the initial weights.
       name: name of the layer.
 
     Attributes:
-      start: 1x1, half -> channels.
-      conditioner: 1x1, conditioning -> 2 * channels * layers.
-      inner: dilated, channels -> 2 * channels, the first half for the signal, the second the gate.
-      outer: 1x1, channels -> residual and skip channels; of the last layer skip channels only.
+      start: 1x1 convolution, half -> channels.
+      conditioner: 1x1 convolution, conditioning -> 2 * channels * layers.
+      inner: dilated convolutions, channels -> 2 * channels, the filter first, then the gate.
+      outer: 1x1 convolutions, channels -> residual and skip channels; in the last layer skip only.
       end_kernel, end_bias: trained variables [channels, 2 * half] and [2 * half].
     """
 
@@ -125,7 +124,7 @@ class CouplingNetwork(keras.layers.Layer):
         self.built = True
 
     def call(self, x, conditioning, precision=tf.float32):
-        """Shift and log scale.
+        """Compute shift and log scale.
 
         Args:
           x: float32 [batch, time, half].
@@ -173,7 +172,7 @@ class CouplingNetwork(keras.layers.Layer):
 
 
 def cut(x, start, length):
-    """x[:, start : start + length] of a tensor of known sizes but batch and time.
+    """Return x[:, start : start + length] of a tensor static in all axes but batch and time.
 
     Unlike an index, it has a gradient that is fast on CPUs.
     """
@@ -183,12 +182,12 @@ def cut(x, start, length):
 
 
 def side_by_side(x, span, dilation):
-    """Put the taps of a convolution beside each other, oldest first.
+    """Concatenate the taps of a convolution along the channels, oldest first.
 
     Args:
       x: [batch, time + span, channels].
-      span: frames between the first tap and the last, a multiple of the dilation.
-      dilation: frames between taps.
+      span: number of frames between the first tap and the last, a multiple of the dilation.
+      dilation: number of frames between taps.
 
     Returns:
       [batch, time, (span / dilation + 1) * channels].
@@ -198,12 +197,12 @@ def side_by_side(x, span, dilation):
 
 
 def product(x, kernel, precision=tf.float32):
-    """[batch, time, inputs] times [inputs, outputs], both rounded to `precision` first; float32."""
+    """Multiply [batch, time, inputs] by [inputs, outputs], rounded to `precision`, to float32."""
     return tf.cast(tf.tensordot(tf.cast(x, precision), tf.cast(kernel, precision), 1), tf.float32)
 
 
 def plain_convolution(x, extra, kernel, extra_kernel, dilation, activation, precision):
-    """A dilated convolution, beside a 1x1 convolution, as one product.
+    """Compute the sum of a dilated and a 1x1 convolution as one product.
 
     Args:
       x: float32 [batch, time, channels].
@@ -211,11 +210,11 @@ def plain_convolution(x, extra, kernel, extra_kernel, dilation, activation, prec
       kernel: float32 [taps, channels, filters].
       extra_kernel: float32 [others, filters].
       dilation: frames between taps.
-      activation: function of the sum.
+      activation: function applied to the sum.
       precision: type of the factors.
 
     Returns:
-      What the activation makes of float32 [batch, time, filters].
+      Result of the activation of float32 [batch, time, filters].
     """
     span = (kernel.shape[0] - 1) * dilation
     taps = side_by_side(tf.pad(x, [[0, 0], [span // 2, span // 2], [0, 0]]), span, dilation)
@@ -224,13 +223,13 @@ def plain_convolution(x, extra, kernel, extra_kernel, dilation, activation, prec
 
 
 def paired_convolution(x, extra, kernel, extra_kernel, dilation, activation, precision):
-    """`plain_convolution` of 3 taps, two outputs from four products (Winograd's F(2, 3)).
+    """Compute `plain_convolution` of 3 taps by Winograd's F(2, 3), two outputs from four products.
 
     The outputs y(t) and y(t + dilation) are paired: with x- .. x++ the inputs at t - dilation to
     t + 2 dilation and kernel a, b, c,
       y(t)            = (x- - x+) a + s + d,
       y(t + dilation) = s - d - (x - x++) c,
-    where x is that at t, s = (x + x+) (a + b + c) / 2 and d = (x+ - x) (a - b + c) / 2.
+    where x is the input at t, s = (x + x+) (a + b + c) / 2 and d = (x+ - x) (a - b + c) / 2.
     """
     time = tf.shape(x)[1]
     blocks = -(-time // (2 * dilation))

@@ -1,4 +1,4 @@
-"""WaveGlow's denoiser, which subtracts the magnitudes that the model emits for silence.
+"""WaveGlow's denoiser, which subtracts the magnitudes that the model generates for silence.
 
 Not in the paper (arXiv:1811.00002). Code: NVIDIA/waveglow, denoiser.py.
 """
@@ -10,17 +10,17 @@ from tfwave.audio.spectral import centred_stft, inverse_centred_stft
 from tfwave.errors import UserError
 
 _BIAS_FRAMES = 88
-_OVERLAP = 4  # frames above a sample
+_OVERLAP = 4  # frames that overlap at a sample
 
 
 def bias_spectrum(model):
-    """Compute the magnitudes that a model emits for features of zero without noise.
+    """Compute the magnitudes that a model generates for features of zero without noise.
 
     Args:
       model: `WaveGlow`.
 
     Returns:
-      float32 [mel.n_fft // 2 + 1], of the first frame.
+      float32 [mel.n_fft // 2 + 1], magnitudes of the first frame.
     """
     config = model.config
     features = tf.zeros([1, _BIAS_FRAMES, config.mel.n_mels])

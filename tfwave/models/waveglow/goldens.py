@@ -1,4 +1,4 @@
-"""Golden vectors of NVIDIA/waveglow and of the mel spectrogram that it is given."""
+"""Golden vectors of NVIDIA/waveglow and of the mel spectrogram that conditions it."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,16 +11,16 @@ from tfwave.models.waveglow.config import WaveGlowConfig
 from tfwave.models.waveglow.waveglow import WaveGlow, flow_loss
 from tfwave.models.waveglow.weights import authors_arrays, load_arrays
 
-# Several times what float32 leaves of the agreement: signals 8e-6, gradients 3e-6, a determinant
+# Several times the error of float32: signals 8e-6, gradients 3e-6, a determinant
 # 3e-7 before it is multiplied by the number of groups.
 _TOLERANCE = 1e-5
 _LOSS_TOLERANCE = 2e-6
 _DET_TOLERANCE = 1e-6
-_MEL_TOLERANCE = 4e-5  # theirs multiplies with a float32 Fourier matrix
+_MEL_TOLERANCE = 4e-5  # the reference multiplies by a float32 Fourier matrix
 
 
 def check_tacotron_mel(golden):
-    """Compare magnitudes, mel spectrogram and the way back of one signal.
+    """Compare magnitudes, mel spectrogram and its inversion for one signal.
 
     Args:
       golden: Golden with `audio` [time], the mel matrix, `magnitude` [frames, bins] of the first
@@ -72,7 +72,7 @@ def check_waveglow(golden):
 
 
 def computed(golden):
-    """What tfwave makes of the inputs and weights of a golden: {name of an output: tensor}."""
+    """Compute the outputs of a golden from its inputs and weights: {name: tensor}."""
     cfg, model = golden.cfg, waveglow_of(golden)
     mel, audio = tf.constant(golden.inputs["mel"]), tf.constant(golden.inputs["audio"])
     found = {"upsampled_mel": model.network.upsampling(mel, samples=audio.shape[1])}
@@ -107,7 +107,7 @@ def computed(golden):
 
 
 def compare_waveglow(golden, found):
-    """(name, worst error, tolerance) of each output of a golden; infinite where none was found."""
+    """Return (name, worst error, tolerance) of each output; missing ones have infinite errors."""
     groups = golden.outputs["z"].shape[0] * golden.outputs["z"].shape[1]
     results = []
     for name, expected in golden.outputs.items():
@@ -146,7 +146,7 @@ def waveglow_of(golden):
 
 
 def _torch_array(path, array):
-    """`torch_array`; a matrix is that of a convolution inside its module."""
+    """Call `torch_array`; a matrix is the kernel of a convolution inside its module."""
     if path.startswith("convinv/"):
         path = path.replace("/kernel", "/conv/kernel")
     return torch_array(path, array)

@@ -1,4 +1,4 @@
-"""The flow of WaveGlow, from waveforms to noise and back.
+"""Flow of WaveGlow, from waveforms to noise and back.
 
 Paper: arXiv:1811.00002 sections 2 and 2.3. Code: NVIDIA/waveglow, glow.py (WaveGlow).
 """
@@ -12,12 +12,12 @@ from tfwave.models.waveglow.coupling import CouplingNetwork, InvertibleMix, cut,
 
 
 class FrameUpsampling(keras.layers.Layer):
-    """A transposed convolution that brings features to the sample rate, not cropped in front.
+    """Transposed convolution from features to the sample rate, not cropped at the start.
 
     Args:
-      channels: in and out.
-      stride: samples of a frame.
-      kernel_size: samples, a multiple of the stride.
+      channels: number of input and output channels.
+      stride: number of samples per frame.
+      kernel_size: width in samples, a multiple of the stride.
       seed: seed of the initial weights.
       name: name of the layer.
     """
@@ -36,16 +36,16 @@ class FrameUpsampling(keras.layers.Layer):
         self.built = True
 
     def call(self, features, samples):
-        """[batch, frames, channels] -> [batch, samples, channels].
+        """Upsample [batch, frames, channels] to [batch, samples, channels].
 
         Args:
           features: float32 [batch, frames, channels].
-          samples: at most (frames - 1) * stride + kernel_size.
+          samples: length of the output, at most (frames - 1) * stride + kernel_size.
         """
         overlap, channels = self.kernel_size // self.stride, self.channels
         blocks = -(-samples // self.stride)
         features = tf.pad(features, [[0, 0], [overlap - 1, overlap - 1], [0, 0]])
-        # The output of frame f hears frames f - overlap + 1 to f, the last by the first taps.
+        # The output of frame f depends on frames f - overlap + 1 to f, the last by the first taps.
         taps = cut(side_by_side(features, overlap - 1, 1), 0, blocks)
         kernel = tf.reshape(self.kernel, [overlap, self.stride * channels, channels])
         kernel = tf.reshape(tf.transpose(kernel[::-1], [0, 2, 1]), [overlap * channels, -1])
@@ -54,7 +54,7 @@ class FrameUpsampling(keras.layers.Layer):
 
 
 class WaveGlowNetwork(keras.Model):
-    """The flow, in both directions.
+    """Flow between waveforms and noise, in both directions.
 
     Args:
       config: WaveGlowConfig.
@@ -96,14 +96,14 @@ class WaveGlowNetwork(keras.Model):
         self.built = True
 
     def call(self, waveform, features):
-        """Waveforms -> noise. Samples after the last whole group are dropped.
+        """Map waveforms to noise. Samples after the last whole group are dropped.
 
         Args:
           waveform: float32 [batch, time].
-          features: float32 [batch, frames, n_mels] of it.
+          features: float32 [batch, frames, n_mels] of the waveforms.
 
         Returns:
-          (float32 [batch, time // group, group], channels that left early first; list of the log
+          (float32 [batch, time // group, group], early outputs first; list of the log
           scales of each flow, [batch, time // group, channels / 2]; list of the log determinants of
           each flow's matrix, scalars).
         """
@@ -124,11 +124,11 @@ class WaveGlowNetwork(keras.Model):
         return tf.concat([*early, x], -1), log_scales, log_dets
 
     def inverse(self, z, features, precision=tf.float32):
-        """Noise -> waveforms.
+        """Map noise to waveforms.
 
         Args:
-          z: float32 [batch, groups, group], channels as `call` returns them.
-          features: float32 [batch, frames, n_mels], frames enough for the groups.
+          z: float32 [batch, groups, group], channels in the order of `call`.
+          features: float32 [batch, frames, n_mels], which cover the groups.
           precision: type of the factors of the couplings' large products.
 
         Returns:
@@ -137,7 +137,7 @@ class WaveGlowNetwork(keras.Model):
         config = self.config
         conditioning = self._conditioning(features, tf.shape(z)[1] * config.group)
         inverses = [mix.inverse_kernel() for mix in self.mixes]
-        left = config.group - config.widths[-1]  # channels that join later
+        left = config.group - config.widths[-1]  # channels after the early outputs
         x = z[..., left:]
         for k in reversed(range(config.flows)):
             passed, changed = tf.split(x, 2, axis=-1)
@@ -150,11 +150,11 @@ class WaveGlowNetwork(keras.Model):
         return tf.reshape(x, [tf.shape(z)[0], -1])
 
     def _emits(self, k):
-        """Whether channels leave before flow k."""
+        """Return whether an early output precedes flow k."""
         return k > 0 and k % self.config.early_every == 0
 
     def _conditioning(self, features, samples):
-        """Features -> [batch, samples // group, n_mels * group], a band's samples side by side."""
+        """Map features to [batch, samples // group, n_mels * group], a band's samples adjacent."""
         config = self.config
         group, bands = config.group, config.mel.n_mels
         whole = samples // group * group

@@ -2,16 +2,16 @@
 
 Paper: "WaveGlow: A Flow-based Generative Network for Speech Synthesis", Prenger, Valle, Catanzaro,
 arXiv:1811.00002; sections 2 (likelihood), 2.1 (couplings), 2.2 (1x1 convolutions), 2.3 (early
-outputs), 2.4 (inference). Code: NVIDIA/waveglow, which is the default where the two differ:
+outputs), 2.4 (inference). Code: NVIDIA/waveglow, which is followed by default where the two differ:
 
-* Couplings of 256 channels; the code had 512 before. The paper has 512 residual channels and 256
-  skip channels; in the code both are as many.
+* Couplings of 256 channels; earlier versions of the code had 512. The paper has 512 residual
+  channels and 256 skip channels; in the code the two are equal.
 * Noise of variance 1 in training (`sigma`); the paper has sigma sqrt(0.5).
 * Adam at 1e-4 throughout; the paper lowers it to 5e-5 at a plateau. 12 segments in a batch; the
   paper has 24 on 8 GPUs.
 
-The code takes the logarithm of the determinants, which is not a number once one is negative; here
-it is that of their absolute value. The arithmetic of the couplings is regrouped, see
+The code takes the logarithm of the determinants, which is NaN once one is negative; here
+the absolute value is taken first. The arithmetic of the couplings is regrouped, see
 `waveglow_coupling`.
 """
 
@@ -35,13 +35,13 @@ from tfwave.models.waveglow.networks import WaveGlowNetwork
 
 
 class WaveGlow(NetworkSystem):
-    """The flow with its update, likelihood and sampling.
+    """WaveGlow: the flow with its training update, likelihood and sampling.
 
     A batch is {"waveform": float32 [batch, segment_len] in [-1, 1]}. The mel spectrogram is
     computed from it in the step, as in the authors' code.
 
     Args:
-      config: WaveGlowConfig; None for the code's.
+      config: WaveGlowConfig; None for the code's settings.
       seed: int; initial weights follow from it.
 
     Attributes:
@@ -74,26 +74,26 @@ class WaveGlow(NetworkSystem):
         return TorchAdam(self.config.learning_rate)
 
     def call(self, waveform):
-        """Waveform [batch, time] -> noise [batch, time // group, group]."""
+        """Map waveforms [batch, time] to noise [batch, time // group, group]."""
         return self.network(waveform, self.mel_spectrogram(waveform))[0]
 
     def batch_loss(self, data):
-        """The authors' loss of a batch, a dict; see `flow_loss`."""
+        """Return the authors' loss of a batch, a dict; see `flow_loss`."""
         waveform = data["waveform"]
         return flow_loss(
             *self.network(waveform, self.mel_spectrogram(waveform)), sigma=self.config.sigma
         )
 
     def nats_per_sample(self, loss):
-        """Turn a loss into the negative log density of a sample in [-1, 1], in nats."""
+        """Convert a loss to the negative log density of a sample in [-1, 1], in nats."""
         return loss + 0.5 * math.log(2.0 * math.pi * self.config.sigma**2)
 
     def bits_per_sample(self, loss):
-        """Turn a loss into the bits of a sample: of a step of a 16-bit signal, 2^-15 wide."""
+        """Convert a loss to bits per sample, for quantisation steps of 16 bits, 2^-15 wide."""
         return self.nats_per_sample(loss) / math.log(2.0) + 15.0
 
     def loss_and_gradients(self, data):
-        """The loss of a batch and its gradients in the order of the trainable variables."""
+        """Return the loss of a batch and its gradients in the order of the trainable variables."""
         (loss,), gradients = self.gradients_of(lambda: (self.batch_loss(data),))
         return loss, gradients
 
@@ -113,7 +113,7 @@ class WaveGlow(NetworkSystem):
         }
 
     def test_step(self, data):
-        """Loss, nats and bits per sample of a batch, and the samples that they are the mean of."""
+        """Return loss, nats and bits per sample of a batch, and the number of samples averaged."""
         loss, shape, group = self.batch_loss(data), tf.shape(data["waveform"]), self.config.group
         return {
             "loss": loss,
@@ -126,7 +126,7 @@ class WaveGlow(NetworkSystem):
         """Map noise to waveforms by the inverse flow, without clipping.
 
         Args:
-          z: float32 [batch, groups, group], of the variance that is wanted.
+          z: float32 [batch, groups, group], of the desired variance.
           mel: float32 [batch, frames, n_mels], with frames * hop_length // group groups.
           precision: number format of the large products, see `models.precision`.
 
@@ -160,8 +160,8 @@ class WaveGlow(NetworkSystem):
           mel: float32 [batch, frames, n_mels] of the system's front end.
           seed: seed of the noise.
           sigma: standard deviation of the noise, 0 or more.
-          noise: float32 [batch, frames * hop_length // group, group] of variance 1 in place of that
-            of the seed.
+          noise: float32 [batch, frames * hop_length // group, group] of variance 1, in place of
+            noise drawn from the seed.
           denoise: strength of the authors' denoiser, 0 for none; see `denoiser`.
           precision: see `invert`.
 
@@ -184,7 +184,7 @@ class WaveGlow(NetworkSystem):
         return tf.clip_by_value(waveform, -1.0, 1.0)
 
     def signatures(self):
-        """Functions to serve, see `signatures.vocoder_signatures`; norms are in the kernels.
+        """Return the functions to serve, see `vocoder_signatures`, with norms in the kernels.
 
         `denoised` vocodes and then subtracts the bias spectrum, see `denoiser`.
         """
@@ -242,13 +242,13 @@ class WaveGlow(NetworkSystem):
 
 
 def flow_loss(z, log_scales, log_dets, sigma):
-    """The authors' loss: nats per sample without the constant 0.5 ln(2 pi sigma^2).
+    """Compute the authors' loss: nats per sample without the constant 0.5 ln(2 pi sigma^2).
 
     Args:
       z: float32 [batch, groups, group].
       log_scales: list of float32 [batch, groups, channels].
       log_dets: list of float32 scalars.
-      sigma: standard deviation of z that is assumed.
+      sigma: assumed standard deviation of z.
 
     Returns:
       float32 scalar.

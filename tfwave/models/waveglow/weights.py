@@ -2,8 +2,8 @@
 
 Source: glow.py (the names of its modules), convert_model.py (older names). The released files
 pickle a checkpoint whose entry "model" is the whole module. Its arrays have weight normalisation,
-or not after `remove_weightnorm`; both are taken. The class of glow_old.py is another model under
-the same names, and is refused.
+or not after `remove_weightnorm`; both are accepted. The class of glow_old.py is another model
+with the same names, and is refused.
 """
 
 import dataclasses
@@ -38,15 +38,15 @@ def from_authors(
 
     Args:
       path: a checkpoint of its train.py, of convert_model.py, a saved module or a state dict.
-      config: of the model; None to take it from the arrays. The hop is the code's 256 samples then,
-        and there is no weight normalisation where the file has none.
-      **fields: of the configuration, instead of those.
+      config: configuration of the model; None to infer it from the arrays, with the code's hop of
+        256 samples, and without weight normalisation where the file has none.
+      **fields: fields of the configuration to override.
 
     Returns:
       The model.
 
     Raises:
-      UserError: the file is damaged, or is not one of this model; names it and the array.
+      UserError: the file is damaged or holds another model; the message names it and the array.
     """
     arrays = read_state_dict(path)
     with naming(path):
@@ -61,17 +61,17 @@ def from_authors(
 
 
 def to_authors(model: WaveGlow) -> dict[str, np.ndarray]:
-    """Return the weights as the state dict of NVIDIA/waveglow has them: {name: float32 array}."""
+    """Return the weights as a state dict of NVIDIA/waveglow: {name: float32 array}."""
     return export_arrays(authors_arrays(model))
 
 
 def load_arrays(model: WaveGlow, arrays: dict[str, np.ndarray]):
-    """Give a model the arrays of a state dict; see `weights.assign_arrays`."""
+    """Assign the arrays of a state dict to a model; see `weights.assign_arrays`."""
     assign_arrays(authors_arrays(model), arrays)
 
 
 def authors_arrays(model: WaveGlow) -> dict[str, VariablePart]:
-    """List which part of which variable each array of the state dict is."""
+    """Map each array of the state dict to its part of a variable."""
     network = model.network
     parts = torch_layer("upsample", network.upsampling)
     for k, (mix, coupling) in enumerate(zip(network.mixes, network.couplings, strict=True)):
@@ -91,10 +91,10 @@ def authors_arrays(model: WaveGlow) -> dict[str, VariablePart]:
 
 
 def infer_config(arrays: dict[str, np.ndarray]) -> WaveGlowConfig:
-    """Tell the configuration from the arrays of a state dict.
+    """Infer the configuration from the arrays of a state dict.
 
     Raises:
-      UserError: an array that it would be told from is missing or has other axes.
+      UserError: an array that determines it is missing or has other axes.
     """
     bands, _, width = array_shape(arrays, "upsample.weight", 3)
     flows = count_modules(arrays, "convinv.")
@@ -123,7 +123,7 @@ def infer_config(arrays: dict[str, np.ndarray]) -> WaveGlowConfig:
 
 
 def merge_old_layers(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Put the layers of older checkpoints together, as convert_model.py does.
+    """Merge the layers of older checkpoints, as convert_model.py does.
 
     Args:
       arrays: {name: array} of a state dict. Older ones have a conditioning layer for each layer

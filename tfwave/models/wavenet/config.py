@@ -16,39 +16,39 @@ class WaveNetConfig:
     """Hyperparameters; the defaults are those of ibab/tensorflow-wavenet.
 
     Raises:
-      ValueError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
-    dilations: tuple[int, ...] = STACK * 5  # samples, first layer to last
+    dilations: tuple[int, ...] = STACK * 5  # in samples, first layer to last
     kernel_size: int = 2  # taps of a dilated convolution
     residual_channels: int = 32
-    gate_channels: int = 64  # filter and gate together
+    gate_channels: int = 64  # channels of filter and gate together
     skip_channels: int = 512
     output: str = "categorical"  # "categorical" (paper), "logistic_mixture", "gaussian_mixture",
     # "gaussian" (one Gaussian, two outputs)
     levels: int = 256  # classes; levels of the quantised signal for "logistic_mixture"
     mixtures: int = 10  # components of the mixtures
-    log_scale_min: float = -7.0  # of the continuous outputs
-    one_hot_input: bool = True  # codes in; else the waveform itself
+    log_scale_min: float = -7.0  # lower limit of log scales of the continuous outputs
+    one_hot_input: bool = True  # False: the waveform itself is the input
     mulaw_convention: str = "nearest"  # "nearest" (ibab) or "truncate" (r9y9)
     initial_kernel_size: int = 2  # first convolution; ibab with scalar input: 32; r9y9: 1
     initial_bias: bool = False  # r9y9: True
-    bias: bool = True  # of all other convolutions but the conditioning ones
+    bias: bool = True  # bias in all other convolutions but the conditioning ones
     conditioning_bias: bool = False  # r9y9 v0.1.1: True
     residual_scale: float = 1.0  # r9y9: sqrt(1/2)
     skip_scaling: str = "none"  # "total" (r9y9: sqrt(1/layers)), "running" (r9y9 v0.1.1)
     padding: str = "valid"  # "valid": true context only; "causal" (r9y9): zeros before each layer
     weight_normalization: bool = False  # r9y9: True
     dropout: float = 0.0  # rate at the input of the dilated convolutions
-    l2_strength: float = 0.0  # ibab: times half the squared norm of all weights, biases too
-    speakers: int = 0  # rows of the embedding; 0 with speaker_channels: vectors are given
+    l2_strength: float = 0.0  # ibab: factor of half the squared norm of all weights and biases
+    speakers: int = 0  # rows of the embedding; 0 with speaker_channels: inputs are vectors
     speaker_channels: int = 0  # 0: no global conditioning
-    conditioning: LocalConditioningConfig | None = None  # features beside the audio (section 2.5)
-    context: ContextConfig | None = None  # a second stack that sees further back (section 2.6)
+    conditioning: LocalConditioningConfig | None = None  # by features (section 2.5)
+    context: ContextConfig | None = None  # second stack of longer receptive field (section 2.6)
     learning_rate: float = 1e-3
     adam_epsilon: float = 1e-4  # r9y9: 1e-8
     halve_every: int = 0  # steps between halvings of the learning rate; r9y9: 200,000
-    average_decay: float = 0.0  # of averaged weights, which are then evaluated; r9y9: 0.9999
+    average_decay: float = 0.0  # decay of averaged weights for evaluation; r9y9: 0.9999
     sample_rate: int = 16000  # Hz
 
     def __post_init__(self):
@@ -82,7 +82,7 @@ class WaveNetConfig:
         check(self, "average_decay", 0.0 <= self.average_decay < 1.0, "0 or more and below 1")
         for field, names in (
             ("output", _OUTPUTS),
-            # "floor" has a code for 1.0 that is no class.
+            # "floor" maps 1.0 to a code outside of the classes.
             ("mulaw_convention", ("nearest", "truncate")),
             ("skip_scaling", ("none", "total", "running")),
             ("padding", ("valid", "causal")),
@@ -97,12 +97,12 @@ class WaveNetConfig:
 
     @property
     def stack_receptive_field(self):
-        """Number of past samples that the stack of blocks sees."""
+        """Receptive field of the stack of blocks in samples."""
         return (self.kernel_size - 1) * sum(self.dilations) + self.initial_kernel_size
 
     @property
     def receptive_field(self):
-        """Number of past samples that a prediction depends on, the context stack's included."""
+        """Number of past samples that a prediction depends on, including the context stack's."""
         if self.context is None:
             return self.stack_receptive_field
         # The first block is conditioned at every sample that the blocks above it reach.
@@ -111,23 +111,23 @@ class WaveNetConfig:
 
     @property
     def context_len(self):
-        """First samples of a training slice that are only context."""
+        """Number of first samples of a training slice that serve only as context."""
         return self.receptive_field if self.padding == "valid" else 1
 
     @property
     def frame_padding(self):
-        """Frames of features on each side that only give context."""
+        """Number of frames of features on each side that serve only as context."""
         return self.conditioning.frame_padding if self.conditioning else 0
 
     @property
     def local_channels(self):
-        """Channels of what conditions each sample: features and context."""
+        """Number of channels of the local conditioning: features and context."""
         parts = (self.conditioning, self.context)
         return sum(part.channels for part in parts if part is not None)
 
     @property
     def output_channels(self):
-        """Numbers that describe the distribution of one sample."""
+        """Number of parameters of the distribution of one sample."""
         sizes = {"categorical": self.levels, "gaussian": 2}
         return sizes.get(self.output, 3 * self.mixtures)
 

@@ -1,8 +1,8 @@
-"""Context stacks: a smaller, slower WaveNet that conditions the one which speaks.
+"""Context stacks: a smaller, slower WaveNet that conditions the main one.
 
-Paper: arXiv:1609.03499 section 2.6, which gives no sizes; none of the public codes has them. Here
-the stack reads frames of `stride` samples, so that it runs at a lower rate, and its newest
-complete frame conditions the next `stride` samples.
+Paper: arXiv:1609.03499 section 2.6, which gives no sizes; none of the public codes has context
+stacks. Here the stack reads frames of `stride` samples, so that it runs at a lower rate, and its
+newest complete frame conditions the next `stride` samples.
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ class ContextConfig:
     """Sizes of a context stack.
 
     Raises:
-      ValueError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
-    stride: int = 512  # samples of a frame
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)  # frames
-    channels: int = 16  # residual, skip and output; the gates have twice as many
+    stride: int = 512  # samples per frame
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)  # in frames
+    channels: int = 16  # residual, skip and output channels; the gates have twice as many
 
     def __post_init__(self):
         object.__setattr__(self, "dilations", tuple(self.dilations))
@@ -40,17 +40,17 @@ class ContextConfig:
 
     @property
     def receptive_field(self):
-        """Past samples that the conditioning of one sample depends on."""
+        """Number of past samples that the conditioning of one sample depends on."""
         return (self.frames + 1) * self.stride - 1
 
     @property
     def frames(self):
-        """Frames that one output depends on."""
+        """Number of frames that one output depends on."""
         return sum(self.dilations) + 1
 
 
 class ContextStack(keras.layers.Layer):
-    """Long stretches of waveform -> conditioning at the sample rate.
+    """Stack that maps long stretches of waveform to conditioning at the sample rate.
 
     Args:
       config: ContextConfig.
@@ -82,7 +82,7 @@ class ContextStack(keras.layers.Layer):
         self.built = True
 
     def call(self, waveform, first):
-        """Condition every input of the stack that speaks by the frames that end before.
+        """Compute the conditioning of every input of the main stack from the preceding frames.
 
         Args:
           waveform: float32 [batch, time], the inputs. Zeros fill the first frame.
@@ -96,12 +96,12 @@ class ContextStack(keras.layers.Layer):
         frames = (time + fill) // stride
         x = tf.pad(waveform, [[0, 0], [fill, 0]])[:, : frames * stride]
         known = self.newest(tf.reshape(x, [-1, frames, stride]))
-        # Before the first frame has ended, nothing is known.
+        # Before the end of the first frame there is no context.
         known = tf.pad(known, [[0, 0], [1, 0], [0, 0]])
         return tf.repeat(known, stride, axis=1)[:, fill + 1 : fill + 1 + time]
 
     def newest(self, frames):
-        """Frames of waveform [batch, count, stride] -> [batch, count, channels]."""
+        """Map frames of waveform [batch, count, stride] to [batch, count, channels]."""
         x, skips = self.frame(frames), 0.0
         for block in self.blocks:
             x, skip = block(x)

@@ -1,4 +1,4 @@
-"""Audio from WaveNet: checks of a request, and what the sampler starts from."""
+"""Audio from WaveNet: checks of a request, and the starting point of the sampler."""
 
 from collections.abc import Iterator
 
@@ -37,8 +37,8 @@ def stream(
       features: float32 [clips or 1, frames, channels], which cover the primed and the
         generated samples; needed where the network takes them.
       speaker: int32 ids [clips or 1], or vectors; needed where the network takes them.
-      greedy: take the most likely value each time instead of a draw.
-      precision: of the weight matrices, see `models.precision` and `queues.fold`.
+      greedy: take the most likely value at each step instead of a draw.
+      precision: number format of the weight matrices, see `models.precision` and `queues.fold`.
       first_clip, seed, temperature, shards, xla: see `sampler.stream`, where shards are groups.
 
     Returns:
@@ -46,7 +46,7 @@ def stream(
       up to its stride.
 
     Raises:
-      UserError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; the message names it.
     """
     config = network.config
     clips = _clip_count(clips, prime_with, features, speaker)
@@ -66,11 +66,11 @@ def begin(
     Args:
       network: `WaveNetNetwork`.
       clips: number of clips.
-      samples: of each clip.
+      samples: number of samples of each clip.
       prime: waveform that the clips continue, float32 [clips or 1, time], or None for silence.
       features: float32 [clips or 1, frames, channels], or None; they cover `prime` and the samples.
       speaker: int32 [clips or 1], or vectors, or None.
-      precision: of the weight matrices; see `queues.fold`.
+      precision: number format of the weight matrices; see `queues.fold`.
     """
     block = queues.WaveNetSteps(network.config).block
     waveform = tf.zeros([1, network.config.context_len]) if prime is None else prime
@@ -79,7 +79,7 @@ def begin(
     upsampled = None
     if features is not None:
         upsampled = _rows(network.conditioner(tf.cast(features, tf.float32)), clips)
-        # Silence before the clip is conditioned as its beginning.
+        # Silence before the clip has the conditioning of its beginning.
         before = known - 1 if prime is None else 0
         after = known + samples + block - before - queues.length_of(upsampled)
         upsampled = sampler.repeat_ends(upsampled, before, tf.maximum(0, after))
@@ -101,7 +101,7 @@ def _primed(network, waveform, upsampled, vector):
     """Return the queues after a waveform [clips, time]."""
     config, known = network.config, queues.length_of(waveform)
     inputs = outputs.as_inputs(config, waveform)
-    # What the queues depend on: the receptive field, and zeros before it stand further away.
+    # The queues depend on the receptive field only; zeros before it lie further back.
     smaller = min if isinstance(known, int) else tf.minimum
     seen = smaller(known, config.stack_receptive_field)
     parts = [] if upsampled is None else [upsampled[:, :known]]
@@ -127,8 +127,8 @@ def _local(network, waveform, upsampled, first, count):
 def _check_features(config, features, samples, prime_with):
     conditioning = config.conditioning
     if (features is None) != (conditioning is None):
-        wants = "needs local conditioning" if features is None else "takes no local conditioning"
-        raise UserError(f"features: this network {wants}")
+        problem = "needs local conditioning" if features is None else "takes no local conditioning"
+        raise UserError(f"features: this network {problem}")
     if features is None:
         return
     if features.shape[-1] != conditioning.channels:

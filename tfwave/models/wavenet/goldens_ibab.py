@@ -16,7 +16,7 @@ from tfwave.models.wavenet.wavenet import WaveNet
 from tfwave.models.wavenet.weights import authors_arrays, load_arrays
 from tfwave.models.wavenet.weights_ibab import SCOPE
 
-# Goldens have the names that the code has for variables, its checkpoints others.
+# Goldens use the names of variables in the code; its checkpoints use others.
 _NAMES = {
     "gc_filtweights": "gc_filter",
     "gc_gateweights": "gc_gate",
@@ -30,7 +30,7 @@ _NAMES = {
 
 
 def ibab_model(golden):
-    """A `WaveNet` with the weights of an `ibab_` golden."""
+    """Return a `WaveNet` with the weights of an `ibab_` golden."""
     cfg = golden.cfg
     scalar = cfg["scalar_input"]
     config = WaveNetConfig(
@@ -57,7 +57,7 @@ def _checkpoint_name(name):
 
 
 def check_ibab_network(golden):
-    """Codes, logits, activations, losses with and without the L2 term, and gradients."""
+    """Compare codes, logits, activations, losses with and without L2 term, and gradients."""
     model = ibab_model(golden)
     config, network, expected = model.config, model.network, golden.outputs
     audio = golden.inputs["audio"][:, :, 0]
@@ -93,7 +93,7 @@ def check_ibab_network(golden):
 
 
 def _ibab_gradients(model, gradients, expected):
-    """Compare the gradients that a golden holds with ours, part by part."""
+    """Compare the gradients of a golden with ours, part by part."""
     ours = {
         id(variable): np.asarray(gradient)
         for variable, gradient in zip(model.network.trainable_variables, gradients, strict=True)
@@ -107,7 +107,7 @@ def _ibab_gradients(model, gradients, expected):
 
 
 def check_ibab_incremental(golden):
-    """Generation with queues: from zeros, primed, and the codes drawn from given numbers."""
+    """Compare generation with queues: from zeros, primed, and codes drawn from given numbers."""
     model = ibab_model(golden)
     network, inputs, expected = model.network, golden.inputs, golden.outputs
     speaker = None
@@ -131,7 +131,7 @@ def check_ibab_incremental(golden):
 
 
 def _free(network, seed, speaker, uniforms):
-    """Codes drawn one after another by given numbers, and the distributions they came from."""
+    """Draw codes one after another from given numbers; return them and their distributions."""
     step, state = open_queues(network, seed, None, speaker)
     codes, distributions = [], []
     for t, uniform in enumerate(uniforms):

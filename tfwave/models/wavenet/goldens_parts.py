@@ -1,6 +1,6 @@
 """Checks of mu-law codes, mixture losses, samplers and upsampling against golden vectors.
 
-The golden README gives the limits: codes exact, where float32 is sure of them; losses of logistic
+The golden README gives the limits: codes exact, where float32 determines them; losses of logistic
 mixtures and their gradients 1e-4 and 6e-4 of 1 + |reference| for 256 levels, 5e-4 and 5e-3 for
 65536 (the difference of two sigmoids cancels in the reference's float32); everything else 2e-5.
 """
@@ -16,14 +16,14 @@ from tfwave.models.wavenet.goldens_r9y9 import conditioning_config, state_dict
 from tfwave.models.wavenet.weights_r9y9 import conditioner_arrays
 from tfwave.models.weights import assign_arrays, torch_layer
 
-# Nearer than this to a step of the quantiser, float32 may fall on either side.
+# Closer than this to a step of the quantiser, float32 may round to either side.
 _SURE = 1e-4
-# Of losses of logistic mixtures and of their gradients, for up to 256 levels and for more.
+# Tolerances of losses of logistic mixtures and their gradients, for up to 256 levels and for more.
 _MIXTURE_TOLERANCES = {True: (1e-4, 6e-4), False: (5e-4, 5e-3)}
 
 
 def check_mulaw(golden):
-    """Codes and decoded signals of the three conventions."""
+    """Compare codes and decoded signals of the three conventions."""
     inputs, expected = golden.inputs, golden.outputs
     results = []
     for levels in golden.cfg["quantization_channels"]:
@@ -70,7 +70,7 @@ def _codes(name, found, expected, margin):
 
 
 def check_logistic_mixture(golden):
-    """Losses per step and their gradients for each number of levels and scale limit."""
+    """Compare losses per step and their gradients for each number of levels and scale limit."""
     params, y = _channels_last(golden.inputs["y_hat"]), tf.constant(golden.inputs["y"][..., 0])
     results = []
     for levels, limit in golden.cfg["settings"]:
@@ -87,7 +87,7 @@ def check_logistic_mixture(golden):
 
 
 def check_gaussian(golden):
-    """Losses per step and their gradients of one Gaussian and of mixtures."""
+    """Compare losses per step and their gradients of one Gaussian and of mixtures."""
     results = []
     for name in golden.outputs:
         if not name.endswith("/loss_per_step"):
@@ -130,7 +130,7 @@ def _loss(golden, place, params, tolerance, gradient_tolerance, nll):
 
 
 def check_sampling(golden):
-    """Samples from given random numbers."""
+    """Compare samples drawn from given random numbers."""
     given, expected = golden.inputs, golden.outputs
     params = _channels_last(given["mol/y_hat"])
     draws = given["mol/uniform_mixture"], given["mol/uniform_logistic"]
@@ -157,7 +157,7 @@ def check_sampling(golden):
 
 
 def check_upsampling(golden):
-    """Every network that brings features to the sample rate, alone."""
+    """Compare every upsampling network on its own."""
     results = []
     for tag, case in golden.cfg["cases"].items():
         if not isinstance(case, dict):
@@ -176,7 +176,7 @@ def check_upsampling(golden):
         arrays = state_dict(golden.weights)
         arrays = {name: array for name, array in arrays.items() if name.startswith(f"{tag}.")}
         parts = conditioner_arrays(layer, tag)
-        if transposed:  # a convolution alone, not a list of them
+        if transposed:  # a single convolution instead of a list
             parts = torch_layer(tag, layer.upsamplings[0], axes=4)
         assign_arrays(parts, arrays)
         made = np.transpose(layer(features), [0, 2, 1])

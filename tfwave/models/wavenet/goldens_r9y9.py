@@ -20,14 +20,14 @@ _OUTPUTS = {None: "categorical", "Logistic": "logistic_mixture", "Normal": "gaus
 
 
 def r9y9_model(golden):
-    """A `WaveNet` with the weights of an `r9y9_` golden."""
+    """Return a `WaveNet` with the weights of an `r9y9_` golden."""
     model = WaveNet(_config(golden))
     load_arrays(model, state_dict(golden.weights))
     return model
 
 
 def state_dict(weights):
-    """The state dict that weights of a golden were; their folded kernels are left out."""
+    """Return the state dict that corresponds to a golden's weights, without folded kernels."""
     return {
         name.replace("/", "."): array
         for name, array in weights.items()
@@ -69,10 +69,10 @@ def _config(golden):
 
 
 def conditioning_config(local, old, activated=True):
-    """The configuration of an upsampling network.
+    """Return the configuration of an upsampling network.
 
     Args:
-      local: its settings as a golden has them.
+      local: its settings as a golden stores them.
       old: whether it is the transposed convolution of v0.1.1.
       activated: for v0.1.1, whether a ReLU follows.
     """
@@ -93,7 +93,7 @@ def conditioning_config(local, old, activated=True):
 
 
 def check_r9y9_network(golden):
-    """Outputs of the whole network and of the queues, activations, loss, and a free run."""
+    """Compare outputs of the network and of the queues, activations, loss, and a free run."""
     model = r9y9_model(golden)
     network, expected = model.network, golden.outputs
     inputs, local, vector = _inputs(golden, network)
@@ -120,7 +120,7 @@ def check_r9y9_network(golden):
 
 
 def _inputs(golden, network):
-    """Inputs [batch, time], conditioning at the sample rate and speaker vectors of a golden."""
+    """Return inputs [batch, time], upsampled conditioning and speaker vectors of a golden."""
     given = golden.inputs
     inputs = tf.constant(given["codes"] if "codes" in given else given["x"][:, 0])
     local = None
@@ -148,7 +148,7 @@ def _intermediate(network, golden, name, found, local, vector):
 
 
 def _loss(model, golden, params):
-    """The mean over the samples within each row's length; sample 0 is never predicted."""
+    """Average over the samples within each row's length; sample 0 is never predicted."""
     given = golden.inputs
     lengths = tf.constant(given["lengths"])
     if "codes" in given:
@@ -163,7 +163,7 @@ def _loss(model, golden, params):
 
 
 def _free_run(network, golden):
-    """Audio drawn sample by sample from given random numbers."""
+    """Draw audio sample by sample from given random numbers."""
     config, given, expected = network.config, golden.inputs, golden.outputs
     draws = [
         given[name]

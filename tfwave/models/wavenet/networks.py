@@ -1,4 +1,4 @@
-"""The network of WaveNet: causal gated blocks and the layers around them (arXiv:1609.03499)."""
+"""Network of WaveNet: causal gated blocks and the layers around them (arXiv:1609.03499)."""
 
 import math
 
@@ -13,7 +13,7 @@ from tfwave.models.wavenet.context import ContextStack
 
 
 class WaveNetNetwork(keras.Model):
-    """What is predicted of each sample from those before it (section 2, Figure 4).
+    """Network that predicts each sample from the preceding ones (section 2, Figure 4).
 
     Args:
       config: WaveNetConfig.
@@ -89,7 +89,7 @@ class WaveNetNetwork(keras.Model):
         self.built = True
 
     def call(self, inputs, local=None, speaker=None, dropout_seed=None, padding=None):
-        """Describe the sample after each input.
+        """Predict the distribution of the sample after each input.
 
         Args:
           inputs: int32 codes or float32 waveform in [-1, 1], [batch, time]; see `as_inputs`.
@@ -97,10 +97,10 @@ class WaveNetNetwork(keras.Model):
             (see `conditioning`), or None.
           speaker: float32 [batch, 1, speaker_channels] (see `speaker_vector`), or None.
           dropout_seed: int32 [2] in training with dropout, or None.
-          padding: "valid" or "causal" instead of that of the configuration, or None.
+          padding: "valid" or "causal", which override the configuration, or None.
 
         Returns:
-          float32 [batch, time', output_channels]: row j from the end speaks of the sample after
+          float32 [batch, time', output_channels]: row j from the end predicts the sample after
           input j from the end. time' is time, or time - receptive_field + 1 without padding.
 
         Raises:
@@ -116,7 +116,7 @@ class WaveNetNetwork(keras.Model):
         return self.activations(inputs, local, speaker, dropout_seed, padding)[-1]
 
     def activations(self, inputs, local=None, speaker=None, dropout_seed=None, padding=None):
-        """Inputs of every block, first to last, the last one's residual, skip sum, and output."""
+        """Return the inputs of all blocks, the last residual, the skip sum, and the output."""
         config = self.config
         padding = padding or config.padding
         x = self._first_layer(inputs, padding)
@@ -142,7 +142,7 @@ class WaveNetNetwork(keras.Model):
         config = self.config
         if not config.one_hot_input:
             return self.initial(inputs[..., tf.newaxis], padding=padding)
-        # A convolution of one-hot vectors picks rows of its kernel.
+        # A convolution of one-hot vectors selects rows of its kernel.
         kernel = self.initial.effective_kernel()
         x = 0.0
         for tap in range(config.initial_kernel_size):
@@ -155,14 +155,14 @@ class WaveNetNetwork(keras.Model):
         return x if self.initial.bias is None else x + self.initial.bias
 
     def speaker_vector(self, speaker):
-        """Turn speakers, int32 [batch] or ready-made vectors, into [batch, 1, channels] or None."""
+        """Return vectors [batch, 1, channels] of speakers, int32 [batch] or vectors, or None."""
         if not self.config.speaker_channels:
             return None
         vector = speaker if self.embedding is None else self.embedding(speaker)
         return vector[:, tf.newaxis]
 
     def conditioning(self, waveform, features, first):
-        """What conditions each input: upsampled features and context.
+        """Compute the local conditioning of each input: upsampled features and context.
 
         Args:
           waveform: float32 [batch, time], the inputs.
@@ -192,6 +192,6 @@ class WaveNetNetwork(keras.Model):
 def _embedding_initializer(config, seed):
     if config.weight_normalization:  # r9y9
         return keras.initializers.RandomNormal(stddev=0.1, seed=seed)
-    if config.speakers == config.speaker_channels:  # ibab: a square table starts as one-hot
+    if config.speakers == config.speaker_channels:  # ibab: a square table is initially the identity
         return keras.initializers.Identity()
     return keras.initializers.GlorotUniform(seed=seed)

@@ -1,8 +1,8 @@
-"""The distribution of one sample of WaveNet: likelihood, draws, and the way back to the input.
+"""Distribution of one sample of WaveNet: likelihood, draws, and conversion to the next input.
 
 Sources: arXiv:1609.03499 section 2.2 (softmax over mu-law codes); mixtures of logistics and
-Gaussians on the waveform as in r9y9/wavenet_vocoder, mixture.py, whose sampler does not limit
-log scales at its newest version (followed here).
+Gaussians on the waveform as in r9y9/wavenet_vocoder, mixture.py, whose latest version, followed
+here, does not limit log scales in its sampler.
 
 `config` is a WaveNetConfig everywhere. Codes are int32 in 0 .. levels - 1, waveforms float32 in
 [-1, 1].
@@ -18,36 +18,36 @@ from tfwave.models import step_noise
 
 
 def as_inputs(config, waveform):
-    """Waveform [...] -> what the network takes in: codes or the waveform itself."""
+    """Convert a waveform [...] to inputs of the network: codes or the waveform itself."""
     if config.one_hot_input:
         return mulaw.encode(waveform, config.levels, config.mulaw_convention)
     return waveform
 
 
 def value_as_input(config, value):
-    """A drawn value (see `draw_value`) -> what the network takes in."""
+    """Convert a drawn value (see `draw_value`) to an input of the network."""
     if config.output == "categorical" and not config.one_hot_input:
         return mulaw.decode(value, config.levels, config.mulaw_convention)
     return value
 
 
 def value_as_waveform(config, value):
-    """A drawn value -> waveform."""
+    """Convert a drawn value to the waveform."""
     if config.output == "categorical":
         return mulaw.decode(value, config.levels, config.mulaw_convention)
     return value
 
 
 def negative_log_likelihood(config, params, waveform):
-    """Nats per sample.
+    """Compute nats per sample.
 
     Args:
       config: WaveNetConfig.
       params: float32 [batch, time, output_channels], the network's output.
-      waveform: float32 [batch, time], the samples that it speaks of.
+      waveform: float32 [batch, time], the samples that `params` predict.
 
     Returns:
-      float32 [batch, time]; for the Gaussians of a density, which may be below zero.
+      float32 [batch, time]; for Gaussians the nats of a density, which may be negative.
     """
     if config.output == "categorical":
         codes = mulaw.encode(waveform, config.levels, config.mulaw_convention)
@@ -60,22 +60,22 @@ def negative_log_likelihood(config, params, waveform):
 
 
 def bits_per_sample(config, nats):
-    """Turn nats into bits; a density becomes the bits of a step of a 16-bit signal."""
+    """Convert nats to bits, those of a density for quantisation steps of 16 bits."""
     bits = nats / math.log(2.0)
     return bits + 15.0 if config.output.startswith("gaussian") else bits
 
 
 def draws(config, seed, block, clips, count):
-    """Random numbers for `count` samples of `clips` clips.
+    """Draw random numbers for `count` samples of `clips` clips.
 
-    Clip i of a seed gets the same numbers however many clips there are.
+    The numbers of clip i of a seed do not depend on the number of clips.
 
     Args:
       config: WaveNetConfig.
       seed: int32 scalar.
       block: int32 scalar, number of the block of `count` samples.
       clips: number of clips.
-      count: samples, a multiple of 4.
+      count: number of samples, a multiple of 4.
 
     Returns:
       Tuple of float32 [count, clips, ...]: uniform numbers for "categorical"; for the mixtures

@@ -1,4 +1,4 @@
-"""WaveNet's queues one sample at a time, for golden vectors that hold what every step gave."""
+"""WaveNet's queues one sample at a time, for golden vectors that hold the result of every step."""
 
 import tensorflow as tf
 
@@ -10,7 +10,7 @@ def open_queues(network, first, local=None, speaker=None):
 
     Args:
       network: `WaveNetNetwork`.
-      first: inputs that are known, [batch, time] codes or waveform.
+      first: given inputs, [batch, time] codes or waveform.
       local: float32 [batch, samples, local_channels], or None.
       speaker: float32 [batch, 1, speaker_channels], or None.
 
@@ -30,7 +30,7 @@ def open_queues(network, first, local=None, speaker=None):
 
 
 def forced(network, inputs, local=None, speaker=None):
-    """Describe what follows each of the inputs [batch, time]: [batch, time, output_channels]."""
+    """Predict the sample after each input of [batch, time]: [batch, time, output_channels]."""
     step, state = open_queues(network, inputs[:, :1], local, speaker)
     params = []
     for t in range(inputs.shape[1]):

@@ -1,7 +1,7 @@
 """Fast generation from WaveNet: one compiled loop, one queue per layer.
 
 Paper: "Fast Wavenet Generation Algorithm", Le Paine et al., arXiv:1611.09482. A dilated convolution
-of width k needs its own input from d, 2d, ..., (k - 1)d samples ago. Each layer keeps them in a
+of width k needs its inputs of d, 2d, ..., (k - 1)d samples ago. Each layer keeps them in a
 ring of (k - 1)d slots, so that a sample costs one matrix product per layer instead of a pass over
 the receptive field.
 
@@ -26,9 +26,10 @@ from tfwave.models.wavenet.config import WaveNetConfig
 
 
 class Weights(typing.NamedTuple):
-    """A network's weights as the loop uses them; L layers, k taps, R, G, S channels.
+    """Weights as the loop uses them; L layers, k taps, R, G, S channels.
 
-    `initial` [taps, inputs, R] has, for codes, one more row of zeros: the input before the first.
+    `initial` [taps, inputs, R] has, for codes, an additional row of zeros: the input before the
+    first.
     """
 
     initial: tf.Tensor
@@ -43,13 +44,13 @@ class Weights(typing.NamedTuple):
 
 
 class State(typing.NamedTuple):
-    """Where generation stands; B clips."""
+    """State of generation for B clips."""
 
-    time: tf.Tensor  # int32 scalar: inputs that the queues have seen
+    time: tf.Tensor  # int32 scalar: number of inputs processed
     value: tf.Tensor  # [B] the next input: codes (int32) or waveform (float32)
     recent: tf.Tensor  # [taps of the first convolution - 1, B] the inputs before it
     queues: tuple  # L times [(k - 1) * dilation, B, R]: slot t % length holds the input at time t
-    taps: tuple  # L times [B, (k - 1) * R]: what the next step needs of the queue, oldest first
+    taps: tuple  # L times [B, (k - 1) * R]: taps of the queue for the next step, oldest first
 
 
 def fold(network, precision="float32") -> Weights:
@@ -57,8 +58,9 @@ def fold(network, precision="float32") -> Weights:
 
     Args:
       network: `WaveNetNetwork`.
-      precision: of the matrices, see `models.precision`; bfloat16 is faster where the processor
-        multiplies it and many clips are made at once. Sums, activations and queues stay in float32.
+      precision: number format of the matrices, see `models.precision`; bfloat16 is faster where
+        the processor multiplies it and many clips are generated at once. Sums, activations and
+        queues are float32.
     """
     config = network.config
     halve = tf.repeat([1.0, 0.5], config.gate_channels // 2)
@@ -113,7 +115,7 @@ def _skip_scale(config, layer, depth):
 
 
 def gate_terms(network, weights, speaker, clips):
-    """Return what is added to the gates at every step: biases and speakers, float32 [L, clips, G].
+    """Return the terms of biases and speakers in the gates of every step, float32 [L, clips, G].
 
     Args:
       network: `WaveNetNetwork`.
@@ -132,12 +134,12 @@ def gate_terms(network, weights, speaker, clips):
 def prime(network, inputs, local=None, speaker=None) -> State:
     """Fill the queues by one pass of the whole network over given inputs.
 
-    Zeros stand before the first input at every layer, as in a causal convolution.
+    Zeros precede the first input at every layer, as in a causal convolution.
 
     Args:
       network: `WaveNetNetwork`.
-      inputs: [B, time] codes or waveform, 1 or more, or 2 where time is not known when the graph is
-        made; the last one is the first input of the loop.
+      inputs: [B, time] codes or waveform, 1 or more, or 2 where time is not static
+        in the graph; the last one is the first input of the loop.
       local: float32 [B, time or more, local_channels], or None.
       speaker: float32 [B, 1, speaker_channels], or None.
     """
@@ -167,19 +169,19 @@ def prime(network, inputs, local=None, speaker=None) -> State:
 
 
 def length_of(x):
-    """Sizes of the second axis: a number, or where that is not known yet, an int32 scalar."""
+    """Return the length of the second axis: a number, or an int32 scalar where not static."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
 
 
 def _next_taps(ring, time, span, dilation):
-    """Inputs from span * dilation, ..., dilation samples before `time`, side by side."""
+    """Concatenate the inputs from span * dilation, ..., dilation samples before `time`."""
     length = span * dilation
     return tf.concat([ring[(time + i * dilation) % length] for i in range(span)], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
 class WaveNetSteps(sampler.StepModel):
-    """The steps of a WaveNet; `weights` are `Weights` and `state` is `State`.
+    """Steps of a WaveNet; `weights` are `Weights` and `state` is `State`.
 
     Rows are (`gate_terms`, conditioning float32 [samples, B, local_channels] or None), terms are
     (`gate_terms`, float32 [B, L * G] or None), both added to the gates.
@@ -195,7 +197,7 @@ class WaveNetSteps(sampler.StepModel):
 
     @property
     def block(self):
-        """Samples of a block: those of one frame where there is a context stack."""
+        """Number of samples of a block: those of one frame where there is a context stack."""
         return self.config.context.stride if self.config.context else super().block
 
     @property
@@ -215,7 +217,7 @@ class WaveNetSteps(sampler.StepModel):
     def describe(self, weights, state, terms):
         """Process one input and return (float32 [B, output_channels], `State`).
 
-        The first describes the next sample, whose value the state does not have yet.
+        The first item describes the next sample, whose value the state does not contain yet.
         """
         config, (constant, extra) = self.config, terms
         residual, gates = config.residual_channels, config.gate_channels
@@ -276,9 +278,9 @@ def _first_layer(config, weights, state):
 
 
 def naive(network, inputs, local=None, speaker=None):
-    """Describe the sample after the last input by a pass over the whole receptive field.
+    """Predict the sample after the last input by a pass over the whole receptive field.
 
-    This is what every sample costs without queues; `WaveNetSteps` gives the same numbers.
+    This is the cost of every sample without queues; `WaveNetSteps` gives the same numbers.
 
     Args:
       network: `WaveNetNetwork`.

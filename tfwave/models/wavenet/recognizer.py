@@ -1,9 +1,9 @@
 """WaveNet as a phoneme recogniser (arXiv:1609.03499 section 3.4).
 
-The skip sum of the causal stack is averaged over 10 ms and read by a few non-causal convolutions.
+The skip sum of the causal stack is averaged over 10 ms, followed by a few non-causal convolutions.
 The paper gives the pooling and the two losses, next sample and frame class; it gives no sizes, no
-loss weights, no classes and no decoding. CTC is an addition. The stack sees zeros before the first
-sample, so that every sample belongs to a frame.
+loss weights, no classes and no decoding. CTC is an addition. The stack is padded with zeros before
+the first sample, so that every sample belongs to a frame.
 """
 
 import dataclasses
@@ -28,19 +28,19 @@ class WaveNetRecognizerConfig:
     """Hyperparameters; only `frame_length` is from the paper.
 
     Raises:
-      ValueError: an illegal value, naming the field.
+      UserError: an illegal value, naming the field.
     """
 
-    wavenet: WaveNetConfig = WaveNetConfig()  # of the stack; without conditioning
-    frame_length: int = 160  # samples, 10 ms at 16 kHz
+    wavenet: WaveNetConfig = WaveNetConfig()  # the causal stack, without conditioning
+    frame_length: int = 160  # in samples, 10 ms at 16 kHz
     channels: int = 128
-    kernel_size: int = 5  # frames
+    kernel_size: int = 5  # width of the non-causal convolutions in frames
     layers: int = 3
     classes: int = 48  # phonemes; with `ctc` a blank comes after them
-    sample_weight: float = 1.0  # of the nats per sample
-    frame_weight: float = 1.0  # of the nats per labelled frame
-    ctc: bool = False  # whether the order of the phonemes alone is learnt, too
-    ctc_weight: float = 1.0  # of the nats per label
+    sample_weight: float = 1.0  # weight of the nats per sample
+    frame_weight: float = 1.0  # weight of the nats per labelled frame
+    ctc: bool = False  # whether to train on unaligned phonemes as well
+    ctc_weight: float = 1.0  # weight of the nats per label
     learning_rate: float = 1e-3
 
     def __post_init__(self):
@@ -58,12 +58,12 @@ class WaveNetRecognizerConfig:
 
 
 class WaveNetRecognizer(NetworkSystem):
-    """Raw audio -> log probabilities of phonemes, frame by frame.
+    """Recogniser that maps raw audio to log probabilities of phonemes, frame by frame.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; "length" int32 [batch], samples
     of each row that count; "phonemes" int32 [batch, time // frame_length], -1 where nothing is
     labelled; with `ctc` also "labels" int32 [batch, most], the phonemes in order, and
-    "label_length" int32 [batch], how many of them count, no more than the row has frames.
+    "label_length" int32 [batch], the number of them that count, at most the frames of the row.
 
     Args:
       config: WaveNetRecognizerConfig.
@@ -127,11 +127,11 @@ class WaveNetRecognizer(NetworkSystem):
         return keras.optimizers.Adam(self.config.learning_rate)
 
     def call(self, waveform, length=None):
-        """Recognise.
+        """Compute log probabilities of phonemes for each frame.
 
         Args:
           waveform: float32 [batch, time] in [-1, 1].
-          length: int32 [batch], samples that count; frames beyond are not looked at. None for all.
+          length: int32 [batch], samples that count; frames beyond are ignored. None for all.
 
         Returns:
           float32 [batch, time // frame_length, classes], one more class with `ctc`.
@@ -139,7 +139,7 @@ class WaveNetRecognizer(NetworkSystem):
         return tf.nn.log_softmax(self.scores(waveform, length)[0])
 
     def scores(self, waveform, length=None):
-        """Return (logits of `call`, the stack's description of each next sample)."""
+        """Return (logits of `call`, the stack's prediction of each next sample)."""
         size = self.config.frame_length
         codes = outputs.as_inputs(self.config.wavenet, waveform)
         *_, skips, params = self.network.activations(codes, padding="causal")
@@ -154,7 +154,7 @@ class WaveNetRecognizer(NetworkSystem):
         return self.frame_layers[-1](x), params
 
     def losses_of(self, data):
-        """Measure a batch.
+        """Compute losses and accuracy of a batch.
 
         Returns:
           Dict of float32 scalars: loss; sample_nats, the mean over predicted samples; frame_nats
@@ -163,7 +163,7 @@ class WaveNetRecognizer(NetworkSystem):
         config, waveform, length = self.config, data["waveform"], data["length"]
         logits, params = self.scores(waveform, length)
         nats = outputs.negative_log_likelihood(config.wavenet, params[:, :-1], waveform[:, 1:])
-        heard = tf.sequence_mask(length - 1, tf.shape(nats)[1], tf.float32)
+        predicted = tf.sequence_mask(length - 1, tf.shape(nats)[1], tf.float32)
         counts = length // config.frame_length
         wanted = data["phonemes"]
         labelled = tf.sequence_mask(counts, tf.shape(logits)[1]) & (wanted >= 0)
@@ -172,7 +172,7 @@ class WaveNetRecognizer(NetworkSystem):
         cross = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), classes)
         hits = tf.cast(tf.equal(tf.argmax(classes, -1, tf.int32), wanted), tf.float32)
         parts = {
-            "sample_nats": _mean(nats, heard),
+            "sample_nats": _mean(nats, predicted),
             "frame_nats": _mean(cross, labelled),
             "frame_accuracy": _mean(hits, labelled),
         }
@@ -194,7 +194,7 @@ class WaveNetRecognizer(NetworkSystem):
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
-        """Make one update; returns what `losses_of` does."""
+        """Make one update; return the result of `losses_of`."""
 
         def measure():
             parts = self.losses_of(data)
@@ -205,11 +205,11 @@ class WaveNetRecognizer(NetworkSystem):
         return parts
 
     def test_step(self, data):
-        """Measure a batch; returns what `losses_of` does."""
+        """Evaluate a batch; return the result of `losses_of`."""
         return self.losses_of(data)
 
     def signatures(self):
-        """Functions to serve: `recognize`, waveform -> log probabilities of each frame."""
+        """Return the functions to serve: `recognize`, waveform -> log probabilities by frame."""
         config = self.config
         size, classes = config.frame_length, config.classes + config.ctc
 
@@ -235,15 +235,15 @@ class WaveNetRecognizer(NetworkSystem):
         }
 
     def summaries(self, step, data):
-        """Write nothing: a recogniser makes no sound."""
+        """Write nothing, as a recogniser does not generate audio."""
 
 
 def decode(log_probabilities, lengths, blank=None, shortest=1):
-    """Turn frames into phonemes: the best class of each, repeats merged.
+    """Convert frames to phonemes: the best class of each, repeats merged.
 
     Args:
       log_probabilities: float32 [batch, frames, classes].
-      lengths: int [batch], frames that count.
+      lengths: int [batch], number of frames that count.
       blank: class that separates phonemes and is left out, the last one of a model with `ctc`;
         None for a model without.
       shortest: runs of fewer frames are left out, before repeats are merged.

@@ -10,11 +10,11 @@ from tfwave.models.wavenet.generation import begin
 
 
 def make_signatures(network, mel=None, xla=False):
-    """Signatures of what a network's configuration can do.
+    """Build the signatures that a network's configuration supports.
 
-    `generate`: samples, temperature, seed, with features and speaker where the network takes them,
-    else with count -> waveform. `continuation`: the same after a given waveform, `prime`. With
-    `mel` first of all `vocode` and `copy_synthesis`.
+    `generate`: samples, temperature, seed, with features and speaker where the network requires
+    them, else with count -> waveform. `continuation`: the same after a given waveform, `prime`.
+    With `mel`, `vocode` and `copy_synthesis` come first.
 
     Args:
       network: `WaveNetNetwork`.
@@ -25,7 +25,7 @@ def make_signatures(network, mel=None, xla=False):
       Dict of signatures, see `tfwave.models.signatures`; the first is the main one.
 
     Raises:
-      UserError: the features are no spectrograms of `mel`.
+      UserError: the features are not spectrograms of `mel`.
     """
     config = network.config
     how = [signatures.temperature_input(), signatures.seed_input()]
@@ -59,7 +59,7 @@ def make_signatures(network, mel=None, xla=False):
 
 
 def _vocoder(config, clips, mel, how):
-    """Signatures of a network whose features are mel spectrograms; silence is put around them."""
+    """Build the signatures of a network of mel spectrograms, which are padded with silence."""
     conditioning = config.conditioning
     silence = np.tile(mels.silence(mel), [1, conditioning.frame_padding, 1])
 
@@ -84,12 +84,12 @@ def generate(
     speaker=None,
     xla=False,
 ):
-    """Return what `generation.stream` yields as one tensor, inside a graph.
+    """Return the audio of `generation.stream` as one tensor, inside a graph.
 
     Args:
       network: `WaveNetNetwork`.
       samples, temperature, seed, xla: see `sampler.generate_in_graph`.
-      count: int32 scalar, number of clips where nothing else tells it.
+      count: int32 scalar, number of clips where no other argument determines it.
       prime: float32 [clips, time, 1], 2 samples or more, which the clips continue, or None.
       features: float32 [clips, frames, channels], or None.
       speaker: int32 [clips], or vectors, or None.
@@ -137,7 +137,7 @@ def _given(config, known):
 
 
 def _features(config, known):
-    """Features of an example of one block after `known` samples, or None."""
+    """Return the input for features, by an example of one block after `known` samples, or None."""
     conditioning = config.conditioning
     if conditioning is None:
         return None

@@ -1,8 +1,8 @@
 """WaveNet: an autoregressive model of raw audio.
 
 Paper: "WaveNet: A Generative Model for Raw Audio", van den Oord et al., arXiv:1609.03499; sections
-2.1 to 2.6. Its authors released no code and name no layer sizes, so every choice that the paper
-leaves open follows one of two public codes, and `WaveNetConfig` says which:
+2.1 to 2.6. Its authors released no code and give no layer sizes, so every choice that the paper
+leaves open follows one of two public codes, as stated in `WaveNetConfig`:
 
 * ibab/tensorflow-wavenet (the defaults, `WaveNetConfig()`): first layer a causal convolution of
   width 2 without bias, nothing scaled, no padding (each predicted sample has its true context).
@@ -11,7 +11,7 @@ leaves open follows one of two public codes, and `WaveNetConfig` says which:
   weights. Its tag v0.1.1 scaled the running sum of skips instead and gave the conditioning a bias.
 
 Filter and gate are the halves of one convolution, as in the second code; ibab's two convolutions
-are the same function. The residual 1x1 of the last layer feeds nothing, as in both codes.
+are the same function. The residual 1x1 of the last layer is unused, as in both codes.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from tfwave.models.wavenet.networks import WaveNetNetwork
 
 
 class WaveNet(NetworkSystem):
-    """A network with the update of the public codes, likelihoods and generation.
+    """WaveNet with the training update of the public codes, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, time] in [-1, 1]; with local conditioning
     "features" float32 [batch, frames, channels], whose upsampled rows start with the
@@ -46,14 +46,14 @@ class WaveNet(NetworkSystem):
     first one.
 
     Args:
-      config: WaveNetConfig; None for ibab/tensorflow-wavenet's.
+      config: WaveNetConfig; None for that of ibab/tensorflow-wavenet.
       seed: int; initial weights and every draw of training follow from it.
       mel: front end of the features, where these are mel spectrograms.
 
     Attributes:
       network: `WaveNetNetwork` in training.
-      averaged: one with averaged weights, or `network` itself without `average_decay`. Likelihoods
-        and generation use it.
+      averaged: network with averaged weights, or `network` itself without `average_decay`.
+        Likelihoods and generation use it.
       step: int64 variable, the number of updates done.
     """
 
@@ -112,11 +112,11 @@ class WaveNet(NetworkSystem):
         return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
 
     def call(self, data):
-        """Batch -> the averaged network's predictions; see `predictions`."""
+        """Return the averaged network's predictions of a batch; see `predictions`."""
         return self.predictions(data, self.averaged)[0]
 
     def predictions(self, data, network, dropout_seed=None):
-        """Describe every sample whose context is in the batch.
+        """Predict every sample whose context is in the batch.
 
         Args:
           data: a batch, as a dict.
@@ -124,11 +124,11 @@ class WaveNet(NetworkSystem):
           dropout_seed: int32 [2] in training with dropout, or None.
 
         Returns:
-          (float32 [batch, samples, output_channels], waveform [batch, samples] that they speak of,
+          (float32 [batch, samples, output_channels], waveform [batch, samples] that they predict,
           float32 weights [batch, samples] that are 0 beyond a row's length).
 
         Raises:
-          ValueError: a waveform that leaves nothing to predict, where its length is known.
+          UserError: a waveform too short to predict any sample, where its length is static.
         """
         config = self.config
         waveform = data["waveform"]
@@ -140,7 +140,7 @@ class WaveNet(NetworkSystem):
                 f"{config.receptive_field} at least {first + 1} are needed"
             )
         local = network.conditioning(past, data.get("features"), first)
-        # The stack sees no further back than its own field.
+        # The stack depends only on its own receptive field.
         unseen = first - config.stack_receptive_field if config.padding == "valid" else 0
         local = None if local is None else local[:, unseen:]
         params = network(
@@ -157,7 +157,7 @@ class WaveNet(NetworkSystem):
         return params, targets, weights
 
     def loss_and_gradients(self, data, dropout_seed=None):
-        """Mean nats of a batch, with the L2 term of ibab, and their gradients.
+        """Compute the mean nats of a batch, with the L2 term of ibab, and their gradients.
 
         Args:
           data: a batch, as a dict.
@@ -174,7 +174,7 @@ class WaveNet(NetworkSystem):
             nats = tf.reduce_sum(nats * weights) / tf.reduce_sum(weights)
             if not config.l2_strength:
                 return nats, nats
-            # All variables: ibab means to leave the biases out, but does not.
+            # All variables: ibab's code intends to exclude the biases, but includes them.
             squares = [tf.nn.l2_loss(variable) for variable in trained_variables(self)]
             return nats + config.l2_strength * tf.add_n(squares), nats
 
@@ -205,7 +205,7 @@ class WaveNet(NetworkSystem):
         }
 
     def test_step(self, data):
-        """Bits per sample of a batch and the number of samples that they are the mean of."""
+        """Return bits per sample of a batch and the number of samples averaged."""
         params, targets, weights = self.predictions(data, self.averaged)
         nats = outputs.negative_log_likelihood(self.config, params, targets)
         count = tf.reduce_sum(weights)
@@ -232,25 +232,25 @@ class WaveNet(NetworkSystem):
 
         Args:
           mel: float32 [count, frames, n_mels] of the front end `mel`, of a system of that kind;
-            silence is put around it.
+            it is padded with silence.
           samples: new samples of each clip; None for as many as the mel spectrogram covers.
-          count: number of clips; None for as many as the other inputs say, or 1.
-          first: number of the first clip; clip i of a seed is the same however many are made.
+          count: number of clips; None to follow the other inputs, or 1.
+          first: number of the first clip; clip i of a seed is the same for any count.
           seed: seed of the draws.
-          temperature: above 0; below 1 keeps to likely samples.
+          temperature: above 0; values below 1 favour likely samples.
           prime: float32 [count or 1, time] in [-1, 1], which the clips continue.
           features: float32 [count or 1, frames, channels] of other features, with `frame_padding`
             frames of context at both ends, in place of `mel`.
           speaker: int32 [count or 1], or vectors.
-          greedy: whether the most likely value is taken each time instead of a draw.
+          greedy: whether the most likely value is taken at each step instead of a draw.
           precision: number format of the weight matrices, see `models.precision`.
-          xla: whether the loop is compiled: seconds, once for each shape.
+          xla: whether the loop is compiled, which takes seconds, once for each shape.
 
         Returns:
           float32 [count, samples, 1] in [-1, 1], without the prime.
 
         Raises:
-          UserError: an argument does not fit the network; names it.
+          UserError: an argument does not fit the network; the message names it.
         """
         return tf.concat(
             list(
@@ -282,7 +282,7 @@ class WaveNet(NetworkSystem):
         features: tf.Tensor | None = None,
         **kwargs: Any,
     ) -> Iterator[tf.Tensor]:
-        """Yield audio block by block, as it is generated; arguments and errors as `generate`.
+        """Yield audio block by block, as it is generated; arguments and errors as in `generate`.
 
         Yields:
           float32 [count, samples of the block, 1] in [-1, 1].
@@ -307,12 +307,12 @@ class WaveNet(NetworkSystem):
         return tf.concat([silence, mel, silence], axis=1), samples or covered
 
     def summaries(self, step, data):
-        """Write audio and pictures of a recording and of what the model makes in its place.
+        """Write audio and images of a recording and of the audio generated in its place.
 
-        To be called under a default summary writer.
+        A default summary writer must be set.
 
         Args:
-          step: int, the step to file them under.
+          step: int, step at which they are logged.
           data: a batch, as a dict.
         """
         config, first = self.config, self.config.context_len
@@ -335,7 +335,7 @@ class WaveNet(NetworkSystem):
         summarize_clips(clips, config.sample_rate, step)
 
     def signatures(self, xla: bool = False):
-        """Functions to serve, of the averaged weights; see `wavenet_signatures.make_signatures`."""
+        """Return the functions to serve, with averaged weights; see `make_signatures`."""
         return wavenet_signatures.make_signatures(self.averaged, self.mel, xla)
 
     def _averages(self):
@@ -343,7 +343,7 @@ class WaveNet(NetworkSystem):
 
 
 def _check_front_end(config, mel):
-    """Refuse a front end whose mel spectrograms the network does not take."""
+    """Refuse a front end whose mel spectrograms do not fit the network."""
     if mel.sample_rate != config.sample_rate:
         raise UserError(
             f"mel is of {mel.sample_rate} Hz; the network's waveforms have {config.sample_rate} Hz"

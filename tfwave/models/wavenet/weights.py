@@ -33,17 +33,17 @@ def from_authors(
     Args:
       path: checkpoint of ibab/tensorflow-wavenet (prefix or folder), or file of
         r9y9/wavenet_vocoder.
-      config: of the model; None to take it from the arrays. They do not tell the dilations: give
-        `dilations` then, and the other fields that the error names.
-      mel: front end of the features, which no file tells; None where they are not mel spectrograms.
-      **fields: of the configuration, instead of those of `config` or of the arrays.
+      config: configuration of the model; None to infer it from the arrays. They do not
+        determine the dilations: pass `dilations` then, and other fields that the error names.
+      mel: front end of the features, which files do not contain; None for other features.
+      **fields: fields that override those of `config` or of the arrays.
 
     Returns:
-      The model; averaged weights, if it has some, are those of the file too.
+      The model; its averaged weights, if any, are those of the file too.
 
     Raises:
-      UserError: the file is damaged, or is not one of this model, or leaves a field open; names it
-        and the array or field.
+      UserError: the file is damaged, holds another model, or does not determine a field; the
+        message names it and the array or field.
     """
     if is_tf1_checkpoint(path):
         code, arrays = weights_ibab, read_tf1_checkpoint(path, is_weight)
@@ -61,20 +61,20 @@ def from_authors(
 
 
 def to_authors(model: WaveNet) -> dict[str, np.ndarray]:
-    """Return the weights under the names of the code that has this configuration.
+    """Return the weights under the names of the code that supports this configuration.
 
     Returns:
-      {name: float32 array}; the averaged weights where there are such, which that code saves as a
-      file of its own.
+      {name: float32 array}; the averaged weights, if any, which that code saves as a separate
+      file.
 
     Raises:
-      UserError: neither code has this configuration; names the fields in which it differs.
+      UserError: neither code supports this configuration; the message names the fields that differ.
     """
     return export_arrays(_network_arrays(model, model.averaged))
 
 
 def load_arrays(model: WaveNet, arrays: dict[str, np.ndarray]):
-    """Give a model, and its averaged weights, the arrays of its code; see `assign_arrays`."""
+    """Assign the arrays of its code to a model and its averaged weights; see `assign_arrays`."""
     for network in {id(each): each for each in (model.network, model.averaged)}.values():
         assign_arrays(_network_arrays(model, network), arrays)
 

@@ -1,8 +1,8 @@
 """Weights of ibab/tensorflow-wavenet, read and written.
 
 Source: wavenet/model.py (WaveNetModel._create_variables) and train.py, which saves the trained
-variables. Biases lose their names there: they are "Variable", "Variable_1", ... in the order in
-which a layer makes them.
+variables. Biases have no names of their own there: they are "Variable", "Variable_1", ... in the
+order of their creation in a layer.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from tfwave.models.wavenet.wavenet import WaveNetNetwork
 from tfwave.models.weights import VariablePart, array_shape, count_modules
 
 SCOPE = "wavenet/"
-# Fields in which the code has no choice.
+# Fields that the code fixes.
 _FIXED = {
     "output": "categorical",
     "mulaw_convention": "nearest",
@@ -31,12 +31,12 @@ _FIXED = {
 
 
 def differing_field(config: WaveNetConfig) -> str | None:
-    """Return the name of a field in which a configuration is not one of this code, or None."""
+    """Return the name of a field whose value this code does not support, or None."""
     return next((name for name, value in _FIXED.items() if getattr(config, name) != value), None)
 
 
 def network_arrays(network: WaveNetNetwork) -> dict[str, VariablePart]:
-    """List which part of which variable each variable of the code is.
+    """Map each variable of the code to its part of a variable.
 
     Filter and gate, two convolutions there, are the halves of one here.
     """
@@ -74,14 +74,15 @@ def _halves(variable, first, second):
 def infer_config(
     arrays: dict[str, np.ndarray], fields: dict[str, Any] | None = None
 ) -> WaveNetConfig:
-    """Tell the configuration from the code's variables.
+    """Infer the configuration from the code's variables.
 
     Args:
       arrays: {name: array}.
-      fields: of the configuration that are known, among them `dilations`, which no array tells.
+      fields: known fields of the configuration, among them `dilations`, which no array
+        determines.
 
     Raises:
-      UserError: a variable that it would be told from is missing or has other axes, or there are no
+      UserError: a variable that determines it is missing or has other axes, or there are no
         `dilations`.
     """
     stack = f"{SCOPE}dilated_stack/layer"

@@ -23,7 +23,7 @@ from tfwave.models.weights import (
     torch_layer,
 )
 
-# Fields in which the code has no choice.
+# Fields that the code fixes.
 _FIXED = {
     "initial_kernel_size": 1,
     "initial_bias": True,
@@ -35,7 +35,7 @@ _FIXED = {
 
 
 def differing_field(config: WaveNetConfig) -> str | None:
-    """Return the name of a field in which a configuration is not one of this code, or None."""
+    """Return the name of a field whose value this code does not support, or None."""
     conditioning = config.conditioning
     if conditioning is not None and conditioning.form not in ("stretch", "transposed_2d"):
         if (conditioning.form, conditioning.hop_length) != ("repeat", 1):
@@ -44,7 +44,7 @@ def differing_field(config: WaveNetConfig) -> str | None:
 
 
 def network_arrays(network: WaveNetNetwork) -> dict[str, VariablePart]:
-    """List which part of which variable each array of the state dict is."""
+    """Map each array of the state dict to its part of a variable."""
     parts = torch_layer("first_conv", network.initial)
     for i, block in enumerate(network.blocks):
         layers = {
@@ -57,7 +57,7 @@ def network_arrays(network: WaveNetNetwork) -> dict[str, VariablePart]:
         for name, layer in layers.items():
             if layer is not None:
                 parts |= torch_layer(f"conv_layers.{i}.{name}", layer)
-    # Their list of output layers has the ReLUs in it.
+    # The code's list of output layers includes the ReLUs.
     for layer, place in zip(network.head, (1, 3), strict=True):
         parts |= torch_layer(f"last_conv_layers.{place}", layer)
     if network.embedding is not None:
@@ -70,19 +70,19 @@ def network_arrays(network: WaveNetNetwork) -> dict[str, VariablePart]:
 
 
 def conditioner_arrays(conditioner: LocalConditioner, name: str) -> dict[str, VariablePart]:
-    """List which part of which variable each array of an upsampling network is.
+    """Map each array of an upsampling network to its part of a variable.
 
     Args:
-      conditioner: built.
-      name: of the network: of HEAD's UpsampleNetwork or ConvInUpsampleNetwork, or of v0.1.1's list
-        of transposed convolutions.
+      conditioner: built layer.
+      name: name of the network: HEAD's UpsampleNetwork or ConvInUpsampleNetwork, or of v0.1.1's
+        list of transposed convolutions.
     """
     config, parts = conditioner.config, {}
     if conditioner.conv_in is not None:
         parts |= torch_layer(f"{name}.conv_in", conditioner.conv_in)
         name += ".upsample"
-    # In their lists a repetition stands before each kernel at HEAD, an activation after it where
-    # there is one.
+    # In the code's lists a repetition precedes each kernel at HEAD, and an activation, if any,
+    # follows it.
     first, step = 1, 2 if config.activation == "none" else 3
     if config.form == "transposed_2d":
         first, step = 0, 2
@@ -96,19 +96,20 @@ def conditioner_arrays(conditioner: LocalConditioner, name: str) -> dict[str, Va
 def infer_config(
     arrays: dict[str, np.ndarray], fields: dict[str, object] | None = None
 ) -> WaveNetConfig:
-    """Tell the configuration from the arrays of a state dict.
+    """Infer the configuration from the arrays of a state dict.
 
     Args:
       arrays: {name: array}.
-      fields: of the configuration that are known, among them `dilations`, which no array tells.
+      fields: known fields of the configuration, among them `dilations`, which no array
+        determines.
 
     Returns:
-      The configuration. Without conditioning HEAD and v0.1.1 have the same arrays; it is HEAD's
-      then, and else v0.1.1's with its default, legacy=True.
+      The configuration. Without conditioning HEAD and v0.1.1 have the same arrays; HEAD is
+      assumed then. Arrays of v0.1.1 are read with its default, legacy=True.
 
     Raises:
-      UserError: an array that it would be told from is missing or has other axes, or they leave a
-        field open that `fields` does not have.
+      UserError: an array that determines it is missing or has other axes, or a field
+        is neither determined by the arrays nor given.
     """
     fields = dict(fields or {})
     first = "conv_layers.0"
@@ -139,7 +140,7 @@ def infer_config(
 
 
 def _infer_output(arrays, fields):
-    """Fields of the output and the input."""
+    """Infer the fields of the output and the input."""
     outputs = kernel_shape(arrays, "last_conv_layers.3", 3)[0]
     if kernel_shape(arrays, "first_conv", 3)[1] == outputs:
         return {"output": "categorical", "levels": outputs, "one_hot_input": True}
@@ -155,7 +156,7 @@ def _infer_output(arrays, fields):
 
 
 def _infer_conditioning(arrays, fields):
-    """The network that brings features to the sample rate, None for none."""
+    """Infer the upsampling network of the features, None for none."""
     first = "conv_layers.0.conv1x1c"
     if "conditioning" in fields or not _has(arrays, f"{first}."):
         return None
@@ -165,7 +166,7 @@ def _infer_conditioning(arrays, fields):
         match = re.fullmatch(r"(upsample_(?:net|conv)\b.*?)\.(\d+)\.(?:weight|weight_v)", name)
         if match:
             places[int(match.group(2))] = f"{match.group(1)}.{match.group(2)}"
-    if not places:  # features come at the sample rate
+    if not places:  # features are at the sample rate
         return LocalConditioningConfig(channels, (1,), "repeat", conv_in=False, frame_padding=0)
     shapes = [kernel_shape(arrays, places[place], 4) for place in sorted(places)]
     common: dict[str, Any] = {"channels": channels, "frequency_kernel": shapes[0][2]}

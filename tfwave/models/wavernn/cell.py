@@ -1,20 +1,20 @@
-"""The recurrent cell of WaveRNN: sixteen bits in two draws, one product with the state.
+"""Recurrent cell of WaveRNN: sixteen bits in two draws, one product with the state.
 
 Source: arXiv:1802.08435 section 2. With c and f the coarse and the fine half of a sample,
-x_t = [c_{t-1}, f_{t-1}, c_t], and * a mask that keeps c_t from the coarse half of the units:
+x_t = [c_{t-1}, f_{t-1}, c_t], and * a mask that hides c_t from the coarse half of the units:
 
     u_t = sigmoid(R_u h_{t-1} + I_u* x_t + b_u)
     r_t = sigmoid(R_r h_{t-1} + I_r* x_t + b_r)
     e_t = tanh(r_t (R_e h_{t-1}) + I_e* x_t + b_e)
     h_t = u_t h_{t-1} + (1 - u_t) e_t
 
-The first half of h_t says what c_t is, the second half what f_t is, each through two layers. The
-paper leaves the biases out of its formulas; where they stand here is where the public cell
-(fatchord/WaveRNN, deepmind_version.py) has them.
+The first half of h_t predicts c_t, the second half f_t, each through two layers. The paper omits
+the biases from its formulas; their places here are those of the public cell (fatchord/WaveRNN,
+deepmind_version.py).
 
-Matrices multiply row vectors. Columns of gates come in blocks u, r, e; inside each block the first
-half is the coarse half. Conditioning enters as "local" terms, which are added to the inputs of
-all gates, of both halves; the paper does not say where it enters.
+Matrices multiply row vectors. Columns of gates are ordered in blocks u, r, e; inside each block the
+first half is the coarse half. Conditioning enters as "local" terms, which are added to the inputs
+of all gates, of both halves; the paper does not specify this.
 """
 
 import keras
@@ -27,15 +27,15 @@ from tfwave.layers.torch_initial import torch_uniform
 
 
 class DualSoftmaxCell(keras.layers.Layer):
-    """The cell's weights and what is computed from them.
+    """Dual-softmax cell with its recurrence and output layers.
 
     Args:
       units: size of the state, even.
-      bins: classes of each half of a sample, 256 for 16 bits.
-      out_hidden: units of the layer between state and classes.
-      pruning: PruningConfig of the three matrices of R, each pruned for itself, or None.
+      bins: number of classes of each half of a sample, 256 for 16 bits.
+      out_hidden: number of units of the layer between state and classes.
+      pruning: PruningConfig of the three matrices of R, each pruned separately, or None.
       output_pruning: PruningConfig of each of O1 to O4, or None.
-      seed: seed of the initial weights, which are PyTorch's for such layers.
+      seed: seed of the initial weights, which follow PyTorch's defaults.
       name: name of the layer.
 
     Attributes:
@@ -43,9 +43,9 @@ class DualSoftmaxCell(keras.layers.Layer):
       inputs_kernel: I, [3, 3 * units], rows c_{t-1}, f_{t-1}, c_t; used with `input_mask`.
       gate_bias: [3 * units].
       outputs: O1, O2, O3, O4: [units / 2, out_hidden], [out_hidden, bins], and again.
-      output_biases: four of them.
+      output_biases: biases of O1 to O4.
       recurrent_mask: PruningMask of R, or None.
-      output_masks: those of O1 to O4, or four times None.
+      output_masks: list of the masks of O1 to O4, or of four times None.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class DualSoftmaxCell(keras.layers.Layer):
         self.gate_bias = self.add_weight(name="gate_bias", shape=(3 * units,), initializer="zeros")
         half, hidden = units // 2, self.out_hidden
         sizes = [(half, hidden), (hidden, self.bins)] * 2
-        # Attributes of their own: Keras 3 hides lists from tf.train.Checkpoint.
+        # Separate attributes: Keras 3 hides lists from tf.train.Checkpoint.
         for i, shape in enumerate(sizes):
             setattr(self, f"output_{i + 1}", weight(f"output_{i + 1}", shape, 2 * i + 2))
             bias = weight(f"output_bias_{i + 1}", shape[1:], 2 * i + 3, fan_in=shape[0])
@@ -90,35 +90,35 @@ class DualSoftmaxCell(keras.layers.Layer):
         return [getattr(self, f"output_mask_{i}") for i in range(1, 5)]
 
     def effective_recurrent(self):
-        """R, its pruned blocks zero."""
+        """Return R with pruned blocks set to zero."""
         return _masked(self.recurrent_mask, self.recurrent)
 
     def effective_outputs(self):
-        """O1 to O4, their pruned blocks zero."""
+        """Return O1 to O4 with pruned blocks set to zero."""
         return [_masked(*pair) for pair in zip(self.output_masks, self.outputs, strict=True)]
 
     def prune(self, step):
-        """Prune what it is time for after update number `step`, int64 scalar."""
+        """Prune the matrices that are due after update number `step`, int64 scalar."""
         kernels = [self.recurrent, *self.outputs]
         for mask, kernel in zip([self.recurrent_mask, *self.output_masks], kernels, strict=True):
             if mask is not None:
                 mask.update(tf.convert_to_tensor(kernel), step)
 
     def input_mask(self):
-        """The paper's *: float32 [3, 3 * units], 0 where c_t would reach the coarse half."""
+        """Return the paper's mask *: float32 [3, 3 * units], 0 from c_t to the coarse half."""
         mask = np.ones([3, 3, 2, self.units // 2], np.float32)
         mask[2, :, 0] = 0.0
         return mask.reshape(3, -1)
 
     def masked_inputs_kernel(self):
-        """I*, [3, 3 * units]; its gradient is zero where the mask is."""
+        """Return I*, [3, 3 * units], whose gradient is zero where the mask is."""
         return self.inputs_kernel * self.input_mask()
 
     def gate_inputs(self, coarse, fine, local=None):
-        """What reaches the gates besides the state, for all steps at once.
+        """Compute the terms of the gates that do not depend on the state, for all steps at once.
 
         Args:
-          coarse, fine: int32 [batch, time + 1], the halves of the samples; the first is the past.
+          coarse, fine: int32 [batch, time + 1], the halves of the samples, the first as context.
           local: float32 [batch, time, 3 * units], or None.
 
         Returns:
@@ -130,13 +130,13 @@ class DualSoftmaxCell(keras.layers.Layer):
         return terms if local is None else terms + local
 
     def states(self, gate_inputs):
-        """States [batch, time, units] after every step, from a state of zeros."""
+        """Compute the states [batch, time, units] after every step, from a state of zeros."""
         by_time = tf.transpose(gate_inputs, [1, 0, 2])
         states = recurrence(by_time, self.effective_recurrent())
         return tf.transpose(states, [1, 0, 2])
 
     def logits(self, states):
-        """States [..., units] -> logits of the coarse and of the fine half, each [..., bins]."""
+        """Map states [..., units] to logits of the coarse and the fine half, each [..., bins]."""
         o, b = self.effective_outputs(), self.output_biases
         coarse, fine = tf.split(states, 2, axis=-1)
         return (
@@ -145,7 +145,7 @@ class DualSoftmaxCell(keras.layers.Layer):
         )
 
     def call(self, coarse, fine, local=None):
-        """Teacher-forced logits of the samples 1 .. time; see `gate_inputs`, `logits`."""
+        """Compute teacher-forced logits of the samples 1 .. time; see `gate_inputs`, `logits`."""
         return self.logits(self.states(self.gate_inputs(coarse, fine, local)))
 
 
@@ -158,8 +158,8 @@ def _masked(mask, kernel):
 def recurrence(gate_inputs, recurrent):
     """Run the cell's recurrence from a state of zeros.
 
-    The gradient of R is one product over all steps after the loop; what TensorFlow derives from the
-    loop adds a matrix of R's size to itself at every step.
+    The gradient of R is one product over all steps after the loop; TensorFlow's
+    derivative of the loop accumulates a matrix of R's size at every step.
 
     Args:
       gate_inputs: float32 [time, batch, 3 * units].
@@ -188,7 +188,7 @@ def recurrence(gate_inputs, recurrent):
             tf.matmul(tf.reshape(before, [-1, units]), recurrent), tf.shape(gate_inputs)
         )
         u, r, e = gates(products, gate_inputs)
-        # Everything but the gradient of the state itself is known before the loop.
+        # Everything but the gradient of the state itself is computed before the loop.
         to_u = (before - e) * u * (1.0 - u)
         to_e = (1.0 - u) * (1.0 - e * e)
         to_r = to_e * products[..., 2 * units :] * r * (1.0 - r)
@@ -217,15 +217,15 @@ def recurrence(gate_inputs, recurrent):
 
 
 def scaled(values, bins):
-    """Values 0 .. bins - 1 as inputs of the network, float32 in [-1, 1]."""
+    """Scale values 0 .. bins - 1 to inputs of the network, float32 in [-1, 1]."""
     return tf.cast(values, tf.float32) * (2.0 / (bins - 1)) - 1.0
 
 
 def halves_of(waveform, bins):
-    """Split a waveform in coarse and fine halves.
+    """Split a waveform into coarse and fine halves.
 
     Args:
-      waveform: float32 in [-1, 1), of any shape; what lies outside is limited.
+      waveform: float32 in [-1, 1), of any shape; values outside are clipped.
       bins: classes of each half; bins^2 levels in all, 65536 for 16 bits.
 
     Returns:
@@ -238,6 +238,6 @@ def halves_of(waveform, bins):
 
 
 def waveform_of(coarse, fine, bins):
-    """Join halves: the waveform float32 in [-1, 1) that `halves_of` splits into them."""
+    """Join halves to a waveform, float32 in [-1, 1); the inverse of `halves_of`."""
     middle = bins * bins // 2
     return tf.cast(coarse * bins + fine - middle, tf.float32) / middle

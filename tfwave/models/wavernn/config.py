@@ -15,20 +15,20 @@ class WaveRNNConfig(WithMel):
     """Hyperparameters; the defaults are the paper's WaveRNN-896.
 
     Raises:
-      UserError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
     units: int = 896
     bins: int = 256  # classes of each half of a sample; bins^2 levels in all
     out_hidden: int = 0  # units of the layer before the classes; 0 for units / 2
     conditioning: str = "none"  # or "features"
-    # Of features that are mel spectrograms; in any case the sample rate and the samples of a frame.
+    # Front end of mel spectrograms; for other features it gives sample rate and samples per frame.
     mel: MelConfig = MelConfig(sample_rate=24000, hop_length=240, f_max=8000.0)
     feature_channels: int = 0  # of other features, such as linguistic ones; 0 for mel.n_mels
     conditioning_channels: int = 128
     conditioning_layers: int = 2  # convolutions over frames
-    pruning: PruningConfig | None = None  # of the three matrices of the gates, each for itself
-    output_pruning: PruningConfig | None = None  # of each of the four output matrices
+    pruning: PruningConfig | None = None  # for the three matrices of the gates, separately
+    output_pruning: PruningConfig | None = None  # for each of the four output matrices
     sequence: int = 960  # samples of a training sequence
     learning_rate: float = 1e-3
 
@@ -63,17 +63,17 @@ class WaveRNNConfig(WithMel):
 
     @property
     def hidden(self):
-        """Units of the layer before the classes."""
+        """Number of units of the layer before the classes."""
         return self.out_hidden or self.units // 2
 
     @property
     def channels(self):
-        """Channels of the features."""
+        """Number of channels of the features."""
         return self.feature_channels or self.mel.n_mels
 
     @property
     def frame_padding(self):
-        """Frames of features on each side that only give context."""
+        """Number of frames of features on each side that serve only as context."""
         return (
             self.conditioning_layers * (CONDITIONER_WIDTH // 2)
             if self.conditioning == "features"
@@ -82,7 +82,7 @@ class WaveRNNConfig(WithMel):
 
     @property
     def context_len(self):
-        """First samples of a training row that are only context."""
+        """Number of first samples of a training row that serve only as context."""
         return 1
 
 
@@ -97,7 +97,7 @@ class SubscaleWaveRNNConfig(WaveRNNConfig):
     """Hyperparameters; the defaults are the paper's Subscale WaveRNN 1024, 16 times.
 
     Raises:
-      UserError: a value that the model does not offer, naming the field.
+      UserError: an unsupported value, naming the field.
     """
 
     units: int = 1024
@@ -133,11 +133,11 @@ class SubscaleWaveRNNConfig(WaveRNNConfig):
 
     @property
     def reach(self):
-        """Steps that the convolutions look ahead."""
+        """Number of steps that the convolutions look ahead."""
         return (AHEAD_WIDTH - 1) * sum(self.dilations)
 
     @property
     def chunk(self):
-        """Steps whose conditioning is computed at once in batched generation."""
+        """Number of steps whose conditioning is computed at once in batched generation."""
         most = self.future - self.reach
         return max(c for c in range(1, most + 1) if self.future % c == 0)

@@ -1,8 +1,8 @@
 """Audio from WaveRNN: one compiled loop, dense or block-sparse.
 
 A sample costs five products: R, then O1 and O2 for the coarse half, then O3 and O4 for the fine
-half (arXiv:1802.08435 sections 2 and 5.2). Columns of R are put in the order coarse u, r, e, fine
-u, r, e, so that each half of the gates is one slice. Pruned matrices can be kept as their blocks
+half (arXiv:1802.08435 sections 2 and 5.2). Columns of R are reordered to coarse u, r, e, fine
+u, r, e, so that each half of the gates is one slice. Pruned matrices can be stored as their blocks
 only (`layers.block_sparsity`), which then stay in the cache of a core.
 """
 
@@ -22,21 +22,21 @@ from tfwave.models.wavernn.cell import scaled, waveform_of
 
 
 class Weights(typing.NamedTuple):
-    """A network's weights as the loop uses them, matrices dense or `Blocks`; H units."""
+    """Weights as the loop uses them, matrices dense or `Blocks`; H units."""
 
     recurrent: typing.Any  # [H, 3 H]
-    past: tf.Tensor  # [2, 3 H]: what c_{t-1} and f_{t-1} add to the gates
-    present: tf.Tensor  # [3 H / 2]: what c_t adds to the gates of the fine half
+    past: tf.Tensor  # [2, 3 H]: from c_{t-1} and f_{t-1} to the gates
+    present: tf.Tensor  # [3 H / 2]: from c_t to the gates of the fine half
     bias: tf.Tensor  # [3 H]
     outputs: tuple  # O1 to O4
     output_biases: tuple
 
 
 class State(typing.NamedTuple):
-    """Where generation stands; B clips."""
+    """State of generation for B clips."""
 
     h: tf.Tensor  # float32 [B, H]
-    coarse: tf.Tensor  # int32 [B], the sample before
+    coarse: tf.Tensor  # int32 [B], half of the preceding sample
     fine: tf.Tensor  # int32 [B]
 
 
@@ -45,8 +45,8 @@ def fold(cell, sparse: bool | None = False) -> Weights:
 
     Args:
       cell: DualSoftmaxCell.
-      sparse: whether pruned matrices are kept as their blocks; None for those where that is
-        faster, which must not be asked for inside a graph.
+      sparse: whether pruned matrices are kept as their blocks; None where that is faster, which
+        cannot be determined inside a graph.
     """
 
     def kept(matrix, mask):
@@ -67,28 +67,28 @@ def fold(cell, sparse: bool | None = False) -> Weights:
 
 
 def by_halves(columns):
-    """Columns [..., 3 * units] in order u, r, e -> coarse u, r, e, then fine u, r, e."""
+    """Reorder columns [..., 3 * units] from u, r, e to coarse u, r, e, then fine u, r, e."""
     outer, units = tf.shape(columns)[:-1], columns.shape[-1] // 6
     parts = tf.reshape(columns, tf.concat([outer, [3, 2, units]], axis=0))
     return tf.reshape(tf.stack(tf.unstack(parts, axis=-2), axis=-3), tf.shape(columns))
 
 
 def silence(units, bins, clips) -> State:
-    """Return the state before the first sample: zeros, after a sample of silence."""
+    """Return the state before the first sample: zeros, with a preceding sample of silence."""
     middle = tf.fill([clips], bins // 2)
     return State(tf.zeros([clips, units]), middle, tf.zeros_like(middle))
 
 
 @dataclasses.dataclass(frozen=True)
 class WaveRNNSteps(sampler.StepModel):
-    """The steps of a dual-softmax cell; `weights` are `Weights` and `state` is `State`.
+    """Steps of a dual-softmax cell; `weights` are `Weights` and `state` is `State`.
 
     Rows are (float32 [frames, B, 3 H] added to the gates, columns in the order of `by_halves`;
-    int32 scalar, how many samples of the first frame are over), or None.
+    int32 scalar, the number of samples of the first frame to skip), or None.
 
     Attributes:
-      bins: classes of each half.
-      hop: samples of a frame.
+      bins: number of classes of each half.
+      hop: number of samples per frame.
     """
 
     bins: int
@@ -105,7 +105,7 @@ class WaveRNNSteps(sampler.StepModel):
         return lambda step: local[(offset + step) // self.hop]
 
     def describe(self, weights, state, extra, draw):
-        """Make one sample and return (`State` after it, logits of its coarse, of its fine half).
+        """Generate one sample and return (`State`, logits of the coarse half, of the fine half).
 
         `extra`, float32 [B, 3 H] or None, is added to the gates. `draw` is a function of (logits
         [B, bins], 0 for the coarse or 1 for the fine half) that returns int32 [B].
@@ -160,7 +160,7 @@ def stream(
     Args:
       network: WaveRNNNetwork.
       samples: samples of every clip; by default all that the features cover.
-      features: float32 [clips or 1, frames, channels]; needed by a conditioned network. Beyond both
+      features: float32 [clips or 1, frames, channels]; needed by a conditioned network. At both
         ends the outer frames are repeated for context.
       clips: number of clips; by default that of the features, or 1.
       sparse: whether pruned matrices are multiplied as their blocks only; by default where that is
@@ -172,12 +172,12 @@ def stream(
       Iterator of blocks, float32 [clips, up to `sampler.BLOCK` samples, 1] in [-1, 1).
 
     Raises:
-      UserError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; the message names it.
     """
     config = network.config
     features, clips, samples = checked(config, samples, features, clips, temperature, padded)
     start = begin(network, clips, features, sparse)
-    # Sparse weights stay in the cache, so that a batch would save nothing: a clip for each core.
+    # Sparse weights stay in the cache, so that batching saves nothing: one clip per core.
     groups = clips if isinstance(start.weights.recurrent, Blocks) else 1
     model = WaveRNNSteps(config.bins, config.hop_length)
     return sampler.stream(model, start, samples, seed, first_clip, temperature, groups, xla)
@@ -206,7 +206,7 @@ def begin(network, clips, features=None, sparse: bool | None = False) -> sampler
 
 
 def frame_terms(network, features, clips):
-    """Return what features add to the gates, float32 [frames, clips, 3 * units] by halves, or None.
+    """Return the terms of features in the gates, float32 [frames, clips, 3 * units], or None.
 
     Args:
       network: WaveRNNNetwork.
@@ -228,7 +228,7 @@ def checked(
       (features float32 [.., frames with context at both ends, channels] or None, clips, samples).
 
     Raises:
-      UserError: an argument does not fit the network; names it.
+      UserError: an argument does not fit the network; the message names it.
     """
     if (features is None) != (config.conditioning == "none"):
         needs = "needs features" if features is None else "takes no features"

@@ -1,4 +1,4 @@
-"""Golden vectors of WaveRNN's dual-softmax cell, which come from the paper's equations."""
+"""Golden vectors of WaveRNN's dual-softmax cell, computed from the paper's equations."""
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ _GRADIENT_TOLERANCE = 2e-6
 
 
 def paper_model(golden):
-    """A `WaveRNN` with the weights of a `paper_dual_softmax_` golden."""
+    """Return a `WaveRNN` with the weights of a `paper_dual_softmax_` golden."""
     weights = golden.weights
     config = WaveRNNConfig(
         units=weights["R"].shape[0], bins=weights["O2"].shape[1], out_hidden=weights["O1"].shape[1]
@@ -55,7 +55,7 @@ def check_dual_softmax(golden):
 
 
 def _teacher_forced(model, inputs):
-    """The arrays out/teacher/ of a golden."""
+    """Return the arrays out/teacher/ of a golden."""
     cell, parts = model.network.cell, authors_arrays(model)
     coarse, fine = tf.constant(inputs["coarse"]), tf.constant(inputs["fine"])
     names = ("R", "I", "O1", "O4")
@@ -86,7 +86,7 @@ def _teacher_forced(model, inputs):
 
 
 def _free_run(cell, inputs):
-    """The arrays out/generated/ of a golden, by the steps of fast generation."""
+    """Return the arrays out/generated/ of a golden, by the steps of fast generation."""
     weights, uniform = generation.fold(cell), tf.constant(inputs["uniform"])
     steps = generation.WaveRNNSteps(cell.bins, hop=1)
     state = generation.silence(cell.units, cell.bins, uniform.shape[0])

@@ -1,4 +1,4 @@
-"""The network of WaveRNN: the cell and its conditioning (arXiv:1802.08435)."""
+"""Network of WaveRNN: the cell and its conditioning (arXiv:1802.08435)."""
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,7 @@ from tfwave.models.wavernn.config import CONDITIONER_WIDTH, WaveRNNConfig
 
 
 class FrameConditioner(keras.layers.Layer):
-    """Features -> what they add to the inputs of the gates, one row for each frame.
+    """Network that maps features to terms of the gates, one row per frame.
 
     Args:
       config: WaveRNNConfig.
@@ -47,7 +47,7 @@ class FrameConditioner(keras.layers.Layer):
         self.built = True
 
     def call(self, features):
-        """[batch, frames + 2 * frame_padding, channels] -> [batch, frames, 3 * units]."""
+        """Map [batch, frames + 2 * frame_padding, channels] to [batch, frames, 3 * units]."""
         x = features
         for layer in self.convolutions:
             x = tf.nn.relu(layer(x))
@@ -55,7 +55,7 @@ class FrameConditioner(keras.layers.Layer):
 
 
 class WaveRNNNetwork(keras.Model):
-    """The cell with its conditioning.
+    """Network of the cell and its conditioning.
 
     Args:
       config: WaveRNNConfig.
@@ -84,10 +84,10 @@ class WaveRNNNetwork(keras.Model):
         self.built = True
 
     def call(self, coarse, fine, features=None):
-        """Describe samples by those before them.
+        """Predict samples from the preceding ones.
 
         Args:
-          coarse, fine: int32 [batch, time + 1], the halves of the samples; the first is the past.
+          coarse, fine: int32 [batch, time + 1], the halves of the samples, the first as context.
           features: float32 [batch, frames + 2 * frame_padding, channels], or None; the first frame
             after the padding belongs to the first sample, and they cover all.
 
@@ -98,7 +98,7 @@ class WaveRNNNetwork(keras.Model):
         return self.cell(coarse, fine, self.local(features, tf.shape(coarse)[1]))
 
     def local(self, features, stop):
-        """What features add to the gates at the samples 1 .. stop - 1, or None."""
+        """Return the terms of features in the gates at samples 1 .. stop - 1, or None."""
         if self.conditioner is None:
             return None
         rows = tf.repeat(self.conditioner(features), self.config.hop_length, axis=1)

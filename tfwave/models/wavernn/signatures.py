@@ -10,17 +10,17 @@ from tfwave.models.wavernn.cell import waveform_of
 
 
 def of_wavernn(network, xla=False):
-    """Signatures of a `WaveRNNNetwork`; see `_signatures`."""
+    """Build the signatures of a `WaveRNNNetwork`; see `_signatures`."""
     return _signatures(network, generate, xla)
 
 
 def of_subscale(network, xla=False):
-    """Signatures of a `SubscaleNetwork`; see `_signatures`."""
+    """Build the signatures of a `SubscaleNetwork`; see `_signatures`."""
     return _signatures(network, generate_subscale, xla)
 
 
 def _signatures(network, generate, xla):
-    """Signatures of a network of the paper.
+    """Build the signatures of a network of the paper.
 
     Without conditioning `generate`: count, samples, temperature, seed -> waveform. Conditioned on
     mel spectrograms `vocode` and `copy_synthesis`, on other features `generate`: features,
@@ -66,7 +66,7 @@ def _features(config, most):
 
 
 def generate(network, samples, temperature, seed, count=None, features=None, xla=False):
-    """Return what `generation.stream` yields as one tensor, inside a graph.
+    """Return the audio of `generation.stream` as one tensor, inside a graph.
 
     Args:
       network: `WaveRNNNetwork`.
@@ -85,7 +85,7 @@ def generate(network, samples, temperature, seed, count=None, features=None, xla
 
 
 def generate_subscale(network, samples, temperature, seed, count=None, features=None, xla=False):
-    """Return what `SubscaleWaveRNN.generate` returns, inside a graph; see `generate`."""
+    """Return the audio of `SubscaleWaveRNN.generate`, inside a graph; see `generate`."""
     samples, clips, features = _request(network, samples, count, features)
     local = generation.frame_terms(network, features, clips)
     made = subscale.generate(network, samples, clips, seed, temperature, local, xla)

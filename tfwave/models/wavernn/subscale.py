@@ -1,20 +1,21 @@
-"""Subscale WaveRNN: interleaved parts of a signal made side by side.
+"""Subscale WaveRNN: interleaved parts of a signal generated in parallel.
 
-Source: arXiv:1802.08435 section 4. A signal is folded into B sub-tensors; sub-tensor s holds the
-samples B i + s. Their order is all of sub-tensor 0, then all of sub-tensor 1, and so on. Sample i
-of sub-tensor s depends on
+Source: arXiv:1802.08435 section 4. A signal is folded into B sub-tensors; sub-tensor s contains the
+samples B i + s. The factorisation takes all of sub-tensor 0, then all of sub-tensor 1, and so on.
+Sample i of sub-tensor s depends on
 
 * the samples before it in its own sub-tensor, through the recurrent cell, and
 * the samples k < i + F of the sub-tensors before its own, past and future, through a network of
-  convolutions that look ahead only: what lies behind reaches the cell through its state.
+  convolutions that look ahead only: the cell's state carries the past.
 
 So sub-tensor s + 1 can start F steps after sub-tensor s, and after (B - 1) F steps all B run as
 one batch. One network serves all sub-tensors.
 
 The convolutions are those of section 5: 10 layers of width 3, 384 channels, 768 in the residuals,
 five stages of growing dilation. The paper does not give the dilations; two layers each of 1, 2, 4,
-8 and 16 look 124 steps ahead, which is within its F of 128. What the network is told (ours): of
-every sub-tensor coarse half, fine half, and whether it is known; and which one is being made.
+8 and 16 look 124 steps ahead, which is within its F of 128. Inputs of the
+network (our choice): the coarse half, the fine half and a mask of available samples of every
+sub-tensor, and a one-hot vector of the current sub-tensor.
 """
 
 import tensorflow as tf
@@ -29,7 +30,7 @@ from tfwave.models.wavernn.wavernn import WaveRNN
 
 
 class SubscaleWaveRNN(WaveRNN):
-    """A subscale network with the update and likelihoods of `WaveRNN`.
+    """Subscale WaveRNN with the training update and likelihoods of `WaveRNN`.
 
     A batch is one of `WaveRNN`, its samples a multiple of `tensors`.
 
@@ -43,7 +44,7 @@ class SubscaleWaveRNN(WaveRNN):
     network_class = SubscaleNetwork
 
     def signatures(self, xla=False):
-        """Functions to serve, see `wavernn_signatures`."""
+        """Return the functions to serve, see `wavernn_signatures`."""
         return wavernn_signatures.of_subscale(self.network, xla)
 
     def generate(
@@ -58,7 +59,7 @@ class SubscaleWaveRNN(WaveRNN):
         padded: bool = False,
         xla: bool = True,
     ) -> tf.Tensor:
-        """Generate audio, all sub-tensors in parallel, each `future` steps after the one before it.
+        """Generate audio, all sub-tensors in parallel, each `future` steps after the preceding one.
 
         Args:
           mel, samples, count, seed, temperature, features, padded: see `WaveRNN.generate`.
@@ -68,7 +69,7 @@ class SubscaleWaveRNN(WaveRNN):
           float32 [count, samples, 1] in [-1, 1).
 
         Raises:
-          UserError: an argument does not fit the network; names it.
+          UserError: an argument does not fit the network; the message names it.
         """
         config, network = self.config, self.network
         features, count, samples = generation.checked(

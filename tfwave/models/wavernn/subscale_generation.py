@@ -1,4 +1,4 @@
-"""Generation from subscale WaveRNN: its sub-tensors side by side, as one batch.
+"""Generation from subscale WaveRNN: its sub-tensors in parallel, as one batch.
 
 Source: arXiv:1802.08435 section 4; see `wavernn_subscale`.
 """
@@ -19,16 +19,16 @@ def compiled(network, xla):
 
 
 def generate(network, samples, clips, seed, temperature, local=None, xla=False):
-    """Make clips, sub-tensor s always `future` steps behind sub-tensor s - 1.
+    """Generate clips, sub-tensor s always `future` steps behind sub-tensor s - 1.
 
-    Round t makes the steps t * chunk - lead - s * future and those that follow it of every
-    sub-tensor s. In the lead the first sub-tensor is told what lies ahead of it.
+    Round t generates `chunk` steps of every sub-tensor s, from step t * chunk - lead - s * future.
+    In the lead the look-ahead network processes the rows ahead of the first sub-tensor.
 
     Args:
       network: SubscaleNetwork.
-      samples: int32 scalar, of each clip.
-      clips: int32 scalar.
-      seed: int32 scalar.
+      samples: int32 scalar, number of samples of each clip.
+      clips: int32 scalar, number of clips.
+      seed: int32 scalar, seed of the draws.
       temperature: float32 scalar above 0.
       local: float32 [frames, clips, 3 * units] of `wavernn_generation.frame_terms`, or None.
       xla: compile a round.
@@ -69,31 +69,31 @@ def generate(network, samples, clips, seed, temperature, local=None, xla=False):
 
 
 def _round(network, weights, first, steps, carried, uniform, local, temperature):
-    """Make `chunk` steps of every sub-tensor.
+    """Generate `chunk` steps of every sub-tensor.
 
     Args:
       network: SubscaleNetwork.
       weights: `wavernn_generation.Weights`.
       first: int32 [s], the first step of each sub-tensor.
-      steps: int32 scalar, of a sub-tensor.
+      steps: int32 scalar, number of steps of a sub-tensor.
       carried: `wavernn_generation.State` of clips * s; caches of `AheadNetwork.further`; int32
-        [clips, s, kept, 2], what the last rounds made.
+      [clips, s, kept, 2], halves from the last rounds.
       uniform: float32 [chunk, clips * s, 2].
       local: float32 [chunk, clips * s, 3 * units], or None.
       temperature: float32 scalar above 0.
 
     Returns:
-      (int32 [chunk, clips * s, 2]; what is carried on).
+      (int32 [chunk, clips * s, 2]; `carried` for the next round).
     """
     config, chunk = network.config, network.config.chunk
     state, caches, recent = carried
     count, clips = config.tensors, tf.shape(recent)[0]
     ahead = first[:, tf.newaxis] + config.reach + tf.range(chunk)  # [s, rows]
-    told = network.told(
+    masked = network.told(
         tf.gather(tf.reshape(recent, [clips, -1, 2]), _places(config), axis=1),
         (ahead >= 0) & (ahead < steps),
     )
-    terms, caches = network.ahead.further(flat(told), caches)
+    terms, caches = network.ahead.further(flat(masked), caches)
     terms = tf.transpose(generation.by_halves(terms), [1, 0, 2])
     terms = terms if local is None else terms + local
     fresh = generation.silence(config.units, config.bins, clips * count)
@@ -110,16 +110,16 @@ def _round(network, weights, first, steps, carried, uniform, local, temperature)
 
 
 def _kept(config):
-    """Steps of the last rounds that the last sub-tensor is still to be told of the first."""
+    """Return the number of past steps to keep, from the first sub-tensor to the last."""
     return max(config.chunk, (config.tensors - 1) * config.future - config.reach)
 
 
 def _places(config):
-    """Where `recent`, sub-tensors one after the other, has what is to be told.
+    """Return the places of the inputs of the look-ahead network in the flattened `recent`.
 
     Returns:
-      int32 [s, z, rows]: the rows of sub-tensor z that sub-tensor s is told. Those of z >= s are
-      not to be known; their places are any.
+      int32 [s, z, rows]: places of the rows of sub-tensor z that are inputs for sub-tensor s. Rows
+      of z >= s are masked, so their places are arbitrary.
     """
     number, kept = np.arange(config.tensors, dtype=np.int32), _kept(config)
     behind = (number[:, np.newaxis] - number) * config.future - config.reach
@@ -139,32 +139,32 @@ def _draws(config, seed, clips, samples):
 
 
 def _by_row(values):
-    """[rows, s, clips, n] -> [rows, clips * s, n]."""
+    """Reorder [rows, s, clips, n] to [rows, clips * s, n]."""
     rows, _, _, width = values.shape
     return tf.reshape(tf.transpose(values, [0, 2, 1, 3]), [rows, -1, width])
 
 
 def folded(signal, tensors):
-    """Signal [batch, tensors * steps, ...] -> sub-tensors [batch, tensors, steps, ...]."""
+    """Fold a signal [batch, tensors * steps, ...] into [batch, tensors, steps, ...]."""
     batch, samples, *more = _sizes(signal)
     parts = tf.reshape(signal, [batch, samples // tensors, tensors, *more])
     return tf.transpose(parts, [0, 2, 1, *range(3, parts.shape.rank)])
 
 
 def unfolded(parts):
-    """Sub-tensors [batch, tensors, steps, ...] -> signal [batch, tensors * steps, ...]."""
+    """Unfold sub-tensors [batch, tensors, steps, ...] to [batch, tensors * steps, ...]."""
     parts = tf.transpose(parts, [0, 2, 1, *range(3, parts.shape.rank)])
     batch, steps, tensors, *more = _sizes(parts)
     return tf.reshape(parts, [batch, steps * tensors, *more])
 
 
 def flat(parts):
-    """[batch, tensors, ...] -> [batch * tensors, ...]."""
+    """Merge the first two axes: [batch, tensors, ...] to [batch * tensors, ...]."""
     batch, tensors, *more = _sizes(parts)
     return tf.reshape(parts, [batch * tensors, *more])
 
 
 def _sizes(tensor):
-    """The shape as a list, its numbers known where they can be."""
+    """Return the shape as a list, static sizes as numbers."""
     now = tf.shape(tensor)
     return [now[axis] if size is None else size for axis, size in enumerate(tensor.shape)]

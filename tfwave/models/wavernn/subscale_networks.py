@@ -1,4 +1,4 @@
-"""The networks of Subscale WaveRNN (arXiv:1802.08435 section 4)."""
+"""Networks of Subscale WaveRNN (arXiv:1802.08435 section 4)."""
 
 import keras
 import tensorflow as tf
@@ -13,7 +13,7 @@ from tfwave.models.wavernn.subscale_generation import flat, folded, unfolded
 
 
 class _Block(keras.layers.Layer):
-    """A convolution that looks ahead, and back to the residual; 2 * dilation rows shorter."""
+    """Look-ahead convolution and projection to the residual; 2 * dilation rows shorter."""
 
     def __init__(self, dilation, channels, residual, seed, name):
         super().__init__(name=name)
@@ -41,7 +41,7 @@ class _Block(keras.layers.Layer):
 
 
 class AheadNetwork(keras.layers.Layer):
-    """What other sub-tensors say of a step -> what is added to the inputs of the gates.
+    """Look-ahead network that maps samples of other sub-tensors to terms of the gates.
 
     Args:
       config: SubscaleWaveRNNConfig.
@@ -76,7 +76,7 @@ class AheadNetwork(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        """[batch, steps + reach, 4 * tensors] -> [batch, steps, 3 * units]."""
+        """Map [batch, steps + reach, 4 * tensors] to [batch, steps, 3 * units]."""
         caches = [x[:, :0, :1] * tf.zeros([self._residual]) for _ in self.blocks]
         return self.further(x, caches)[0]
 
@@ -84,11 +84,11 @@ class AheadNetwork(keras.layers.Layer):
         """Process more rows of a sequence.
 
         Args:
-          x: float32 [batch, rows, 4 * tensors], the rows after those seen.
-          caches: for each block its last inputs, [batch, up to 2 * dilation, residual_channels].
+          x: float32 [batch, rows, 4 * tensors], the rows after those already processed.
+          caches: last inputs of each block, [batch, up to 2 * dilation, residual_channels].
 
         Returns:
-          (float32 [batch, rows', 3 * units] for the rows that can now be told, caches).
+          (float32 [batch, rows', 3 * units] for the rows that are now complete, caches).
         """
         x, kept = self.initial(x), []
         for block, cache in zip(self.blocks, caches, strict=True):
@@ -98,12 +98,12 @@ class AheadNetwork(keras.layers.Layer):
         return self.to_gates(tf.nn.relu(x)), kept
 
     def empty(self, batch):
-        """Caches of zeros, for a start before the first row that matters."""
+        """Return caches of zeros, for a start before the first relevant row."""
         return [tf.zeros([batch, block.span, self._residual]) for block in self.blocks]
 
 
 class SubscaleNetwork(WaveRNNNetwork):
-    """The cell, the network that looks ahead, and the conditioning by features.
+    """Network of the cell, the look-ahead network, and the conditioning by features.
 
     Args:
       config: SubscaleWaveRNNConfig.
@@ -121,17 +121,17 @@ class SubscaleNetwork(WaveRNNNetwork):
         super().build(input_shape)
 
     def call(self, coarse, fine, features=None):
-        """Describe samples by those that the scheme allows.
+        """Predict samples from those that the subscale scheme allows.
 
         Args:
-          coarse, fine: int32 [batch, 1 + tensors * steps]; the first is context and not used.
-          features: as `WaveRNNNetwork.call`.
+          coarse, fine: int32 [batch, 1 + tensors * steps]; the first one is unused context.
+          features: as in `WaveRNNNetwork.call`.
 
         Returns:
-          As `WaveRNNNetwork.call`, in the order of time.
+          As in `WaveRNNNetwork.call`, in the order of time.
 
         Raises:
-          ValueError: the samples do not fill the sub-tensors; says how many there are.
+          ValueError: the samples do not fill the sub-tensors; the message gives their number.
         """
         config = self.config
         samples = coarse.shape[1]
@@ -153,7 +153,7 @@ class SubscaleNetwork(WaveRNNNetwork):
         return tuple(unfolded(tf.reshape(x, shape)) for x in self.cell(*past, terms))
 
     def known(self, coarse, fine):
-        """What every sub-tensor may be told, int32 [batch, tensors, steps] of both halves.
+        """Return the inputs of the look-ahead network for halves int32 [batch, tensors, steps].
 
         Returns:
           float32 [batch, tensors, steps + reach, 4 * tensors].
@@ -167,7 +167,7 @@ class SubscaleNetwork(WaveRNNNetwork):
         return self.told(values, tf.repeat(inside[tf.newaxis], config.tensors, axis=0))
 
     def told(self, values, inside):
-        """Hide what is not to be known.
+        """Mask samples that are not available.
 
         Args:
           values: int32 [batch, s, z, rows, 2], both halves of sub-tensor z for sub-tensor s.

@@ -2,12 +2,12 @@
 
 Paper: "Efficient Neural Audio Synthesis", Kalchbrenner et al., arXiv:1802.08435; sections 2 and 3.
 Its authors released no code. The cell (`wavernn_cell`) and the pruning schedule
-(`layers.block_sparsity`) are the paper's. Of these it says nothing; they are other people's choices
-or ours:
+(`layers.block_sparsity`) are the paper's. It does not specify the following, which are choices of
+public code or ours:
 
 * Adam at 1e-3 on batches of 128 sequences, each from a state of zeros: the public notebook of the
   dual softmax (fatchord/WaveRNN). The sequences of 960 samples are the paper's.
-* Initial weights: PyTorch's, as that notebook has them.
+* Initial weights: PyTorch's, as in that notebook.
 * Conditioning (ours): convolutions of width 3 over the frames of features, one product to the
   inputs of the gates of both halves, all at the frame rate, then each frame's terms are
   repeated for its samples.
@@ -31,7 +31,7 @@ from tfwave.models.wavernn.networks import WaveRNNNetwork
 
 
 class WaveRNN(NetworkSystem):
-    """A network with its update, likelihoods and generation.
+    """WaveRNN with its training update, likelihoods and generation.
 
     A batch is a dict: "waveform" float32 [batch, 1 + samples] in [-1, 1], the first sample of a row
     being context only; with conditioning "features" (see `WaveRNNNetwork.call`); optionally
@@ -59,12 +59,12 @@ class WaveRNN(NetworkSystem):
 
     @property
     def kind(self) -> str:
-        """ "mel" of a network conditioned on mel spectrograms, else "samples"."""
+        """ "mel" for a network conditioned on mel spectrograms, else "samples"."""
         return "samples" if self.mel is None else "mel"
 
     @property
     def mel(self) -> MelConfig | None:
-        """Front end of the mel spectrograms that condition it, None where there are none."""
+        """Front end of the mel spectrograms that condition the network, or None."""
         config = self.config
         on_mel = config.conditioning == "features" and not config.feature_channels
         return config.mel if on_mel else None
@@ -83,18 +83,18 @@ class WaveRNN(NetworkSystem):
         return keras.optimizers.Adam(self.config.learning_rate, epsilon=1e-8)
 
     def call(self, data):
-        """Batch -> logits of coarse and fine halves; see `predictions`."""
+        """Return logits of coarse and fine halves of a batch; see `predictions`."""
         return self.predictions(data)[0]
 
     def predictions(self, data):
-        """Describe every sample of a batch but the first of each row.
+        """Predict every sample of a batch but the first of each row.
 
         Args:
           data: a batch, as a dict.
 
         Returns:
           ((logits of the coarse halves, of the fine halves), float32 [batch, samples, bins];
-          (coarse, fine), int32 [batch, samples], what they were;
+          (coarse, fine), int32 [batch, samples], the true halves;
           float32 weights [batch, samples], 0 beyond a row's length).
         """
         coarse, fine = halves_of(data["waveform"], self.config.bins)
@@ -106,7 +106,7 @@ class WaveRNN(NetworkSystem):
         return logits, (coarse[:, 1:], fine[:, 1:]), weights
 
     def nats(self, data):
-        """Mean nats of the coarse and of the fine halves, and the number of samples."""
+        """Return the mean nats of the coarse and of the fine halves, and the number of samples."""
         logits, targets, weights = self.predictions(data)
         count = tf.reduce_sum(weights)
         coarse, fine = (
@@ -116,7 +116,7 @@ class WaveRNN(NetworkSystem):
         return coarse, fine, count
 
     def loss_and_gradients(self, data):
-        """Mean nats of a batch and their gradients.
+        """Compute the mean nats of a batch and their gradients.
 
         Args:
           data: a batch, as a dict.
@@ -135,7 +135,7 @@ class WaveRNN(NetworkSystem):
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
-        """Make one update, then prune where it is time to.
+        """Make one update, then prune if it is due.
 
         Returns:
           Dict of float32 scalars: loss (nats per sample), nll_coarse, nll_fine (its two parts),
@@ -155,7 +155,7 @@ class WaveRNN(NetworkSystem):
         return scalars
 
     def test_step(self, data):
-        """Nats per sample of a batch, its two parts, and the samples that they are the mean of."""
+        """Return nats per sample of a batch, its two parts, and the number of samples averaged."""
         coarse, fine, count = self.nats(data)
         return {
             "nats_per_sample": coarse + fine,
@@ -182,21 +182,21 @@ class WaveRNN(NetworkSystem):
 
         Args:
           mel: float32 [count, frames, n_mels] of the front end `mel`, of a system of that kind.
-          samples: samples of each clip; None for as many as the mel spectrogram covers.
-          count: number of clips; None for as many as the other inputs say, or 1.
-          first: number of the first clip; clip i of a seed is the same however many are made.
+          samples: number of samples of each clip; None for as many as the mel spectrogram covers.
+          count: number of clips; None to follow the other inputs, or 1.
+          first: number of the first clip; clip i of a seed is the same for any count.
           seed: seed of the draws.
-          temperature: above 0; below 1 keeps to likely samples.
+          temperature: above 0; values below 1 favour likely samples.
           features: float32 [count, frames, channels] of other features in place of `mel`.
           padded: whether they come with `frame_padding` frames of context at both ends.
           sparse: whether pruned matrices are multiplied as blocks; None where that is faster.
-          xla: whether the loop is compiled: seconds, once for each shape.
+          xla: whether the loop is compiled, which takes seconds, once for each shape.
 
         Returns:
           float32 [count, samples, 1] in [-1, 1).
 
         Raises:
-          UserError: an argument does not fit the network; names it.
+          UserError: an argument does not fit the network; the message names it.
         """
         blocks = self.stream(
             mel,
@@ -220,7 +220,7 @@ class WaveRNN(NetworkSystem):
         features: tf.Tensor | None = None,
         **kwargs: Any,
     ) -> Iterator[tf.Tensor]:
-        """Yield audio block by block, as it is generated; arguments and errors as `generate`.
+        """Yield audio block by block, as it is generated; arguments and errors as in `generate`.
 
         Yields:
           float32 [count, samples of the block, 1] in [-1, 1).
@@ -230,16 +230,16 @@ class WaveRNN(NetworkSystem):
         yield from wavernn_generation.stream(self.network, clips=count, features=features, **kwargs)
 
     def signatures(self, xla=False):
-        """Functions to serve, see `wavernn_signatures`."""
+        """Return the functions to serve, see `wavernn_signatures`."""
         return wavernn_signatures.of_wavernn(self.network, xla)
 
     def summaries(self, step, data):
-        """Write audio and pictures of a recording and of what the model makes in its place.
+        """Write audio and images of a recording and of the audio generated in its place.
 
-        To be called under a default summary writer.
+        A default summary writer must be set.
 
         Args:
-          step: int, the step to file them under.
+          step: int, step at which they are logged.
           data: a batch, as a dict.
         """
         config, conditions = self.config, {}

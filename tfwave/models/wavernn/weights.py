@@ -24,18 +24,18 @@ def to_authors(model: WaveRNN) -> dict[str, np.ndarray]:
 
 
 def load_arrays(model: WaveRNN, arrays: dict[str, np.ndarray]):
-    """Give a model arrays under the symbols of the paper; see `weights.assign_arrays`."""
+    """Assign arrays under the symbols of the paper to a model; see `weights.assign_arrays`."""
     assign_arrays(authors_arrays(model), arrays)
 
 
 def authors_arrays(model: WaveRNN) -> dict[str, VariablePart]:
-    """List which variable each symbol of the paper is.
+    """Map each symbol of the paper to its variable.
 
     Matrices multiply row vectors: R is [units, 3 * units], I [3, 3 * units] and not masked.
 
     Raises:
-      UserError: a conditioned or subscale model; the paper has no symbols for what these have
-        besides the cell.
+      UserError: a conditioned or subscale model; the paper has no symbols for their parts
+        other than the cell.
     """
     if type(model) is not WaveRNN or model.network.conditioner is not None:
         raise UserError("the paper has symbols for the cell of a WaveRNN only, not for networks")
