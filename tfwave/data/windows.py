@@ -1,10 +1,10 @@
-"""Recordings as `tf.data` pipelines of windows: what a batch holds, and in which order it comes.
+"""Windows of recordings as `tf.data` pipelines: the contents of batches and their order.
 
 A window is `context` samples followed by `slice_len` samples to predict. By default the slices of a
-recording follow each other, so that every sample is predicted once; before the start of a recording
-stands silence (0), so that no window spans two recordings and every predicted sample has the
-context it has when audio is generated from silence. With features a window has to start with a
-frame: then the first `context % hop_length` samples of a recording are context only.
+recording are consecutive, so that every sample is predicted once; silence (0) precedes each
+recording, so that no window spans two recordings and every predicted sample has the context it has
+when audio is generated from silence. With features a window has to start with a frame: then the
+first `context % hop_length` samples of a recording are context only.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class WindowConfig:
-    """What the batches of a system hold.
+    """Contents and sizes of a system's batches.
 
     Attributes:
       slice_len: samples to predict; with features a multiple of their hop_length.
@@ -40,14 +40,14 @@ class WindowConfig:
       frame_padding: frames of features on each side of those that cover the window.
       phoneme_frame: samples of a frame of phoneme labels, such as 160 for 10 ms at 16 kHz; 0 for
         no phonemes.
-      columns: names of what a batch holds, see `Windows`; None for waveform and length and, where
-        they are there, speaker, features, phonemes and sequence.
+      columns: keys of a batch, see `Windows`; None for waveform and length and, where present,
+        speaker, features, phonemes and sequence.
       updates: batches in one element, such as the critic updates of a step, which are then the
         first axis of everything; None for one batch without such an axis.
       channel_axis: whether waveforms have channels as their last axis; they are averaged otherwise.
 
     Raises:
-      ValueError: a value out of range, naming the field.
+      ValueError: a value is out of range; the message names the field.
     """
 
     slice_len: int = 16000
@@ -76,14 +76,14 @@ class Windows:
 
     A batch is a dict of the columns of its configuration:
       waveform: float32 [batch, context + slice_len], with channel_axis [..., channels]; zeros
-        before and behind the recording.
+        before and after the recording.
       length: int32 [batch], samples of the row, context included, before its recording ends.
       label, speaker, pitch, instrument, velocity, domain: int32 [batch], see `Split`.
       qualities: int32 [batch, qualities].
       sources: float32 [batch, sources, context + slice_len], in the order of `Split.sources`.
       features: float32 [batch, frames, channels]. Frame frame_padding belongs to the first sample
         of the window.
-      phonemes: int32 [batch, slice_len // phoneme_frame], what sounds in the middle of each frame
+      phonemes: int32 [batch, slice_len // phoneme_frame], the phoneme at the middle of each frame
         of the samples to predict, -1 where nothing is labelled.
       sequence: int32 [batch, most], the phonemes whose middle lies in the samples to predict, in
         order, filled up with -1.
@@ -93,7 +93,7 @@ class Windows:
       config: WindowConfig.
       features: Features, or None.
       slices: SliceConfig.
-      columns: names of what a batch holds.
+      columns: keys of a batch.
       lengths: int64 [files], samples that can be predicted.
     """
 
@@ -111,11 +111,11 @@ class Windows:
           config: WindowConfig.
           features: Features of the split's recordings, or None.
           slices: SliceConfig of the samples to predict, of config.slice_len samples; None for
-            slices that follow each other to the end of each recording.
+            consecutive slices to the end of each recording.
 
         Raises:
-          ValueError: audio and features do not match, slices are no whole frames, a column is not
-            there, or nothing is left to predict.
+          ValueError: audio and features do not match, slices are not whole frames, a column is
+            missing, or nothing is left to predict.
         """
         store, lead = split.store, 0
         if features is not None:
@@ -267,18 +267,18 @@ def training_batches(
     shard_count: int = 1,
     shuffle: Callable[[int, int, int], np.ndarray] = shuffled,
 ) -> tf.data.Dataset:
-    """Stream batches for training, for ever, in an order that depends on the seed alone.
+    """Stream training batches endlessly, in an order that depends on the seed alone.
 
     Element s is a pure function of (windows, seed, s): starting again with start_step=s continues
     with the same batches, and shard k of n holds rows k B / n .. (k + 1) B / n of the batches that
-    one process would see. Within an epoch every slice comes once.
+    one process would see. Within an epoch every slice occurs once.
 
     Args:
       windows: Windows.
       batch_size: rows of a batch over all shards, B.
       seed: int >= 0.
       start_step: number of the first element.
-      shard_index: which part of the batch to read, 0 .. shard_count - 1.
+      shard_index: number of the part of the batch to read, 0 .. shard_count - 1.
       shard_count: number of equal parts.
       shuffle: see `SliceOrder`.
 
@@ -286,7 +286,7 @@ def training_batches(
       Infinite tf.data.Dataset of dicts as `Windows` describes, prefetched.
 
     Raises:
-      ValueError: not one slice results, a value is out of range, or the batch does not divide into
+      ValueError: no slice results, a value is out of range, or the batch does not divide into
         shards.
     """
     if batch_size < 1 or start_step < 0:
@@ -326,7 +326,7 @@ def evaluation_batches(windows: Windows, batch_size: int) -> tf.data.Dataset:
       tf.data.Dataset of dicts as `Windows` describes, of known length.
 
     Raises:
-      ValueError: batch_size is out of range, or not one slice results.
+      ValueError: batch_size is out of range, or no slice results.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -352,8 +352,8 @@ def whole_recordings(windows: Windows) -> tf.data.Dataset:
       windows: Windows; slice_len of their configuration is not used.
 
     Returns:
-      tf.data.Dataset of dicts as `Windows` describes, with slice_len samples as many as the
-      recording has to predict.
+      tf.data.Dataset of dicts as `Windows` describes, whose slice_len is the number of samples to
+      predict in the recording.
     """
     files = np.flatnonzero(windows.lengths)
 

@@ -1,4 +1,4 @@
-"""The layout of mixtures beside their sources: WSJ0-2mix, LibriMix and their like."""
+"""The layout of mixtures beside their sources: WSJ0-2mix, LibriMix and similar corpora."""
 
 import re
 

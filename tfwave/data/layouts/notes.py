@@ -1,4 +1,4 @@
-"""The layout of NSynth (arXiv:1704.01279): single notes, described in a file of JSON."""
+"""The layout of NSynth (arXiv:1704.01279): single notes, described in a JSON file."""
 
 import json
 import os

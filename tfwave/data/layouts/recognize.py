@@ -1,4 +1,4 @@
-"""Which layout a folder has, and which of its files are held out."""
+"""Recognition of a folder's layout, and the choice of its held-out files."""
 
 import dataclasses
 import hashlib
@@ -27,8 +27,8 @@ LAYOUTS = (
     paired_domains,
     speech_folder,
 )
-# What tables of short clips and tables of speech take a folder for: a model of speech has no use
-# for digits' labels, and a model of clips none for speakers.
+# Layouts for tables of short clips and for tables of speech: a model of speech has no use for
+# digits' labels, and a model of clips none for speakers.
 CLIPS = (sc09, speech_commands, free_spoken_digits, clip_folder)
 SPEECH = (timit, vctk, ljspeech, speech_folder)
 
@@ -36,11 +36,11 @@ SPEECH = (timit, vctk, ljspeech, speech_folder)
 def recognize_layout(
     path: str | os.PathLike, layouts: Iterable[Callable[[str, list[str]], Layout | None]] = LAYOUTS
 ) -> Layout:
-    """Find out what kind of corpus a folder holds, from names alone.
+    """Recognise the layout of a folder from names alone.
 
     Args:
       path: the folder.
-      layouts: layouts to look for, the first that fits is taken: LAYOUTS, CLIPS or SPEECH.
+      layouts: layouts to look for, of which the first that fits is taken: LAYOUTS, CLIPS or SPEECH.
 
     Returns:
       Layout.
@@ -55,7 +55,7 @@ def recognize_layout(
 
 
 def divide_by_speakers(layout: Layout) -> Layout:
-    """Give whole speakers to the splits, a twentieth of them, at least one, to valid and to test.
+    """Divide speakers among the splits: a twentieth, at least one, each to valid and to test.
 
     Recordings without a speaker are left out. A layout of fewer than three speakers stays as it
     is; its title says so.
@@ -80,12 +80,12 @@ def divide_by_speakers(layout: Layout) -> Layout:
 def assign_splits(layout: Layout, numbers: Iterable[int]) -> tuple[dict[str, list[int]], str]:
     """Assign recordings to splits, holding files out for the splits that a layout lacks.
 
-    Which files are held out depends on a hash of their names, so that a file's split hardly
-    depends on the other files; every speaker has as large a share of them.
+    Held-out files are chosen by a hash of their names, so that the split of a file hardly depends
+    on the other files; the same share of every speaker's files is held out.
 
     Args:
       layout: Layout.
-      numbers: of the recordings to assign.
+      numbers: numbers of the recordings to assign.
 
     Returns:
       ({split: numbers of its recordings in ascending order}, a remark for the description of the
@@ -123,7 +123,7 @@ def assign_splits(layout: Layout, numbers: Iterable[int]) -> tuple[dict[str, lis
 
 
 def _spread(pool, layout):
-    """Order recordings by a hash of their names, every speaker with as large a share up front."""
+    """Order recordings by a hash of their names, with each speaker's spread evenly."""
     by_speaker = {}
     for number in pool:
         item: Recording = layout.recordings[number]

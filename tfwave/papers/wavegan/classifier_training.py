@@ -32,7 +32,7 @@ from tfwave.training.config import TrainingConfig
 from tfwave.training.loop import Score, train
 
 _ACCURACY = "accuracy.json"
-# By what the best weights are kept, see `DigitClassifierConfig.keep_best`. The log-likelihood is
+# Criteria for the best weights, see `DigitClassifierConfig.keep_best`. The log-likelihood is
 # the negative cross-entropy.
 _SCORES = {
     "accuracy": Score("held_out_accuracy"),
@@ -144,7 +144,7 @@ def permutation(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def _clips(split, config):
-    """The beginnings of clips with their labels."""
+    """Return the beginnings of clips with their labels."""
     return Windows(
         split,
         WindowConfig(config.slice_len, context=0, columns=("waveform", "label")),
