@@ -2,7 +2,7 @@
 
     python paper_repro/fast_wavenet_figure.py
 
-Writes OUT_DIR/figure.png, figure.pdf, table.md and results.json. The same command goes on where it
+Writes OUT_DIR/figure.png, figure.pdf, table.md and results.json. The same command resumes where it
 was stopped. Nothing else should run on the machine.
 """
 
@@ -13,7 +13,7 @@ cli.define_table_flags(FIGURE)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, FIGURE)
 
 

@@ -5,7 +5,7 @@
 
 Builds the published models, runs them on one thread of the CPU (as the paper did) and on a GPU
 where there is one, and writes OUT_DIR/table.md and results.json. Nothing else should run on the
-machine. The same command goes on where it was stopped.
+machine. The same command resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -15,7 +15,7 @@ cli.define_table_flags(TABLE1)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE1)
 
 

@@ -4,8 +4,9 @@
     python paper_repro/melgan_table4.py --data_dir=VCTK-Corpus --preset=paper
 
 Trains MelGAN on some speakers, runs it on recordings of others, measures the outcome, and writes
-OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper are
-listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped.
+OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper need
+listeners: put their ratings into OUT_DIR/ratings.json. The same command resumes where it was
+stopped.
 """
 
 from tfwave import cli
@@ -15,7 +16,7 @@ cli.define_table_flags(TABLE4)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE4)
 
 

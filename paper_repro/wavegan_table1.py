@@ -4,7 +4,7 @@
     python paper_repro/wavegan_table1.py --data_dir=DIR --preset=paper
 
 Trains, samples and scores every row, and writes OUT_DIR/table.html, table.md, results.json and
-figures. The same command goes on where it was stopped and computes nothing twice.
+figures. The same command resumes where it was stopped and computes nothing twice.
 """
 
 from absl import flags
@@ -35,7 +35,7 @@ flags.DEFINE_enum(
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(
         argv,
         TABLE1,

@@ -3,7 +3,7 @@
     python paper_repro/waveglow_speed.py
 
 Builds the published models, runs them on the CPU, and writes OUT_DIR/table.md and results.json,
-with the published speeds of a GPU. Nothing else should run on the machine. The same command goes on
+with the published speeds of a GPU. Nothing else should run on the machine. The same command resumes
 where it was stopped.
 """
 
@@ -14,7 +14,7 @@ cli.define_table_flags(SPEEDS)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, SPEEDS)
 
 

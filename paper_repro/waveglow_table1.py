@@ -4,8 +4,9 @@
     python paper_repro/waveglow_table1.py --data_dir=LJSpeech-1.1 --preset=paper
 
 Trains WaveGlow and WaveNet, runs them on held-out recordings, measures the outcome, and writes
-OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper are
-listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped.
+OUT_DIR/table.html, table.md, results.json, figures and clips. The scores of the paper need
+listeners: put their ratings into OUT_DIR/ratings.json. The same command resumes where it was
+stopped.
 """
 
 from tfwave import cli
@@ -15,7 +16,7 @@ cli.define_table_flags(TABLE1)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE1)
 
 

@@ -4,9 +4,9 @@
     python paper_repro/wavenet_table1.py --data_dir=LJSpeech-1.1 --preset=paper
 
 Trains WaveNet, measures the likelihood of held-out speech, and writes OUT_DIR/table.html, table.md,
-results.json, figures and clips of every row that can be made. The scores of the paper are
-listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where it was stopped and
-computes nothing twice.
+results.json, figures and clips of every row that can be made. The scores of the paper need
+listeners: put their ratings into OUT_DIR/ratings.json. The same command resumes where it was
+stopped and computes nothing twice.
 """
 
 from tfwave import cli
@@ -16,7 +16,7 @@ cli.define_table_flags(TABLE1)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE1)
 
 

@@ -3,10 +3,10 @@
     python paper_repro/wavenet_table2.py
     python paper_repro/wavenet_table2.py --data_dir=LJSpeech-1.1 --preset=paper
 
-Trains a WaveNet that knows what is spoken and one that knows the pitch besides, measures the
-likelihood of held-out speech under both, and writes OUT_DIR/table.html, table.md, results.json and
-clips in pairs. Listeners' preferences are read from OUT_DIR/ratings.json. The same command goes on
-where it was stopped.
+Trains a WaveNet conditioned on the phonetic content and one conditioned on the pitch as well,
+measures the likelihood of held-out speech under both, and writes OUT_DIR/table.html, table.md,
+results.json and clips in pairs. Listeners' preferences are read from OUT_DIR/ratings.json. The same
+command resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -16,7 +16,7 @@ cli.define_table_flags(TABLE2)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE2)
 
 

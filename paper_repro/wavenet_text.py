@@ -20,7 +20,7 @@ flags.DEFINE_string("table1_dir", "", "Result folder of wavenet_table1.py with r
 
 
 def main(argv):
-    """Collect the numbers; returns the exit code."""
+    """Collect the numbers and return the exit code."""
     extra = {name: getattr(flags.FLAGS, name) for name in (*CORPORA, "table1_dir")}
     return cli.rebuild(argv, TEXT, **extra)
 

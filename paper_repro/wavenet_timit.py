@@ -7,7 +7,7 @@
 Trains the recogniser on raw audio with its two losses and writes OUT_DIR/table.html, table.md,
 results.json and figures. Recordings with transcripts alone (LJSpeech) are labelled by aligning
 eSpeak NG's reading of each transcript to them, and scored against that reading. The same command
-goes on where it was stopped.
+resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -17,7 +17,7 @@ cli.define_table_flags(TIMIT)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TIMIT)
 
 

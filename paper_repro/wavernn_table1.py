@@ -5,7 +5,7 @@
 
 Trains the models of every pair, measures the likelihood of held-out speech under both, and writes
 OUT_DIR/table.html, table.md, results.json and clips in pairs. Listeners' preferences are read from
-OUT_DIR/ratings.json. The same command goes on where it was stopped.
+OUT_DIR/ratings.json. The same command resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -15,7 +15,7 @@ cli.define_table_flags(TABLE1)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE1)
 
 

@@ -4,7 +4,7 @@
 
 Runs the model on this CPU, adds up its timed products as the paper did, for blocks of 4x4 and of
 16x1, and writes OUT_DIR/table.md and results.json. Nothing else should run on the machine. The same
-command goes on where it was stopped.
+command resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -14,7 +14,7 @@ cli.define_table_flags(TABLE2)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE2)
 
 

@@ -5,8 +5,8 @@
 
 Trains dense, sparse and subscale WaveRNNs and a WaveNet, measures the likelihood of held-out
 speech, and writes OUT_DIR/table.html, table.md, results.json, figures and clips of every row. Mean
-opinion scores are listeners': put theirs into OUT_DIR/ratings.json. The same command goes on where
-it was stopped.
+opinion scores need listeners: put their ratings into OUT_DIR/ratings.json. The same command resumes
+where it was stopped.
 """
 
 from tfwave import cli
@@ -16,7 +16,7 @@ cli.define_table_flags(TABLE3)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE3)
 
 

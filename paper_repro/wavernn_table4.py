@@ -4,7 +4,7 @@
 
 Times the products that generation is made of on this CPU and writes OUT_DIR/table.md and
 results.json, with the published numbers of two phones. Nothing else should run on the machine. The
-same command goes on where it was stopped.
+same command resumes where it was stopped.
 """
 
 from tfwave import cli
@@ -14,7 +14,7 @@ cli.define_table_flags(TABLE4)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TABLE4)
 
 

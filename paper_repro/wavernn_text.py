@@ -3,7 +3,7 @@
     python paper_repro/wavernn_text.py
 
 Runs models of the published sizes on this CPU and writes OUT_DIR/table.md and results.json, with
-the published numbers of GPUs. Nothing else should run on the machine. The same command goes on
+the published numbers of GPUs. Nothing else should run on the machine. The same command resumes
 where it was stopped.
 """
 
@@ -14,7 +14,7 @@ cli.define_table_flags(TEXT)
 
 
 def main(argv):
-    """Rebuild the table; returns the exit code."""
+    """Rebuild the table and return the exit code."""
     return cli.rebuild(argv, TEXT)
 
 

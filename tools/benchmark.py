@@ -9,9 +9,8 @@
     python tools/benchmark.py serving
 
 Every figure is the median of the runs, with their spread. Sides of a comparison run in turn, each
-in a process of its own; on a busy machine look at the ratios. Progress and the time left stand on
-stderr. MelGAN, WaveGlow and WaveRNN are
-compared with PyTorch as well, where there is one.
+in a process of its own; on a busy machine look at the ratios. Progress and the time left go to
+stderr. MelGAN, WaveGlow and WaveRNN are compared with PyTorch as well, where it is installed.
 """
 
 import importlib

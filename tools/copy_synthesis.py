@@ -5,7 +5,7 @@
     python tools/copy_synthesis.py TRAINED_DIR speech.npz --out_dir=copies
 
 Writes for every recording NAME.recording.wav, NAME.vocoder.wav and NAME.griffin_lim.wav, all at the
-rate of the model, and prints how near the vocoder and Griffin-Lim came to the recording. A mel
+rate of the model, and prints how close the vocoder and Griffin-Lim came to the recording. A mel
 spectrogram, .npz of tools/mel_spectrogram.py, takes the place of a recording; one of another front
 end than the model's is refused.
 """
@@ -39,7 +39,7 @@ _SHOWN = ("log_spectral_distance", "mel_cepstral_distortion", "pesq", "stoi")
 
 
 def main(argv):
-    """Copy the recordings; returns the exit code."""
+    """Copy the recordings and return the exit code."""
     if len(argv) != 3:
         raise UserError(
             "give one trained directory, and one recording, mel spectrogram or folder of recordings"

@@ -28,7 +28,7 @@ from tfwave.data.layouts.recognize import recognize_layout
 from tfwave.data.slices import SliceConfig, slice_table
 from tfwave.errors import UserError
 
-SILENT = 1e-3  # Peak of -60 dB: nothing to hear.
+SILENT = 1e-3  # Peak of -60 dB: inaudible.
 QUIET = 10 ** (-30 / 20)
 FULL_SCALE = 32766.5 / 32768
 CLIPPED_RUN = 3  # Consecutive samples at full scale.
@@ -40,7 +40,7 @@ _SAMPLE_RATE = flags.DEFINE_integer(
 )
 _CHANNELS = flags.DEFINE_integer("channels", 1, "Channels of the pipeline.", lower_bound=1)
 _SLICE_LEN = flags.DEFINE_integer("slice_len", 16384, "Samples per slice.", lower_bound=1)
-# What is not given here depends on the layout that is recognised.
+# The defaults of these flags depend on the recognised layout.
 _FIRST_SLICE = flags.DEFINE_bool("first_slice", None, "Use the first slice of a file only.")
 _PAD_END = flags.DEFINE_bool("pad_end", None, "Fill the last slice with zeros.")
 _OVERLAP = flags.DEFINE_float("overlap", None, "Part that consecutive slices share, 0 to 1.")
@@ -48,7 +48,7 @@ _ALL = flags.DEFINE_bool("all", False, "List every file, not the first ten of ea
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of text.")
 _STRICT = flags.DEFINE_bool("strict", False, "Exit with 1 if a file is broken.")
 
-# What is looked for, in the order of the report.
+# The findings, in the order of the report.
 TITLES = {
     "broken": "unreadable",
     "channels_refused": "with channels that cannot be converted",
@@ -66,7 +66,7 @@ TITLES = {
     "leading_silence": "beginning with silence",
     "trailing_silence": "ending with silence",
 }
-# Said once when it is true of every file.
+# Reported once when true of every file.
 _UNIFORM = ("rate", "channels")
 
 
@@ -96,7 +96,7 @@ def examine(path, name):
 
     Args:
       path: audio file.
-      name: how to call it in the report.
+      name: its name in the report.
 
     Returns:
       Examined.
@@ -137,7 +137,7 @@ def count_runs(marked, length):
 
 
 def diagnose(layout, files, slices, sample_rate, channels):
-    """Sort files by what is the matter with them and say what happens to each.
+    """Sort files by their problems and describe what happens to each.
 
     Args:
       layout: Layout of the folder.

@@ -43,7 +43,7 @@ RELEASES = {
         "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     ),
 }
-_CHUNK = 1 << 14  # What a broken connection loses at most.
+_CHUNK = 1 << 14  # The most that a broken connection loses.
 _TIMEOUT = (20, 60)
 
 _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder to unpack into; created when missing.")
@@ -114,7 +114,7 @@ def _receive(url, part, size, progress):
     )
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == 416 and have:
-            # Nothing is left behind that position: either all is here or the file is another one.
+            # Nothing follows that position: the download is complete or the file is another one.
             if _total_of_range(response) == have:
                 return
             os.unlink(part)
@@ -218,7 +218,7 @@ def unpack(archive, folder, progress=True):
     devices, absolute names, '..') is refused.
 
     Raises:
-      UserError: the archive is damaged or holds something that does not belong into one.
+      UserError: the archive is damaged or holds something that does not belong in one.
       OSError: the folder has content, or the disk is full.
     """
     folder = os.path.abspath(folder)

@@ -208,7 +208,7 @@ def streamed(model, first, count, seed, kwargs, bar):
 
 
 def samples_of(model, kwargs, primed):
-    """Return how many samples each clip gets after its prime, None for all that --mel covers.
+    """Return the number of samples of each clip after its prime, None for all that --mel covers.
 
     Args:
       model: the system.
@@ -238,13 +238,13 @@ def samples_of(model, kwargs, primed):
 
 
 def conditions(model, description):
-    """Return what the flags ask a system for.
+    """Return the inputs of generation that the flags give.
 
     Returns:
       (arguments of its `generate`, waveform [time] of --prime).
 
     Raises:
-      UserError: a flag does not fit the system; names the flag.
+      UserError: a flag does not fit the system; the message names the flag.
     """
     kwargs, prime = {}, np.zeros(0, np.float32)
     parameters = inspect.signature(model.generate).parameters

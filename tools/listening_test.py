@@ -8,7 +8,7 @@ Kinds: digits (which digit is it, then three ratings of each set; WaveGAN), mos 
 time, 1 to 5; WaveNet, MelGAN, WaveGlow), pairs (which of two; WaveNet's Table 2, GANSynth).
 Clips come from the result folder of a table, or from folders given by --system=NAME=FOLDER. After
 `results --out` the table's script shows the ratings beside the published ones. The page listens on
-this machine alone unless --host says otherwise; every rating is on the disk when it is answered.
+this machine alone unless --host is given; every rating is on the disk when it is answered.
 """
 
 from absl import flags
@@ -120,7 +120,7 @@ def serve(path):
 
 
 def print_results(path):
-    """Print the results of a test and write what was asked for."""
+    """Print the results of a test and write the requested files."""
     from tfwave.listening import results
 
     test = folder.read(path)
@@ -136,7 +136,7 @@ def print_results(path):
 
 
 def main(argv):
-    """Run a command; returns the exit code."""
+    """Run a command and return the exit code."""
     command, *paths = argv[1:] or [""]
     if command == "make" and not paths:
         return make()

@@ -22,7 +22,7 @@ _OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder for the .npz files.", re
 
 
 def main(argv):
-    """Write the mel spectrograms; returns the exit code."""
+    """Write the mel spectrograms and return the exit code."""
     if len(argv) != 3:
         raise UserError(
             "give a front end or a trained directory, and one recording or folder of recordings"

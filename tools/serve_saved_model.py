@@ -4,9 +4,9 @@
     python tools/serve_saved_model.py models/wavegan models/melgan --port=9000 --rest_port=9001
 
 Each folder holds versions as tools/export_saved_model.py writes them (models/NAME/VERSION). The
-newest is served, by gRPC and REST as TensorFlow Serving does it, until Ctrl-C. This is for trying
-and measuring: it listens on the loopback only, and has neither batching nor encryption. For the
-public use TensorFlow Serving.
+newest is served, by gRPC and REST as TensorFlow Serving does it, until Ctrl-C. This is for trials
+and measurements: it listens on the loopback only, and has neither batching nor encryption. For
+public access use TensorFlow Serving.
 """
 
 import os
@@ -36,7 +36,7 @@ def main(argv):
 
     from tfwave.serving import local_server, served_model
 
-    logging.set_verbosity(logging.ERROR)  # loading warns of gradients, which nobody asks for
+    logging.set_verbosity(logging.ERROR)  # loading warns of gradients, which are not needed
 
     done = threading.Event()
 

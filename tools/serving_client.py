@@ -70,7 +70,7 @@ def read_inputs(given, wanted, sample_rate):
       {name: array} of the types and shapes of the signature.
 
     Raises:
-      UserError: they do not fit the signature; names the input.
+      UserError: they do not fit the signature; the message names the input.
       OSError: a file cannot be read.
     """
     takes = ", ".join(f"{name} ({tensor})" for name, tensor in sorted(wanted.items())) or "none"
@@ -148,7 +148,7 @@ def _read_npy(name, path, tensor):
 
 
 def write_outputs(outputs, out_dir, sample_rate):
-    """Write what a model made.
+    """Write the outputs of a model.
 
     Args:
       outputs: {name: array}.
@@ -159,7 +159,7 @@ def write_outputs(outputs, out_dir, sample_rate):
       The number of files written.
 
     Raises:
-      UserError: the waveform is none.
+      UserError: the output `waveform` has no shape of a waveform, or is not finite.
       OSError: a file cannot be written.
     """
     from tfwave.audio.files import write_wav

@@ -1,6 +1,6 @@
-"""One tiny case for each system, and for each variant that behaves in another way.
+"""Tiny test cases, one for each system and for each variant that behaves differently.
 
-The generic checks of this folder and of tests/serving run over all of them. A new system brings a
+The generic checks of this folder and of tests/serving run over all of them. A new system needs a
 case here and no copies of those checks.
 """
 
@@ -36,7 +36,7 @@ class Case:
     """A tiny model of a system.
 
     Attributes:
-      name: of the case.
+      name: name of the case.
       system: name of its class in `tfwave.models`.
       fields: fields of its configuration.
       request: values of its main signature's inputs that differ from their examples.
@@ -65,7 +65,7 @@ class Case:
         return system(system.config_class(**self.fields), seed=seed, **kwargs)
 
     def stirred(self):
-        """Build the model with weights far from the initial ones, which say little."""
+        """Build the model with weights far from the initial ones, which are a weak test."""
         model = self.model()
         random = np.random.default_rng(2)
         for name in ("averaged", "network", "generator"):

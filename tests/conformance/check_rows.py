@@ -77,7 +77,7 @@ def check(row):
 
 
 def main(folders):
-    """Check all rows of the folders; returns the exit code."""
+    """Check all rows of the folders and return the exit code."""
     failed = 0
     for folder in folders:
         for train in sorted(pathlib.Path(folder).glob("rows/*/train")):

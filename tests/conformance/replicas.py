@@ -4,7 +4,7 @@
 
 Logical devices must be made before TensorFlow starts. Prints a line for each case; exits with 1
 when two replicas do not make the updates of one. Draws of a single replica (dropout, gains) and
-batch normalisation, which go by the replica, are switched off.
+batch normalisation, which depend on the replica, are switched off.
 """
 
 import dataclasses
@@ -19,12 +19,12 @@ ROWS = 4
 STEPS = 2
 # Fields that make an update depend on which replica has which row.
 CHANGES = {"melgan": {"least_gain": 1.0}}
-# Batch normalisation goes by the rows of a replica.
+# Batch normalisation depends on the rows of a replica.
 SKIPPED = ("fatchord", "classifier")
 
 
 def train(case, strategy, replicas):
-    """Train a case for `STEPS` steps; returns its trained variables as arrays."""
+    """Train a case for `STEPS` steps and return its trained variables as arrays."""
     with strategy.scope():
         model = case.model()
         model.compile()
@@ -46,7 +46,7 @@ def train(case, strategy, replicas):
 
 
 def main(names):
-    """Compare the cases of these names, all without any; returns the exit code."""
+    """Compare the named cases, or all of them, and return the exit code."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     devices = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
     tf.config.set_logical_device_configuration(cpu, devices)

@@ -21,7 +21,7 @@ FOLDER = pathlib.Path(__file__).parent / "weights"
 
 
 def value(name, shape):
-    """The value that a variable of this name has in the stored weights, float32."""
+    """Return the value of a variable of this name in the stored weights, float32."""
     return np.random.default_rng(zlib.crc32(name.encode())).normal(size=shape).astype(np.float32)
 
 

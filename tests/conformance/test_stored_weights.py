@@ -1,4 +1,4 @@
-"""Weights that either stack stored are read by both."""
+"""Tests that both stacks read the weights that either has stored."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What every system promises, checked on its tiny case."""
+"""Tests of the interface that all systems share, on their tiny cases."""
 
 import dataclasses
 import inspect
@@ -28,7 +28,7 @@ SOUNDING = [
 
 @pytest.fixture(scope="module")
 def made():
-    """{name: a model of the case}, which tests do not change."""
+    """Return {name: a model of the case}, which tests do not change."""
     return Models()
 
 
@@ -176,7 +176,7 @@ def test_fit_trains(name):
 
 
 def request_of(case, model):
-    """A small request of the model's kind: (positional arguments, keywords)."""
+    """Return a small request of the model's kind: (positional arguments, keywords)."""
     random = np.random.default_rng(5)
     if model.kind == "latents":
         return (3,), {}
@@ -192,7 +192,7 @@ def _eager(model):
 
 
 def first_of(arguments, kwargs):
-    """The same request for its first clip alone."""
+    """Return the same request for its first clip alone."""
     arguments = [a[:1] if isinstance(a, np.ndarray) else 1 for a in arguments]
     kwargs = {k: v[:1] if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
     return arguments, {**kwargs, **({"count": 1} if "count" in kwargs else {})}

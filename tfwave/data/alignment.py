@@ -1,12 +1,12 @@
 """Phoneme labels for recordings that have transcripts only, by dynamic time warping.
 
-eSpeak NG reads each transcript and tells when which phoneme sounds; those times are carried over to
-the recording along the cheapest path between the cepstra of both readings. This is the method of
+eSpeak NG synthesises each transcript and reports the time of every phoneme; those times are mapped
+to the recording along the cheapest path between the cepstra of both signals. This is the method of
 Malfrere and Dutoit, "High-quality speech synthesis for phonetic speech segmentation", Eurospeech
 1997, pages 2631-2634, and of the aligner aeneas; the path is that of Sakoe and Chiba (1978) without
-limits of its slope. Readers pause elsewhere than eSpeak, so pauses are cut out of both before and
-those of the recording are put back as silence. What was said otherwise than eSpeak reads it keeps
-eSpeak's phonemes.
+slope constraints. People pause at other places than eSpeak NG, so pauses are first removed from
+both signals, and those of the recording are put back as silence. Words that were pronounced
+differently keep eSpeak NG's phonemes.
 """
 
 import dataclasses
@@ -36,11 +36,11 @@ _WINDOW, _TRANSFORM = 400, 512  # samples
 _BANDS, _LOWEST, _HIGHEST = 40, 60.0, 7600.0  # mel bands and their edges in Hz
 _RANGE = 60.0  # dB below the loud frames at which a band counts as silent
 _CEPSTRA = 13
-_SLOPE_WEIGHT = 3.0  # of the cepstra's slopes over 50 ms beside the cepstra
+_SLOPE_WEIGHT = 3.0  # weight of the slopes (over 50 ms) relative to the cepstra
 _PAUSE, _EDGE = 15, 3  # frames of the shortest pause, within and at the ends; closures are shorter
-_QUIET, _ABOVE_FLOOR, _LEAST_QUIET = 40.0, 6.0, 25.0  # dB: below loud, above the floor, below loud
+_QUIET, _ABOVE_FLOOR, _LEAST_QUIET = 40.0, 6.0, 25.0  # dB: below loud, above noise, below loud
 _LONGEST = 40 * RATE  # samples; the memory grows with the square
-_RECIPE = 1  # Raise when the same recordings are to get other labels.
+_RECIPE = 1  # Increase when the same recordings should get different labels.
 _SILENT = PHONEMES.index(SILENCE)
 _NAMED = 5
 _log = logging.getLogger(__name__)
@@ -48,12 +48,12 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Transcript:
-    """A recording of a store and what is said in it.
+    """A recording of a store with its transcript.
 
     Attributes:
-      folder: of the AudioStore.
-      name: of the recording in it.
-      text: what is said.
+      folder: folder of the AudioStore.
+      name: name of the recording in the store.
+      text: transcript.
     """
 
     folder: str
@@ -62,7 +62,7 @@ class Transcript:
 
 
 def cepstra(waveform):
-    """Describe every 10 ms of a waveform: mel cepstra, less their mean, and their slopes.
+    """Compute mean-subtracted mel cepstra and their slopes for every 10 ms of a waveform.
 
     Args:
       waveform: float32 [time] at RATE; at least HOP samples.
@@ -80,7 +80,7 @@ def cepstra(waveform):
     )
     decibels = 10 * np.log10(np.maximum(power @ bank.T, 1e-12))
     loud = np.percentile(decibels.max(axis=1), 95)
-    # Digital silence and a quiet room are then alike.
+    # This makes digital silence and a quiet room alike.
     bands = np.maximum(decibels, loud - _RANGE)
     cepstrum = np.asarray(scipy.fft.dct(bands, norm="ortho"))[:, :_CEPSTRA]
     cepstrum -= cepstrum.mean(axis=0)
@@ -93,10 +93,10 @@ def warp(cost):
     """Find the cheapest monotone path from the first cell of a matrix to its last.
 
     A step goes to the next row, the next column or, at twice the cost of its cell, to both, so that
-    every path counts as many cells.
+    all paths have the same total weight.
 
     Args:
-      cost: float [rows, columns], none of them negative; both at least 1.
+      cost: float [rows, columns], non-negative; both at least 1.
 
     Returns:
       int64 [steps, 2], row and column of every cell of the path.
@@ -108,7 +108,7 @@ def warp(cost):
         here = cost[row]
         entry = total[row - 1] + here  # from above, or diagonally
         entry[1:] = np.minimum(entry[1:], total[row - 1, :-1] + 2 * here[1:])
-        # From where a row is entered the path goes on along it.
+        # From the cell where it enters a row, the path continues along that row.
         along = np.cumsum(here)
         total[row] = along + np.minimum.accumulate(entry - along)
     row, column = len(cost) - 1, cost.shape[1] - 1
@@ -129,7 +129,7 @@ def warp(cost):
 
 
 def find_pauses(waveform):
-    """Find where nobody speaks.
+    """Find the pauses of a waveform.
 
     A frame is quiet 40 dB below the loud ones or, in a noisy room, 6 dB above the quietest ones but
     25 dB below the loud ones; a pause is 150 ms of quiet frames, at either end 30 ms.
@@ -138,7 +138,7 @@ def find_pauses(waveform):
       waveform: float32 [time] at RATE; at least HOP samples.
 
     Returns:
-      List of (first frame, frame behind the last) in order; [] where every frame is quiet.
+      List of (first frame, one past the last frame) in order; [] if every frame is quiet.
     """
     count = len(waveform) // HOP
     frames = np.asarray(waveform[: count * HOP], np.float64).reshape(count, HOP)
@@ -155,7 +155,7 @@ def find_pauses(waveform):
 
 
 def align(recording, reading, segments):
-    """Carry the phonemes of one reading of a text over to another.
+    """Transfer phoneme labels from one reading of a text to another.
 
     Args:
       recording: float32 [time] at RATE.
@@ -168,7 +168,7 @@ def align(recording, reading, segments):
       reading, and SILENCE where the recording pauses.
 
     Raises:
-      UserError: the recording has fewer frames, pauses not counted, than the text has phonemes.
+      UserError: without pauses, the recording has fewer frames than the text has phonemes.
     """
     spoken = segments[segments[:, 2] != _SILENT]
     reading = np.concatenate([reading[start:stop] for start, stop, _ in spoken])
@@ -184,7 +184,7 @@ def align(recording, reading, segments):
     other[:, :_CEPSTRA] -= other[:, :_CEPSTRA].mean(axis=0)
     squares = (one**2).sum(axis=1)[:, np.newaxis] + (other**2).sum(axis=1) - 2 * one @ other.T
     path = warp(np.sqrt(np.maximum(squares, 0)))
-    # The middle of all frames of the recording that sound like a frame of the reading.
+    # The middle of all frames of the recording that match a frame of the reading.
     places = np.bincount(path[:, 0], path[:, 1]) / np.bincount(path[:, 0])
     starts = np.cumsum(spoken[:, 1] - spoken[:, 0]) - (spoken[:, 1] - spoken[:, 0])
     frames = np.interp(starts / HOP - 0.5, np.arange(len(one)), places) + 0.5
@@ -228,11 +228,11 @@ def label_sentences(corpus, cache_dir, progress=True):
       progress: show a progress bar.
 
     Returns:
-      The Corpus with segmentations in PHONEMES. Recordings without a transcript, and those
-      that it does not fit, have an empty one; they are counted and named in the log.
+      The Corpus with segmentations in PHONEMES. Recordings without a transcript, and those whose
+      transcript does not fit, have an empty one; they are counted and named in the log.
 
     Raises:
-      UserError: not one recording can be labelled.
+      UserError: none of the recordings can be labelled.
       OSError: eSpeak NG fails, or cache_dir is not writable.
     """
     splits = corpus.splits.values()

@@ -1,4 +1,4 @@
-"""One form for every corpus: splits of waveforms with columns of what is known about them."""
+"""Corpora: splits of waveforms with columns of labels and other metadata."""
 
 import dataclasses
 import functools
@@ -21,10 +21,11 @@ from tfwave.data.layouts.speech import TIMIT_RATE
 from tfwave.data.phonemes import TIMIT_61, read_phn
 from tfwave.data.slices import SliceConfig, slice_table
 from tfwave.data.store import AudioStore, build_store
+from tfwave.errors import UserError
 
-# Columns of one whole number, or one row of them, per recording.
+# Columns with an integer, or a row of integers, for each recording.
 NUMBERS = ("label", "speaker", "pitch", "instrument", "velocity", "qualities", "domain")
-# Columns that no result of before depends on; a fingerprint has them where they are there.
+# Columns on which no earlier result depends; fingerprints include them where present.
 _NEWER = ("pitch", "instrument", "velocity", "qualities")
 _UNKNOWN = -1
 _log = logging.getLogger(__name__)
@@ -32,16 +33,16 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Recordings of one split, with a column for everything that is known about them.
+    """Recordings of one split, with columns of labels and other metadata.
 
-    A column is None where the corpus does not tell. A number belongs to a tuple of names in the
-    `Corpus`; -1 stands for a recording of which it is unknown.
+    A column is None where the corpus does not provide it. Numbers refer to a tuple of names in the
+    `Corpus`; -1 stands for an unknown value.
 
     Attributes:
       store: AudioStore of the waveforms.
       label: int32 [recordings], numbers of `Corpus.classes`.
       speaker: int32 [recordings], of `Corpus.speakers`.
-      text: tuple of what is said in each recording, None where that is unknown.
+      text: tuple of the transcripts of the recordings, None where unknown.
       phonemes: tuple of segmentations in the store's samples and numbers of `Corpus.phonemes` (see
         `tfwave.data.phonemes`), empty where nothing is labelled.
       pitch: int32 [recordings], MIDI note numbers.
@@ -69,7 +70,7 @@ class Split:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are there."""
+        """Return the names of the columns that are present."""
         fields = dataclasses.fields(self)[1:]
         return tuple(field.name for field in fields if getattr(self, field.name) is not None)
 
@@ -89,10 +90,10 @@ class Split:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Hexadecimal hash of names, samples, decode options and numbers; not of texts.
+        """Return a hexadecimal hash of names, samples, decode options and numbers, not of texts.
 
         It is equal for equal content wherever and whenever it was decoded. Results, caches and
-        training directories are recognised by it.
+        training directories identify their corpus by it.
         """
         store = self.store
         content = {
@@ -119,12 +120,12 @@ def _values(column):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """Audio ready to train and evaluate on.
+    """A corpus of audio for training and evaluation.
 
     Attributes:
       name: short name of the corpus, such as the folder's.
       description: sentences for a report: layout, counts, what was left out, how it was split.
-      synthetic: whether a machine spoke or played it.
+      synthetic: whether it was synthesised.
       sample_rate: Hz.
       splits: dict from 'train', 'valid' and 'test' to Split.
       layout: short name of the layout that was recognised, such as 'ljspeech', or 'built in'.
@@ -156,14 +157,14 @@ def speaker_number(speakers: tuple[str, ...], name: str) -> int:
     """Return the number of a speaker.
 
     Raises:
-      ValueError: the name is not among `speakers`; says which are.
+      UserError: the name is not among `speakers`; the message lists them.
     """
     if name in speakers:
         return speakers.index(name)
     if not speakers:
-        raise ValueError(f"there is no speaker {name!r}: the corpus does not tell speakers apart")
+        raise UserError(f"there is no speaker {name!r}: the corpus does not tell speakers apart")
     known = ", ".join(speakers[:8]) + (f" ... {speakers[-1]}" if len(speakers) > 8 else "")
-    raise ValueError(f"there is no speaker {name!r} among the {len(speakers)} known: {known}")
+    raise UserError(f"there is no speaker {name!r} among the {len(speakers)} known: {known}")
 
 
 def open_corpus(
@@ -190,14 +191,14 @@ def open_corpus(
     Args:
       path: the folder.
       cache_dir: folder for decoded audio.
-      sample_rate: Hz that everything is resampled to.
-      channels: number of channels that everything is converted to.
+      sample_rate: Hz, to which everything is resampled.
+      channels: number of channels, to which everything is converted.
       normalize: scale every file to a peak of 1, see `build_store`.
       strict: refuse the corpus when one file cannot be decoded.
       progress: show a progress bar.
-      layouts: layouts to look for: LAYOUTS, or CLIPS or SPEECH of `layouts.recognize`, which are
-        what tables of clips and of speech take a folder for.
-      slices: SliceConfig in place of the one that suits the layout.
+      layouts: layouts to look for: LAYOUTS, or CLIPS or SPEECH of `layouts.recognize`, the layouts
+        for tables of clips and of speech.
+      slices: SliceConfig in place of the layout's own.
       unseen_speakers: divide by speakers instead, a twentieth of them (at least one) for valid and
         for test. A folder of fewer than three speakers stays as it is; the description says so.
 
@@ -206,8 +207,8 @@ def open_corpus(
       description and named in the log.
 
     Raises:
-      ValueError: no audio, nothing that can be decoded, too few files to hold any out, no slice
-        results, or a file that describes the recordings is broken.
+      UserError: there is no audio, none can be decoded (a UserError), too few files to hold any
+        out, no slice results, or a file that describes the recordings is broken.
       OSError: the folder is missing or unreadable, or cache_dir is not writable.
     """
     layout = recognize_layout(path, layouts)
@@ -241,10 +242,10 @@ def _decode(layout, options):
 
     Args:
       layout: Layout.
-      options: what `build_store` takes behind the paths.
+      options: arguments of `build_store` after the paths.
 
     Returns:
-      (Split of everything that could be decoded, {split: Split}, a remark on what was held out).
+      (Split of all decoded recordings, {split: Split}, remark on the files held out).
     """
     readable_only = layout.hold_out.readable_only
     if not readable_only:  # before the long work, as it may refuse the folder
@@ -317,7 +318,7 @@ def _describe(layout, every, splits, remark, slices):
 
 
 def _remarks(layout, every):
-    """Yield what a description says of the columns and of what was left out."""
+    """Yield the sentences of a description about the columns and the files left out."""
     for column, plural in (
         ("speaker", "speakers"),
         ("instrument", "instruments"),
@@ -339,12 +340,12 @@ def _remarks(layout, every):
 
 
 def _unusable(store, slices):
-    """Say how many training files are shorter than a slice and so never used."""
+    """Describe how many training files are shorter than a slice and so never used."""
     if slices.pad_end:
         return ""
     short = int(np.sum(store.lengths < slices.slice_len))
     if not len(slice_table(store.lengths, dataclasses.replace(slices, random_offset=False), 0, 0)):
-        raise ValueError(
+        raise UserError(
             f"every training file is shorter than a slice of {slices.slice_len} samples, so that "
             "nothing is left to train on: use first_slice and pad_end"
         )

@@ -1,4 +1,4 @@
-"""Features beside recordings, computed once, on disk, memory-mapped: mel spectrograms or others."""
+"""Features of recordings, such as mel spectrograms, computed once and memory-mapped from disk."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from tfwave.data.corpus import Split
 from tfwave.data.store import AudioStore, store_of
 from tfwave.errors import UserError
 
-_BLOCK_FRAMES = 4096  # of a long recording whose mel frames are computed at a time
+_BLOCK_FRAMES = 4096  # frames of a long recording that are computed at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Features:
 
     Attributes:
       store: AudioStore of the features, each file's frames one after the other.
-      channels: numbers of a frame.
+      channels: numbers in a frame.
       hop_length: samples of audio from frame to frame; frame i starts at sample i * hop_length.
-      silence: float32 [channels], what stands before and behind a recording.
+      silence: float32 [channels], the features before and after a recording.
     """
 
     store: AudioStore
@@ -34,13 +34,13 @@ class Features:
 
     @property
     def lengths(self):
-        """Frames of each file, int64 [files]."""
+        """Return the frames of each file, int64 [files]."""
         return self.store.lengths // self.channels
 
     def frames(self, number, start, stop):
         """Return frames start..stop of file `number`, float32 [stop - start, channels].
 
-        Both may lie outside of the file, where silence is.
+        Both may lie outside the file; frames there are silence.
         """
         out = np.empty([stop - start, self.channels], np.float32)
         out[:] = self.silence
@@ -60,7 +60,7 @@ def store_features(
     key,
     progress: bool = True,
 ) -> Features:
-    """Keep features of recordings on disk, or open those that an earlier call kept.
+    """Store features of recordings on disk, or open those that an earlier call stored.
 
     Args:
       make: function that returns an iterator of float32 [frames, channels], one for each file of
@@ -76,8 +76,8 @@ def store_features(
       Features.
 
     Raises:
-      ValueError: frames have another number of channels than silence, or a file's frames do not
-        match the length of its audio; names the file.
+      ValueError: frames have another number of channels than silence, or (a UserError) a file's
+        frames do not match the length of its audio; the message names the file.
     """
     audio, silence = split.store, np.asarray(silence, np.float32)
 
@@ -100,10 +100,10 @@ def store_features(
 
 
 def check_features(features: Features, audio: AudioStore) -> None:
-    """Check that every file's features are as long as its audio, give or take a frame.
+    """Check that every file's features are as long as its audio, to within a frame.
 
     Raises:
-      ValueError: they are not; names the file.
+      UserError: they are not; the message names the file.
     """
     if len(features.store) != len(audio):
         raise ValueError(f"there are features of {len(features.store)} files for {len(audio)}")
@@ -132,14 +132,14 @@ def mel_features(
       config: MelConfig.
       cache_dir: folder for the features.
       cepstra: how many cosines over the bands to keep; 0 for all. A dozen keep the spectral
-        envelope, which tells the sound that is spoken, without the harmonics that tell its pitch.
+        envelope, which characterises the phoneme, without the harmonics, which carry the pitch.
       progress: show a progress bar.
 
     Returns:
       Features.
 
     Raises:
-      ValueError: the audio has another sample rate than the configuration.
+      UserError: the audio has another sample rate than the configuration.
     """
     audio = split.store
     if audio.sample_rate != config.sample_rate:
@@ -165,10 +165,10 @@ def mel_features(
 
 
 def envelope_matrix(bands: int, cepstra: int) -> np.ndarray:
-    """Return what keeps the first `cepstra` cosines (DCT-II) over bands, float32 [bands, bands].
+    """Return the projection onto the first `cepstra` cosines of a DCT-II, float32 [bands, bands].
 
     Raises:
-      ValueError: more cosines than bands, or none.
+      UserError: there are more cosines than bands, or none.
     """
     if not 1 <= cepstra <= bands:
         raise UserError(f"cepstra must lie between 1 and the {bands} bands, not {cepstra}")

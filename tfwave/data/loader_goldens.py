@@ -17,7 +17,7 @@ def check_loader(golden):
     """Cut the files of a golden case with tfwave's loader and compare with the authors' slices.
 
     Args:
-      golden: has `.inputs` (`wav_NN`: int16 range as int32, or float32, `[frames]` or
+      golden: case with `.inputs` (`wav_NN`: int16 range as int32, or float32, `[frames]` or
         `[frames, channels]`), `.outputs` (setting -> float32 `[slices, slice_len, channels]`) and
         `.cfg` (dict with `confs`, `slice_len` and `random_offset`).
 
@@ -47,7 +47,7 @@ def _write(path, content):
 
 
 def _slices(paths, folder, cfg, conf):
-    """Cut files as one of the authors' settings says; settings left out have their defaults."""
+    """Cut files by one of the authors' settings; settings left out have their defaults."""
     store = build_store(
         paths,
         os.path.join(folder, "cache"),

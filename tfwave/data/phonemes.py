@@ -1,6 +1,6 @@
-"""Phonemes: labels in time, and the phone sets of TIMIT.
+"""Time-aligned phoneme labels, and the phone sets of TIMIT.
 
-A segmentation is an int64 array [segments, 3] of first sample, sample behind the last, and number
+A segmentation is an int64 array [segments, 3] of first sample, one past the last sample, and number
 of the phoneme in a tuple of names. The folding of TIMIT's 61 phones to 48 for training and to 39
 for scoring is that of Lee and Hon, "Speaker-independent phone recognition using hidden Markov
 models", IEEE Transactions on Acoustics, Speech and Signal Processing 37 (11), 1989.
@@ -86,7 +86,7 @@ def fold_table(source, target):
 
 
 def frame_phonemes(segments, start, frames, frame_length):
-    """Label frames of a clip by what sounds at their middle.
+    """Label each frame of a clip with the phoneme at its middle.
 
     Args:
       segments: segmentation, in time order.
@@ -95,7 +95,7 @@ def frame_phonemes(segments, start, frames, frame_length):
       frame_length: samples of each.
 
     Returns:
-      int32 [frames] phoneme numbers, UNLABELLED (-1) outside of every segment.
+      int32 [frames] phoneme numbers, UNLABELLED (-1) outside every segment.
     """
     middles = start + np.arange(frames) * frame_length + frame_length / 2
     labels = np.full(frames, UNLABELLED, np.int32)
@@ -119,13 +119,13 @@ def read_phn(path, phones, from_rate, to_rate):
       path: the .PHN file.
       phones: names that may occur.
       from_rate: Hz of the samples in the file.
-      to_rate: Hz of the samples wanted.
+      to_rate: Hz of the samples returned.
 
     Returns:
       Segmentation, int64 [segments, 3].
 
     Raises:
-      UserError: a line is something else; names file and line.
+      UserError: a line has another form; the message names file and line.
       OSError: the file cannot be read.
     """
     rows, numbers = [], {phone: number for number, phone in enumerate(phones)}

@@ -1,4 +1,4 @@
-"""Slicing options: which segments of each file are used for training, and in which order.
+"""Slices of audio files for training, and their order.
 
 Mirrors the WaveGAN authors' loader (v2): consecutive slices with an optional overlap, a random
 start offset, zero padding of the last slice, or the first slice of every file only.
@@ -18,15 +18,15 @@ _EPOCHS_TRIED = 64
 
 @dataclasses.dataclass(frozen=True)
 class SliceConfig:
-    """How files are cut into slices of equal length.
+    """Options for cutting files into slices of equal length.
 
     Attributes:
       slice_len: samples per slice.
       first_slice: take the first slice of every file only (SC09 and drum hits in the paper);
         there is no random offset then.
-      overlap: part of a slice that the next one repeats, in [0, 1).
-      pad_end: fill the last slice with zeros instead of dropping what is left. Without it a file
-        shorter than a slice gives nothing.
+      overlap: fraction of a slice that the next one repeats, in [0, 1).
+      pad_end: fill the last slice with zeros instead of dropping the remainder. Without it a file
+        shorter than a slice yields none.
       random_offset: cut a random number of samples in [0, slice_len) from the start of every
         file, drawn anew in every epoch.
     """
@@ -47,17 +47,17 @@ class SliceConfig:
 
     @property
     def hop(self):
-        """Samples from the start of a slice to the start of the next."""
+        """Return the samples from the start of a slice to the start of the next."""
         return int(round(self.slice_len * (1.0 - self.overlap)) + 1e-4)
 
     @property
     def varies(self):
-        """Whether another epoch has other slices."""
+        """Return whether the slices differ between epochs."""
         return self.random_offset and not self.first_slice
 
 
 def random_bits(count, *key):
-    """Draw uint64 `[count]` that depend on nothing but the key, a few integers >= 0.
+    """Draw uint64 `[count]` as a function of the key alone, a few integers >= 0.
 
     The bits come from Philox seeded by SeedSequence, both of which NumPy guarantees to keep, so
     that the data order does not change with the NumPy version.
@@ -110,7 +110,7 @@ def read_slices(store, table, slice_len: int = 16384, out: np.ndarray | None = N
       out: float32 `[slices, slice_len, channels]` to fill; a new array by default.
 
     Returns:
-      float32 `[slices, slice_len, channels]`, zeros before and behind a file.
+      float32 `[slices, slice_len, channels]`, zeros before and after a file.
     """
     if out is None:
         out = np.empty([len(table), slice_len, store.channels], np.float32)
@@ -129,9 +129,9 @@ def shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 class SliceOrder:
-    """The endless row of slices that training sees, epoch after epoch, each shuffled.
+    """The endless sequence of slices for training, epoch after epoch, each shuffled.
 
-    Row r is a pure function of (lengths, config, seed, r). Within an epoch every slice comes once.
+    Row r is a pure function of (lengths, config, seed, r). Within an epoch every slice occurs once.
     """
 
     def __init__(
@@ -150,10 +150,10 @@ class SliceOrder:
           shuffle: function of (number of slices, seed, epoch) that returns their order.
 
         Raises:
-          ValueError: not one slice results; the sentence names the option that helps.
+          UserError: no slice results; the message names the option that helps.
         """
         if seed < 0:
-            raise ValueError(f"seed must not be negative, not {seed}")
+            raise UserError(f"seed must not be negative, not {seed}")
         self._lengths = np.asarray(lengths, np.int64)
         self._config = config
         self._seed = seed
@@ -165,7 +165,7 @@ class SliceOrder:
         if not self._constant and not any(
             len(self._table(epoch)) for epoch in range(_EPOCHS_TRIED if config.varies else 1)
         ):
-            raise ValueError(no_slices(self._lengths, config))
+            raise UserError(no_slices(self._lengths, config))
 
     def rows(self, start, stop):
         """Return slice table rows start..stop of the endless order, int64 `[stop - start, 2]`."""
@@ -204,7 +204,7 @@ class SliceOrder:
 
 
 def no_slices(lengths, config):
-    """Say in one sentence why a corpus gives no slices and which option helps."""
+    """Return a sentence on why a corpus gives no slices and which option helps."""
     longest = int(np.max(lengths, initial=0))
     remedy = "use first_slice and pad_end to train on clips shorter than a slice"
     if longest >= config.slice_len and config.varies:

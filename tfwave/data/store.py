@@ -1,8 +1,8 @@
-"""Decoded audio, once, on disk, memory-mapped.
+"""Stores of audio, decoded once and memory-mapped from disk.
 
 A store is a folder of two files: `samples.f32`, every waveform of the corpus as float32 one after
 the other, and `index.json`. It is built in a folder with another name and renamed when it is
-complete, so that a killed process never leaves something that looks like a store.
+complete, so that a killed process never leaves an incomplete folder under the name of a store.
 """
 
 import collections
@@ -25,7 +25,7 @@ from tfwave.audio.files import AudioFileError
 from tfwave.errors import UserError
 from tfwave.files import read_json, write_json
 
-_LAYOUT = 1  # Raise when the meaning of the files or the decoding changes.
+_LAYOUT = 1  # Increase when the meaning of the files or the decoding changes.
 _WORKERS = 2
 _AHEAD = 16
 _NAMED = 20
@@ -39,7 +39,7 @@ class AudioStore:
       names: tuple of file names relative to the corpus, in order.
       lengths: int64 `[files]`, frames of each waveform.
       hashes: tuple of hexadecimal hashes of the samples of each waveform.
-      kept: int64 `[files]`, which of the paths that the store was made of each waveform comes from.
+      kept: int64 `[files]`, number of the path that each waveform was decoded from.
       sample_rate: Hz.
       channels: of every waveform.
       normalize: whether each file was scaled to a peak of 1.
@@ -112,9 +112,9 @@ def build_store(
     """Decode audio files into a store, or open the store that an earlier call made of them.
 
     Args:
-      paths: audio files, in the order wanted.
-      cache_dir: folder for decoded audio; created when missing. The store is found again as long
-        as paths, sizes and modification times are the same.
+      paths: audio files, in the desired order.
+      cache_dir: folder for decoded audio; created when missing. The store is reused as long as
+        paths, sizes and modification times are the same.
       sample_rate: Hz; files at another rate are resampled.
       channels: files with more are averaged to one, files with one are copied.
       normalize: False keeps the levels as recorded, which is what the published results were
@@ -129,7 +129,7 @@ def build_store(
 
     Raises:
       AudioFileError: under strict, the first file that cannot be decoded.
-      ValueError: no paths, or none could be decoded.
+      UserError: there are no paths, or none can be decoded.
       OSError: cache_dir is not writable or the disk is full.
     """
     paths = [os.fspath(path) for path in paths]
@@ -171,16 +171,16 @@ def build_store(
 
 
 def store_of(waveforms, names, cache_dir, key, sample_rate, description, progress=True):
-    """Make a store of waveforms that a program makes, or open the one made before.
+    """Build a store of computed waveforms, or open the one that an earlier call built.
 
     Args:
       waveforms: function that returns an iterator of float32 `[frames, channels]`, one per name;
-        called only when the store has to be made.
+        called only when the store has to be built.
       names: one name per waveform.
       cache_dir: folder for the store.
       key: JSON-able value that determines the waveforms.
       sample_rate: Hz.
-      description: what is being done, for the progress bar.
+      description: label of the progress bar.
       progress: show a progress bar.
 
     Returns:
@@ -310,7 +310,7 @@ def _put(building, folder):
     try:
         os.rename(building, folder)
     except OSError:
-        # Without locks another process may have been first; its store is as good.
+        # Without locks another process may have finished first; its store is equivalent.
         if _read_index(folder) is None:
             raise
         shutil.rmtree(building, ignore_errors=True)

@@ -1,10 +1,10 @@
-"""Recordings as `tf.data` pipelines of windows: what a batch holds, and in which order it comes.
+"""Windows of recordings as `tf.data` pipelines: the contents of batches and their order.
 
 A window is `context` samples followed by `slice_len` samples to predict. By default the slices of a
-recording follow each other, so that every sample is predicted once; before the start of a recording
-stands silence (0), so that no window spans two recordings and every predicted sample has the
-context it has when audio is generated from silence. With features a window has to start with a
-frame: then the first `context % hop_length` samples of a recording are context only.
+recording are consecutive, so that every sample is predicted once; silence (0) precedes each
+recording, so that no window spans two recordings and every predicted sample has the context it has
+when audio is generated from silence. With features a window has to start with a frame: then the
+first `context % hop_length` samples of a recording are context only.
 """
 
 import dataclasses
@@ -25,6 +25,7 @@ from tfwave.data.slices import (
     shuffled,
     slice_table,
 )
+from tfwave.errors import UserError
 
 _NAMED = 5
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class WindowConfig:
-    """What the batches of a system hold.
+    """Contents and sizes of a system's batches.
 
     Attributes:
       slice_len: samples to predict; with features a multiple of their hop_length.
@@ -40,14 +41,14 @@ class WindowConfig:
       frame_padding: frames of features on each side of those that cover the window.
       phoneme_frame: samples of a frame of phoneme labels, such as 160 for 10 ms at 16 kHz; 0 for
         no phonemes.
-      columns: names of what a batch holds, see `Windows`; None for waveform and length and, where
-        they are there, speaker, features, phonemes and sequence.
+      columns: keys of a batch, see `Windows`; None for waveform and length and, where present,
+        speaker, features, phonemes and sequence.
       updates: batches in one element, such as the critic updates of a step, which are then the
         first axis of everything; None for one batch without such an axis.
       channel_axis: whether waveforms have channels as their last axis; they are averaged otherwise.
 
     Raises:
-      ValueError: a value out of range, naming the field.
+      UserError: a value is out of range; the message names the field.
     """
 
     slice_len: int = 16000
@@ -68,7 +69,7 @@ class WindowConfig:
         ):
             value = getattr(self, field)
             if value is not None and value < least:
-                raise ValueError(f"{field} must be at least {least}, not {value}")
+                raise UserError(f"{field} must be at least {least}, not {value}")
 
 
 class Windows:
@@ -76,14 +77,14 @@ class Windows:
 
     A batch is a dict of the columns of its configuration:
       waveform: float32 [batch, context + slice_len], with channel_axis [..., channels]; zeros
-        before and behind the recording.
+        before and after the recording.
       length: int32 [batch], samples of the row, context included, before its recording ends.
       label, speaker, pitch, instrument, velocity, domain: int32 [batch], see `Split`.
       qualities: int32 [batch, qualities].
       sources: float32 [batch, sources, context + slice_len], in the order of `Split.sources`.
       features: float32 [batch, frames, channels]. Frame frame_padding belongs to the first sample
         of the window.
-      phonemes: int32 [batch, slice_len // phoneme_frame], what sounds in the middle of each frame
+      phonemes: int32 [batch, slice_len // phoneme_frame], the phoneme at the middle of each frame
         of the samples to predict, -1 where nothing is labelled.
       sequence: int32 [batch, most], the phonemes whose middle lies in the samples to predict, in
         order, filled up with -1.
@@ -93,7 +94,7 @@ class Windows:
       config: WindowConfig.
       features: Features, or None.
       slices: SliceConfig.
-      columns: names of what a batch holds.
+      columns: keys of a batch.
       lengths: int64 [files], samples that can be predicted.
     """
 
@@ -111,24 +112,24 @@ class Windows:
           config: WindowConfig.
           features: Features of the split's recordings, or None.
           slices: SliceConfig of the samples to predict, of config.slice_len samples; None for
-            slices that follow each other to the end of each recording.
+            consecutive slices to the end of each recording.
 
         Raises:
-          ValueError: audio and features do not match, slices are no whole frames, a column is not
-            there, or nothing is left to predict.
+          UserError: audio and features do not match, slices are not whole frames, a column is
+            missing, or nothing is left to predict.
         """
         store, lead = split.store, 0
         if features is not None:
             check_features(features, store)
             if config.slice_len % features.hop_length:
-                raise ValueError(
+                raise UserError(
                     f"slice_len must be a multiple of the {features.hop_length} samples of a frame "
                     f"of features, not {config.slice_len}"
                 )
             lead = config.context % features.hop_length
         slices = slices or SliceConfig(config.slice_len, pad_end=True, random_offset=False)
         if slices.slice_len != config.slice_len:
-            raise ValueError(
+            raise UserError(
                 f"slice_len is {config.slice_len} in the windows, {slices.slice_len} in the slices"
             )
         self.split, self.config, self.features, self.slices = split, config, features, slices
@@ -153,11 +154,11 @@ class Windows:
             there.update(("phonemes", "sequence"))
         for name in columns:
             if name not in there:
-                raise ValueError(f"batches are to have {name}, but the recordings have no {name}")
+                raise UserError(f"batches are to have {name}, but the recordings have no {name}")
             column = getattr(split, name) if name in NUMBERS else None
             if column is not None and len(column) and column.min() < 0:
                 file = split.store.names[int(np.argmin(column))]
-                raise ValueError(f"{file}: its {name} is unknown, while others are known")
+                raise UserError(f"{file}: its {name} is unknown, while others are known")
         return tuple(columns)
 
     def read(self, rows, slice_len: int | None = None) -> dict[str, np.ndarray]:
@@ -243,7 +244,7 @@ class Windows:
 def _report_empty(store, lengths):
     empty = np.flatnonzero(lengths == 0)
     if len(empty) == len(lengths):
-        raise ValueError(f"none of the {len(lengths)} recordings has a sample to predict")
+        raise UserError(f"none of the {len(lengths)} recordings has a sample to predict")
     if len(empty):
         names = ", ".join(store.names[number] for number in empty[:_NAMED])
         more = " ..." if len(empty) > _NAMED else ""
@@ -267,18 +268,18 @@ def training_batches(
     shard_count: int = 1,
     shuffle: Callable[[int, int, int], np.ndarray] = shuffled,
 ) -> tf.data.Dataset:
-    """Stream batches for training, for ever, in an order that depends on the seed alone.
+    """Stream training batches endlessly, in an order that depends on the seed alone.
 
     Element s is a pure function of (windows, seed, s): starting again with start_step=s continues
     with the same batches, and shard k of n holds rows k B / n .. (k + 1) B / n of the batches that
-    one process would see. Within an epoch every slice comes once.
+    one process would see. Within an epoch every slice occurs once.
 
     Args:
       windows: Windows.
       batch_size: rows of a batch over all shards, B.
       seed: int >= 0.
       start_step: number of the first element.
-      shard_index: which part of the batch to read, 0 .. shard_count - 1.
+      shard_index: number of the part of the batch to read, 0 .. shard_count - 1.
       shard_count: number of equal parts.
       shuffle: see `SliceOrder`.
 
@@ -286,11 +287,11 @@ def training_batches(
       Infinite tf.data.Dataset of dicts as `Windows` describes, prefetched.
 
     Raises:
-      ValueError: not one slice results, a value is out of range, or the batch does not divide into
+      UserError: no slice results, a value is out of range, or the batch does not divide into
         shards.
     """
     if batch_size < 1 or start_step < 0:
-        raise ValueError(
+        raise UserError(
             f"batch_size must be at least 1 and start_step at least 0, not {batch_size} and "
             f"{start_step}"
         )
@@ -326,14 +327,14 @@ def evaluation_batches(windows: Windows, batch_size: int) -> tf.data.Dataset:
       tf.data.Dataset of dicts as `Windows` describes, of known length.
 
     Raises:
-      ValueError: batch_size is out of range, or not one slice results.
+      UserError: batch_size is out of range, or no slice results.
     """
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        raise UserError(f"batch_size must be at least 1, not {batch_size}")
     slices = dataclasses.replace(windows.slices, random_offset=False)
     table = slice_table(windows.lengths, slices, 0, 0)
     if not len(table):
-        raise ValueError(no_slices(windows.lengths, slices))
+        raise UserError(no_slices(windows.lengths, slices))
 
     def element(first):
         return windows.read(table[int(first) : int(first) + batch_size])
@@ -352,8 +353,8 @@ def whole_recordings(windows: Windows) -> tf.data.Dataset:
       windows: Windows; slice_len of their configuration is not used.
 
     Returns:
-      tf.data.Dataset of dicts as `Windows` describes, with slice_len samples as many as the
-      recording has to predict.
+      tf.data.Dataset of dicts as `Windows` describes, whose slice_len is the number of samples to
+      predict in the recording.
     """
     files = np.flatnonzero(windows.lengths)
 
@@ -368,10 +369,10 @@ def rows_of_shard(batch_size: int, shard_index: int, shard_count: int) -> int:
     """Return how many rows of a batch each shard reads.
 
     Raises:
-      ValueError: the batch does not divide into shards, or there is no such shard.
+      UserError: the batch does not divide into shards, or there is no such shard.
     """
     if shard_count < 1 or not 0 <= shard_index < shard_count or batch_size % shard_count:
-        raise ValueError(
+        raise UserError(
             f"batch_size {batch_size} gives no equal part to shard {shard_index} of {shard_count}"
         )
     return batch_size // shard_count

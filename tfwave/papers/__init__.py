@@ -1,1 +1,1 @@
-"""The papers' published tables as data, the runner of their rows, and the report."""
+"""Published values, rows and experiments of the papers, one package for each."""

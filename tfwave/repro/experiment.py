@@ -1,4 +1,4 @@
-"""Experiments: how the rows of a table are prepared, trained, measured and made audible."""
+"""Experiments: preparation, training, measurement and clips of the rows of a table."""
 
 import abc
 import contextlib
@@ -34,7 +34,7 @@ class Measured:
 
     Attributes:
       scores: {column key: {"mean": float, and where known "pm" and "n"}}.
-      counts: what was counted, in words.
+      counts: counts behind the scores, in words.
       facts: {name: value} to print.
       seconds: {part of the work: wall time}.
       clips: (label of the recording that it follows, caption, waveform [time]) of each clip, which
@@ -60,7 +60,7 @@ class Measured:
 
 
 class Experiment(abc.ABC):
-    """One run of a table.
+    """A run of a table.
 
     The engine calls `prepare` once and then, for every row that is not finished, `compute`, which
     is `train` (of a trained row) followed by `measure`.
@@ -127,8 +127,8 @@ class Experiment(abc.ABC):
 
         Args:
           row: the row.
-          model: with its best weights; None for a row that is not trained.
-          results: with the results of the rows that `needs` names.
+          model: the model with its best weights; None for a row that is not trained.
+          results: `Results` with the rows that `needs` names.
         """
 
     def facts(self, row: Row, model: keras.Model, trained: TrainingResult) -> dict:
@@ -168,14 +168,14 @@ class Experiment(abc.ABC):
 
     @abc.abstractmethod
     def header(self, results: Results) -> ReportHeader:
-        """Return the words around the table, from the settings and rows of a result folder."""
+        """Return the header of the report, from the settings and rows of a result folder."""
 
 
 def save_clips(folder, clips, sample_rate: int) -> list[dict]:
     """Write the clips of a row as wav files.
 
     Args:
-      folder: of the row, a `pathlib.Path`.
+      folder: folder of the row, a `pathlib.Path`.
       clips: as in `Measured`.
       sample_rate: Hz.
 

@@ -1,4 +1,4 @@
-"""Result folders of earlier versions, read in today's form."""
+"""Conversion of result folders of earlier versions to the current form."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def upgrade_result(result: dict) -> dict:
 
 
 def _score_figure(result):
-    """Add to a row of a figure what its driver printed, but did not save as scores."""
+    """Add the scores that the driver of a figure printed without saving them."""
     naive, queues = result["naive"], result["queues"]
     result["scores"]["ratio"] = {"mean": naive["median"] / queues["median"]}
     for name, side in (("naive", naive), ("queues", queues)):

@@ -1,4 +1,4 @@
-"""Experiments with models that give samples a likelihood, and tables of their systems in pairs."""
+"""Experiments with models that assign likelihoods to samples, and tables of pairs of systems."""
 
 import abc
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from tfwave.training.loop import Score, TrainingResult
 
 
 class LikelihoodExperiment(SpeechExperiment):
-    """Rows are judged by the likelihood of held-out recordings, and resynthesise them.
+    """An experiment whose rows are scored by the likelihood of held-out recordings.
 
-    The preset also has clips and clip_seconds.
+    Its clips resynthesise held-out recordings. The preset also has clips and clip_seconds.
 
     Attributes:
       column: key of the likelihood, in `test_step` and in the table.
@@ -40,12 +40,12 @@ class LikelihoodExperiment(SpeechExperiment):
           row: of the table.
           model: its model.
           batch: of `windows`, of one recording.
-          samples: to generate.
+          samples: number of samples to generate.
           seed: of the draws.
         """
 
     def recording(self, row: Row, clip: tf.Tensor) -> tf.Tensor:
-        """Return what a row that is not trained makes of a recording, both float32 [time]."""
+        """Return the output of a row without training for a recording, both float32 [time]."""
         del row
         return clip
 
@@ -91,7 +91,7 @@ class LikelihoodExperiment(SpeechExperiment):
 
 
 class PairedExperiment(LikelihoodExperiment):
-    """A table of pairs that listeners compare; a class in front of the experiment of the systems.
+    """A table of pairs for listeners to compare; a mixin that precedes the systems' experiment.
 
     The systems of a pair are computed as rows of the result folder that the table does not show.
 

@@ -1,11 +1,11 @@
-"""The plan of a run in words: the row that is next and how long the rest will take."""
+"""The plan of a run in words: the next row and the estimated time left."""
 
 import time
 from collections.abc import Callable
 
 
 class Plan:
-    """Reports which row is next and the time left, estimated from the rows done so far.
+    """Reporter of the next row and of the time left, estimated from the rows done so far.
 
     Args:
       labels: {row key: (label, weight)} in order, the weight in any unit.
@@ -52,7 +52,7 @@ class Plan:
         return seconds
 
     def failed(self, key: str, why: str = "failed, going on with the next row") -> None:
-        """Report that a row could not be computed, in the words of `why`."""
+        """Report that a row could not be computed, with the reason `why`."""
         self._left.pop(key)
         self._report(f"{self._head(key)}: {why}")
 

@@ -1,4 +1,4 @@
-"""What made a number: git revision, package versions and the kind of machine."""
+"""The provenance of results: git revision, package versions and the kind of machine."""
 
 import importlib.metadata
 import os
@@ -10,7 +10,7 @@ import time
 
 import tfwave
 
-# Without them some measures have no value; recorded, so that `installed_since` can tell.
+# Without them some measures have no value; recorded for `installed_since`.
 MEASURING = ("pyworld", "pesq", "pystoi")
 _PACKAGES = (
     "tensorflow",
@@ -40,10 +40,10 @@ def collect():
 
 
 def installed_since(result, packages):
-    """Whether one of `packages` is installed now that was missing when a result was made.
+    """Return whether one of `packages`, missing when a result was made, is installed now.
 
     Args:
-      result: dict with the "provenance" that `collect` returned then.
+      result: dict with the "provenance" that `collect` returned at that time.
       packages: names, of `MEASURING`.
     """
     then = result["provenance"]["packages"]

@@ -1,9 +1,9 @@
-"""Published values: what a paper printed, where it was read, and what was not found.
+"""Published values: the numbers that papers printed, with their sources.
 
 Every paper has one file, `tfwave/papers/PAPER/published.json`. A table in it has a `source` (where
 the numbers are printed), `seen_in` (who read them: "paper text", "third party", or "not seen") and
-`pm_is` (what the figure behind the plus-minus sign is). Values of a table that is "not seen" are
-unknown; they are printed as unknown and never guessed.
+`pm_is` (the meaning of the figure after the plus-minus sign). Values of a table that is "not seen"
+are unknown; they are printed as unknown and never guessed.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "papers"
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """One number: its mean and, where given, the figure behind plus-minus and the count."""
+    """A value: its mean and, where given, the figure after the plus-minus sign and the count."""
 
     mean: float
     pm: float | None = None
@@ -25,7 +25,7 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column of a table, published or measured here alone.
+    """A column of a table, published or only measured here.
 
     Attributes:
       key: name used in result files, for example `inception_score`.
@@ -48,7 +48,7 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """The direction of better as one sign: up, down, or towards a value; "" without one."""
+        """Return the direction of improvement as a sign: up, down or towards a value; or ""."""
         return {"higher": "\u2191", "lower": "\u2193", "none": ""}.get(
             self.better, "\u2192 " + self.better.rpartition(" ")[2]
         )
@@ -56,7 +56,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One published table: its columns and `values[row key][column key]`."""
+    """A published table: its columns and `values[row key][column key]`."""
 
     id: str
     source: str
@@ -68,7 +68,7 @@ class Table:
 
     @property
     def seen(self) -> bool:
-        """Whether the values of this table could be read anywhere."""
+        """Return whether a readable source of this table was found."""
         return self.seen_in != NOT_SEEN
 
     def value(self, row: str, column: str) -> Value | None:
@@ -91,7 +91,7 @@ class Paper:
         """Return columns with the published table that each of them is from.
 
         Args:
-          wanted: in order, ids of published tables, which stand for all columns of theirs, and
+          wanted: in order, ids of published tables, which stand for all of their columns, and
             `Column`s that no paper printed, whose table is None.
         """
         found = []

@@ -1,4 +1,4 @@
-"""Ratings by listeners, brought to a report as `ratings.json` in the result folder.
+"""Ratings by listeners, supplied to a report as `ratings.json` in the result folder.
 
     {
       "wavegan_ps2": {
@@ -7,8 +7,8 @@
       }
     }
 
-Rows and columns are named as in the table; `pm` (of the kind that stands behind the paper's
-plus-minus) and `n` (answers) are optional.
+Rows and columns are named as in the table; `pm` (of the same kind as the paper's plus-minus) and
+`n` (answers) are optional.
 """
 
 import math

@@ -22,7 +22,7 @@ from tfwave.training.interrupts import Interrupted
 def reproduce(
     table: Table, options: Options, strategy: tf.distribute.Strategy | None = None
 ) -> report.Report | None:
-    """Compute the wanted rows that are not there yet; write the report after each of them.
+    """Compute the selected rows that are missing; write the report after each of them.
 
     A row whose training diverges, or whose package is missing, is marked, and the next one is
     computed. With `options.merge` and without `options.rows` nothing is computed.
@@ -82,7 +82,7 @@ def _assist(experiment, results, rows):
 
 
 def _in_order(experiment, rows, is_finished):
-    """Return the rows that can be computed, each behind those that it is computed from."""
+    """Return the rows that can be computed, each after those that it is computed from."""
     ordered = {}
     for row in rows:
         if row.key not in experiment.status():
@@ -92,7 +92,7 @@ def _in_order(experiment, rows, is_finished):
 
 
 class _Run:
-    """The rows of one call of `reproduce` on the chief, and what happened to them."""
+    """The rows of one call of `reproduce` on the chief, and their outcomes."""
 
     def __init__(self, experiment: Experiment, results: runner.Results):
         self._experiment, self._table = experiment, experiment.table
@@ -127,7 +127,7 @@ class _Run:
         return written
 
     def _is_finished(self, row):
-        """Whether a row needs nothing more; see `Table.optional` and `Table.cached`."""
+        """Return whether a row is complete; see `Table.optional` and `Table.cached`."""
         if not self._table.cached:
             return False
         done = self._results.load(row.key, self._experiment.settings(row))
@@ -190,8 +190,8 @@ def write_report(
     """Write the report of a result folder.
 
     Args:
-      experiment: of the table; it need not be prepared.
-      results: the folder.
+      experiment: experiment of the table; it need not be prepared.
+      results: the result folder.
       status: {row key: why this row has no result}; the table's own without it.
     """
     table = experiment.table

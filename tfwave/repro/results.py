@@ -8,7 +8,7 @@ A result folder looks the same for every paper:
     OUT_DIR/rows/ROW/samples/*.wav    clips to listen to
     OUT_DIR/rows/ROW/train/           training directory (checkpoints, TensorBoard)
 
-A row counts as finished when `result.json` exists with the wanted settings. A folder of other
+A row counts as finished when `result.json` exists with the requested settings. A folder of other
 settings is refused with the first one that differs.
 """
 
@@ -40,7 +40,7 @@ _LOCAL_SETTINGS = (*_TEXTS, "precision")
 
 
 class ConfigurationError(UserError):
-    """A result folder or a row belongs to another configuration."""
+    """A result folder or row that belongs to another configuration."""
 
 
 def key_of(*settings) -> str:
@@ -65,8 +65,8 @@ class Results:
 
         Args:
           key: of the row.
-          row_settings: what the row is computed from, beside the settings of the folder; None to
-            take the row as it is.
+          row_settings: settings of the row, beside those of the folder; None to accept the row as
+            it is.
 
         Raises:
           ConfigurationError: the row was made with other settings.
@@ -106,7 +106,7 @@ class Results:
 def _difference(wanted, found, ignore=()):
     """Name the first setting of a folder that differs from those found on disk.
 
-    One that is missing there was added by a later version and is not compared, but for the table.
+    A setting missing on disk was added by a later version and is not compared, except the table.
     """
     known = {name: value for name, value in found.items() if name in wanted}
     if "table" in wanted:
@@ -212,7 +212,7 @@ def merge(results: Results, sources: Iterable, agreeing: tuple[str, ...] = ()) -
 
 
 def _check_agreement(results, theirs, source, names):
-    """Refuse a row that was made with another classifier, say, than the rows already here."""
+    """Refuse a row made with other settings, such as another classifier, than the rows here."""
     for path in sorted(results.path.glob(f"rows/*/{RESULT}")):
         mine = files.read_json(path)
         here, there = (

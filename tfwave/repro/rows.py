@@ -8,7 +8,7 @@ from tfwave.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row of a table.
+    """A row of a table.
 
     Attributes:
       key: name on the command line and on disk.
@@ -26,7 +26,7 @@ class Row:
 
     @property
     def trained(self) -> bool:
-        """Whether the row is a model (and not a set of recordings)."""
+        """Return whether the row is a model (and not a set of recordings)."""
         return bool(self.system)
 
 

@@ -1,4 +1,4 @@
-"""Experiments whose rows are timed on this machine, and how a speed is timed."""
+"""Experiments whose rows are timed on this machine, and functions that time them."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from tfwave.repro.rows import Row
 
 
 class SpeedExperiment(Experiment):
-    """Rows are timed on as many threads of the CPU as --threads says; nothing is trained."""
+    """An experiment whose rows are timed on --threads threads of the CPU, without training."""
 
     def folder_settings(self) -> dict:
         return {**super().folder_settings(), "threads": self.options.threads or os.cpu_count()}
@@ -33,7 +33,7 @@ def timed(run: Callable, runs: int) -> tuple:
     """Call a function once, which may compile it, and then `runs` times.
 
     Returns:
-      (what the first call returned, its seconds, those of the others as float array [runs]).
+      (result of the first call, its seconds, those of the others as float array [runs]).
     """
     seconds = []
     for number in range(1 + runs):

@@ -46,10 +46,10 @@ class Options:
       merge: result folders whose finished rows are copied in first.
       data_dir: folder of recordings; empty for the built-in ones.
       strict: whether to stop at the first audio file that cannot be used.
-      seed: of everything.
+      seed: seed of all draws.
       precision: "auto", "float32" or "mixed_bfloat16".
       profile: whether a few steps of each training are traced for TensorBoard.
-      threads: of the CPU, which TensorFlow has been told; 0 for all.
+      threads: threads of the CPU, already configured in TensorFlow; 0 for all.
       extra: {name: value} of the flags that only one table has.
       report_progress: function of one line.
     """
@@ -75,24 +75,24 @@ class Table:
 
     Attributes:
       key: name in settings and of the result folder.
-      protocol: number that is raised when numbers of the same configuration change, so that
-        results made before count as others.
+      protocol: number that is raised when numbers of the same configuration change, so that earlier
+        results no longer match.
       paper: folder of the paper in `tfwave.papers`.
       title: name of the table and of the paper.
       rows: in the order of the table.
       presets: function without arguments that returns {name: preset}, of the names of PRESETS; a
         preset is a dataclass of all sizes, with a name.
       experiment: function of (table, preset, options, strategy) that returns the `Experiment`.
-      columns: what is measured: ids of published tables, each of which stands for all of its
+      columns: measured columns: ids of published tables, each of which stands for all of its
         columns, and `Column`s that no paper printed.
       listeners: ids of published tables whose columns listeners judge.
       notes: sentences on how everything was measured.
-      counts: what the counts under the rows' names count.
+      counts: meaning of the counts under the rows' names.
       reference: key of the row of recordings, beside which clips are shown; "" without one.
       status: {row key: why this row cannot be computed}.
       flags: names of the flags that the script takes beside --out_dir, --preset, --rows, --merge.
       data: the recordings that --data_dir takes, in words.
-      unseen_speakers: whether no speaker of the test is heard in training.
+      unseen_speakers: whether the test speakers are excluded from training.
       preset: default of --preset.
       preset_help: the presets in words.
       precisions: number formats in which the rows can be computed.
@@ -131,7 +131,7 @@ class Table:
 
     @property
     def computed(self) -> tuple[Row, ...]:
-        """The rows that can be computed."""
+        """Return the rows that can be computed."""
         return tuple(row for row in self.rows if row.key not in self.status)
 
     def check_preset(self, name: str) -> None:
@@ -146,8 +146,8 @@ def on_demand(module: str, name: str, *arguments, **keywords) -> Callable:
 
     Args:
       module: name below `tfwave.papers`, such as "wavegan.experiment".
-      name: of a function or class in it, which is called, or of another value, which is returned.
-      *arguments, **keywords: that the call is given beside its own.
+      name: name of a function or class in it, which is called, or of a value, which is returned.
+      *arguments, **keywords: further arguments of the call.
     """
 
     def load(*more, **other):

@@ -60,7 +60,7 @@ class TrainedExperiment(Experiment):
 
     @abc.abstractmethod
     def description(self, row: Row) -> dict:
-        """Return what the weights depend on beside steps and batch size, with "model", a dict.
+        """Return the settings of the weights beside steps and batch size, with "model", a dict.
 
         Training that was begun with another description is refused.
         """
@@ -79,7 +79,7 @@ class TrainedExperiment(Experiment):
 
     @abc.abstractmethod
     def size(self, preset) -> str:
-        """Return what a preset trains and for how long, in words."""
+        """Describe the models of a preset and the length of their training in words."""
 
     def warnings(self) -> tuple[str, ...]:
         """Return sentences on how the preset differs from the published sizes."""
@@ -90,7 +90,7 @@ class TrainedExperiment(Experiment):
         return (f"The {preset.name} preset trains {size} (preset paper: {published}).",)
 
     def schedule(self, row: Row) -> Schedule:
-        """Return how long a row is trained."""
+        """Return the `Schedule` of a row."""
         del row
         preset = self.preset
         return Schedule(preset.steps, preset.batch_size, preset.score_every)
@@ -253,10 +253,10 @@ class SpeechExperiment(TrainedExperiment):
         """Compute the mean of `value` over the slices of a split.
 
         Args:
-          row: that the model was trained for.
+          row: the row that the model was trained for.
           model: with a `test_step`; a mean over samples comes with the number of "samples".
           split: "valid" or "test".
-          batches: how many batches, None for all.
+          batches: number of batches, None for all.
 
         Returns:
           {mean, n}: over n samples, or over n slices where `test_step` counts no samples.

@@ -1,9 +1,9 @@
-"""Checkpoints that are either whole or not there.
+"""Checkpoints that are either complete or absent.
 
 A checkpoint is a folder `step_00001234` with TensorFlow's files and a manifest of their sizes and
 SHA-256 sums. It is written under a temporary name, forced to the disk and renamed, so that a
-killed process or a full disk leaves the earlier ones as they were; what was damaged afterwards is
-recognised by its manifest and passed over. (tf.train.CheckpointManager renames a state file last,
+killed process or a full disk leaves the earlier ones as they were; later damage is detected by the
+manifest, and the checkpoint is skipped. (tf.train.CheckpointManager renames a state file last,
 which covers a killed process, but it does not notice data that never reached the disk.)
 
     directory/checkpoints/step_*   the newest ones, to continue from
@@ -31,7 +31,7 @@ _FOLDER = re.compile(r"step_(\d{8,})")
 
 
 class CheckpointError(OSError):
-    """A checkpoint cannot be written or read; the message is one sentence that names it."""
+    """A failure to write or read a checkpoint; the message is one sentence that names it."""
 
 
 def save_newest(directory, model, step, keep, facts=None):
@@ -71,7 +71,7 @@ def save_best(directory, model, step, score):
 
 
 def read_best(directory):
-    """Read what is known of the best weights: a dict with step, score and folder, or None."""
+    """Read the record of the best weights, a dict with step, score and folder, or None."""
     try:
         return files.read_json(os.path.join(directory, _BEST, "best.json"))
     except FileNotFoundError:
@@ -85,18 +85,18 @@ def discard_weights(model, step):
 
 
 def resume(directory, model, say=print):
-    """Load the newest checkpoint that is whole, optimisers included.
+    """Load the newest complete checkpoint, optimisers included.
 
     Args:
       directory: the run's directory.
       model: compiled model of the same configuration.
-      say: function that is given a sentence about each damaged checkpoint passed over.
+      say: function called with a sentence about each damaged checkpoint that is skipped.
 
     Returns:
       The checkpoint's manifest (a dict with its step and facts), or None when there is none.
 
     Raises:
-      CheckpointError: there are checkpoints but none is whole, or it does not fit the model.
+      CheckpointError: there are checkpoints but none is complete, or it does not fit the model.
     """
     parent = os.path.join(directory, _NEWEST)
     found = _list(parent)
@@ -118,7 +118,7 @@ def resume(directory, model, say=print):
 
 
 def tidy(directory, step):
-    """Remove what killed writes left behind and checkpoints beyond the step continued from."""
+    """Remove leftovers of killed writes and checkpoints beyond the step continued from."""
     for part in (_NEWEST, _BEST):
         parent = os.path.join(directory, part)
         if not os.path.isdir(parent):
@@ -145,7 +145,7 @@ def restore(directory, model, which="best"):
 
     Raises:
       CheckpointError: there is no such checkpoint, it is damaged or does not fit the model.
-      UserError: `which` is something else.
+      UserError: `which` is neither.
     """
     directory = os.fspath(directory)
     if which == "best":
@@ -183,7 +183,7 @@ def _tracked(model):
 
 
 def _tracked_as(model, names):
-    """Name everything as the checkpoint does that has variables of these names.
+    """Name everything as a checkpoint with variables of these names does.
 
     Earlier versions of tfwave followed the attributes of Keras' layers, which the other Keras
     version cannot read, or, for the digit classifier, kept the step beside the weights.
@@ -233,7 +233,7 @@ def _read(folder, model, whole):
 
 
 def _verify(folder):
-    """Give (manifest, None) for a whole checkpoint and (None, what is wrong) otherwise."""
+    """Return (manifest, None) for a complete checkpoint and (None, the defect) otherwise."""
     try:
         manifest = files.read_json(os.path.join(folder, _MANIFEST))
         for name, expected in manifest["files"].items():
@@ -253,7 +253,7 @@ def _verify(folder):
 
 
 def _fingerprint(path):
-    """Force a file to the disk and give its size and SHA-256 sum."""
+    """Flush a file to the disk and return its size and SHA-256 sum."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         digest = hashlib.sha256()
@@ -273,7 +273,7 @@ def _list(parent):
 
 
 def _remove(parent, name):
-    """Take a checkpoint out of sight in one move, then delete it."""
+    """Rename a checkpoint in one operation, then delete it."""
     hidden = os.path.join(parent, "." + name + ".old")
     shutil.rmtree(hidden, ignore_errors=True)
     os.rename(os.path.join(parent, name), hidden)
@@ -282,7 +282,7 @@ def _remove(parent, name):
 
 @contextlib.contextmanager
 def _failing_as(parent, step):
-    """Turn a failed write into one sentence."""
+    """Turn a failed write into a `CheckpointError` of one sentence."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:

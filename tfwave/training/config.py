@@ -1,4 +1,4 @@
-"""How a run is trained, apart from the model: how long, how often it logs, scores and saves."""
+"""Configuration of a training run, apart from its model: length, logging, scores, checkpoints."""
 
 import dataclasses
 
@@ -10,10 +10,10 @@ PROFILED = (3, 5)
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """Length and rhythm of a run; a step of a GAN is a generator update with its critic updates.
+    """Length and intervals of a run; a step of a GAN is a generator update with its critic updates.
 
-    Only `steps`, `batch_size` and `seed` influence the weights. How often a run logs, scores or
-    saves, and when it is stopped and resumed, does not.
+    Only `steps`, `batch_size` and `seed` influence the weights. The intervals of logging, scoring
+    and saving do not, nor does stopping and resuming.
 
     Attributes:
       steps: generator updates of the whole run.

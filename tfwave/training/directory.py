@@ -16,7 +16,7 @@ _LOCK = "lock"
 
 
 class DirectoryError(OSError, UserError):
-    """A run's directory cannot be used; the message is one sentence that names it."""
+    """A failure to use a run's directory; the message is one sentence that names it."""
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def open_directory(directory, description, part=""):
 
 
 def reason(error):
-    """Give the reason of an operating system's or TensorFlow's error without its decoration."""
+    """Return the reason of an operating system's or TensorFlow's error without its decoration."""
     if getattr(error, "strerror", None):
         return error.strerror
     # Such as '{{function_node ...}} FILE; No space left on device [Op:SaveV2]'.
@@ -56,7 +56,7 @@ def reason(error):
 
 
 def read_description(directory):
-    """Read the description that a run was started with, in today's form.
+    """Read the description that a run was started with, in the current form.
 
     Raises:
       DirectoryError: the directory holds no run.

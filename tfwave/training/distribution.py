@@ -1,4 +1,4 @@
-"""Distribution strategies, and the batches that each replica gets.
+"""Distribution strategies, and the batches of each replica.
 
 A run gives the same losses, up to rounding, on one device, on several and on several machines:
 the batch size is the global one and replica k of n gets rows k*B/n to (k+1)*B/n of each batch.
@@ -24,7 +24,7 @@ def open_strategy(spec="auto"):
       A tf.distribute.Strategy.
 
     Raises:
-      UserError: `spec` is something else, or multi_worker without a usable TF_CONFIG.
+      UserError: `spec` is none of these, or multi_worker without a usable TF_CONFIG.
     """
     if spec == "auto":
         if os.environ.get("TF_CONFIG"):
@@ -78,7 +78,7 @@ def worker_count(strategy):
 
 
 def is_chief(strategy):
-    """Tell whether this process is the one that writes the run's directory."""
+    """Return whether this process is the one that writes the run's directory."""
     if worker_count(strategy) == 1:
         return True
     resolver = strategy.cluster_resolver
@@ -113,14 +113,14 @@ class ReplicaBatches:
         self._iterators = {}
 
     def next(self):
-        """Give the next element, as one value per local replica where there are several."""
+        """Return the next element, as one value per local replica where there are several."""
         return self._strategy.experimental_distribute_values_from_function(self._next_of)
 
     def close(self):
-        """End the reading.
+        """Stop reading.
 
-        An iterator whose dataset calls Python ahead of time must be gone before the interpreter
-        is: at its exit it would wait for a thread that Python does not let run any more.
+        An iterator whose dataset calls Python ahead of time must be deleted before the interpreter
+        exits: it would otherwise wait for a thread that Python no longer runs.
         """
         self._iterators.clear()
 
@@ -133,16 +133,16 @@ class ReplicaBatches:
 
 
 def check_batch_size(strategy, batch_size):
-    """Raise ValueError where a batch cannot be shared equally among the replicas."""
+    """Raise UserError if a batch cannot be shared equally among the replicas."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise UserError(f"batch_size {batch_size} cannot be shared by {replicas} replicas")
 
 
 def check_workers_agree(strategy, step):
-    """Wait until all workers are here and raise ValueError where they start from different steps.
+    """Wait for all workers and raise UserError if they start from different steps.
 
-    They do when the run's directory is not on a file system that all of them share.
+    This happens when the run's directory is not on a file system that all of them share.
     """
     total = _sum_over_replicas(strategy, step)
     if total != step * strategy.num_replicas_in_sync:
@@ -153,12 +153,12 @@ def check_workers_agree(strategy, step):
 
 
 def wait_for_all(strategy):
-    """Wait until all workers are here."""
+    """Wait for all workers."""
     value_of_chief(strategy, 0.0)
 
 
 def value_of_chief(strategy, value):
-    """Give every worker the chief's number, so that all of them decide alike."""
+    """Return the chief's number on every worker, so that all of them decide alike."""
     workers = worker_count(strategy)
     if workers == 1:
         return value

@@ -1,4 +1,4 @@
-"""The guard against non-finite values: says at which step and in which loss a run broke."""
+"""Checks for non-finite values, whose errors name the step and the loss at which a run diverged."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,7 @@ from tfwave.errors import UserError
 
 
 class NonFiniteError(UserError):
-    """A loss, gradient or weight became infinite or not a number; the run was stopped."""
+    """An infinite or NaN loss, gradient or weight, for which the run was stopped."""
 
 
 def check_metrics(step, names, values, batches_fn=None, updates=1):
@@ -18,11 +18,11 @@ def check_metrics(step, names, values, batches_fn=None, updates=1):
       names: metric names, in the order of `values`.
       values: float array [metrics].
       batches_fn: function of (start_step, shard_index, shard_count) giving the training batches,
-        used to look whether the step's own clips are to blame.
+        used to check whether the step's own clips are the cause.
       updates: batches that a step takes; several are the first axis of everything in its data.
 
     Raises:
-      NonFiniteError: the sentence names the step, the metrics and the batches of the step.
+      NonFiniteError: the message names the step, the metrics and the batches of the step.
     """
     bad = [(n, float(v)) for n, v in zip(names, values, strict=True) if not np.isfinite(v)]
     if not bad:
@@ -36,7 +36,7 @@ def check_variables(step, variables):
     """Raise if a weight is not finite, so that no checkpoint is written from such a state.
 
     Raises:
-      NonFiniteError: the sentence names the step and the variable.
+      NonFiniteError: the message names the step and the variable.
     """
     for variable in variables:
         value = tf.convert_to_tensor(variable)

@@ -7,11 +7,11 @@ import threading
 
 
 class Interrupted(Exception):
-    """A run was asked to stop, saved its state and stopped.
+    """A stop of a run by a signal, after its state was saved.
 
     Attributes:
-      signum: the signal that asked.
-      exit_code: what a script should exit with, 128 + signum (130 for Ctrl-C, 143 for SIGTERM).
+      signum: number of the signal.
+      exit_code: exit code for a script, 128 + signum (130 for Ctrl-C, 143 for SIGTERM).
     """
 
     def __init__(self, message, signum):
@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """Whether a signal asked to stop: `signum` is its number, or 0."""
+    """A request to stop: `signum` is the number of the signal received, or 0."""
 
     def __init__(self):
         self.signum = 0
@@ -29,11 +29,11 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signals():
-    """Give a `StopRequest` that SIGINT and SIGTERM set, and put the old handlers back afterwards.
+    """Yield a `StopRequest` that SIGINT and SIGTERM set; restore the old handlers afterwards.
 
-    The second signal of either kind acts as it would have without this, so that an impatient user
-    can always leave; what is on the disk is safe then as well. Outside the main thread, where
-    Python allows no handlers, the request is simply never set.
+    A second signal of either kind has its usual effect, so that an impatient user can always quit;
+    the data on disk are safe then as well. Outside the main thread, where Python allows no
+    handlers, the request is simply never set.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

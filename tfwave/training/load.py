@@ -77,8 +77,8 @@ def build(description: dict[str, Any], source: Any = "the description") -> Syste
     """Build the model of a description, with its initial weights.
 
     Args:
-      description: of a trained model; see `models.legacy` for its forms.
-      source: what to call it in errors, such as its directory.
+      description: description of a trained model; see `models.legacy` for its forms.
+      source: its name in error messages, such as its directory.
 
     Raises:
       UserError: it describes no system of tfwave.

@@ -29,7 +29,7 @@ _SECONDS_BETWEEN_READS = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A number by which the best weights of a run are kept.
+    """A number that selects the best weights of a run.
 
     Attributes:
       name: name in rows and in TensorBoard.
@@ -42,7 +42,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingResult:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
       model: the model with its latest weights (`checkpoints.restore` loads the best ones).
@@ -74,7 +74,7 @@ def train(
     """Train a model, or continue training it, until `config.steps`.
 
     Args:
-      directory: folder of the run. Several workers need one that all of them see.
+      directory: folder of the run. Several workers need one that all of them can access.
       model_fn: function without arguments giving the compiled `System`. Called inside the
         strategy's scope.
       batches_fn: function of (start_step, shard_index, shard_count) giving an infinite dataset of
@@ -86,7 +86,7 @@ def train(
       strategy: tf.distribute.Strategy, by default one device.
       score_fn: function of the model giving a number. It is called every `config.score_every`
         steps and at the end, and must depend on the weights alone.
-      score: what that number is, a `Score`.
+      score: `Score` that describes that number.
       hparams: dict for TensorBoard's HParams tab.
       progress: whether to show progress on stderr.
 
@@ -97,7 +97,7 @@ def train(
       Interrupted: Ctrl-C or SIGTERM; the state was saved and the same call continues.
       NonFiniteError: a loss, gradient or weight is not finite.
       OSError: the directory cannot be used, a checkpoint cannot be written or read.
-      ValueError: the directory belongs to another configuration.
+      UserError: the directory belongs to another configuration.
     """
     directory = os.fspath(directory)
     strategy = strategy or tf.distribute.get_strategy()
@@ -105,7 +105,8 @@ def train(
     with contextlib.ExitStack() as stack:
         if distribution.is_chief(strategy):
             stack.enter_context(open_directory(directory, description))
-        # From here on, so that a signal in the long beginning is not lost: it ends the first step.
+        # Installed now, so that a signal during the long start is not lost: the first step acts on
+        # it.
         request = stack.enter_context(stop_on_signals())
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
@@ -148,7 +149,7 @@ class _Run:
         manifest = checkpoints.resume(self._directory, self._model, notes.append)
         if manifest is not None:
             self._step = manifest["step"]
-            self._seconds = manifest.get("seconds", 0.0)  # absent from classifiers of before
+            self._seconds = manifest.get("seconds", 0.0)  # absent from earlier classifiers
         self._check_step()
         distribution.check_workers_agree(self._strategy, self._step)
         self._read_best()
@@ -220,7 +221,7 @@ class _Run:
         if self._profiling:
             tf.profiler.experimental.stop(save=False)
         for closer in reversed(self._closers):
-            # What matters was forced to the disk before; a full one must not hide the first error.
+            # All that matters was flushed earlier; a full disk must not hide the first error.
             with contextlib.suppress(OSError, tf.errors.OpError):
                 closer.close()
 
@@ -246,8 +247,8 @@ class _Run:
     def _read_if_due(self, wanted):
         """Read the metrics of the steps since the last time, checking each of them.
 
-        Reading waits for the device, so it is not done at every step; but it is before anything
-        is written, so that nothing non-finite ever is.
+        Reading waits for the device, so it is not done at every step; but it is done before
+        anything is written, so that no non-finite value is written.
         """
         now = time.monotonic()
         late = now - self._last_read >= _SECONDS_BETWEEN_READS
@@ -338,7 +339,7 @@ class _Run:
         return bool(seconds) and self._chief and time.monotonic() - self._last_save >= seconds
 
     def _leave(self, signum):
-        # Another worker may have got the signal; this one stops with it.
+        # Another worker may have received the signal; this one stops with it.
         signum = signum or signal.SIGTERM
         raise Interrupted(
             f"stopped at step {self._step} of {self._config.steps}; everything is saved in "

@@ -9,7 +9,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows the step, the losses, the speed and the estimated time left.
+    """Display of the step, the losses, the speed and the estimated time left.
 
     Args:
       shown: False for silence.

@@ -34,7 +34,7 @@ def read_rows(directory):
 
 
 class RowWriter:
-    """Appends rows; rows beyond the step that a run continues from are dropped first.
+    """Writer that appends rows, after dropping those beyond the step that a run continues from.
 
     Args:
       directory: the run's directory.

@@ -1,12 +1,12 @@
 """TensorBoard summaries of a run, without contradictions after a resume.
 
 Every system's run is laid out the same way: scalars/NAME, audio/NAME and images/NAME by step; as
-texts `command` and `config`; hyperparameters; and charts on the tab Custom Scalars that put side by
-side what is read together, such as the losses of critic and generator.
+texts `command` and `config`; hyperparameters; and charts on the tab Custom Scalars that group
+related scalars, such as the losses of critic and generator.
 
-The event files stand in the run's directory itself. They are forced to the disk before each
+The event files lie in the run's directory itself. They are flushed to the disk before each
 checkpoint, and a resumed run first cuts off every record beyond the step that it continues from;
-so each step is there once, whatever reads the files.
+so each step occurs once, whatever program reads the files.
 """
 
 import glob
@@ -32,7 +32,7 @@ _FOOTER_BYTES = 4
 
 
 class Summaries:
-    """Writes a run's scalars, texts, hyperparameters and whatever the model draws.
+    """Writer of a run's scalars, texts and hyperparameters and of the model's own summaries.
 
     Args:
       directory: the run's directory, or None to write nothing.
@@ -72,7 +72,7 @@ class Summaries:
         Args:
           step: number of the step.
           model: the model, with a `summaries(step, data)` method.
-          data: what the step was trained on, a dict of arrays.
+          data: batch that the step was trained on, a dict of arrays.
         """
         with self._writer.as_default(step=step):
             model.summaries(step, data)
@@ -166,5 +166,5 @@ def _is_score(name):
 
 
 def _simple(value):
-    """Give a value as one of the types that the HParams tab knows."""
+    """Convert a value to one of the types that the HParams tab supports."""
     return value if isinstance(value, (bool, int, float, str)) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What every benchmark shares: repeated timing, and sides that run in processes of their own.
+"""Parts shared by all benchmarks: repeated timing, and sides that run in separate processes.
 
 Only the standard library is imported here: a side may run under another interpreter.
 """
@@ -43,7 +43,7 @@ def find_torch(python: str | None) -> str | None:
       python: path of an interpreter, or None for this one.
 
     Returns:
-      The path, or None if this interpreter cannot, which is said on stderr.
+      The path, or None if this interpreter cannot, which is reported on stderr.
 
     Raises:
       UserError: the interpreter that was named cannot.
@@ -73,7 +73,7 @@ _progress = None  # of `with_progress`
 
 
 class _Counter:
-    """Counts what a benchmark would do."""
+    """Counter of the calls that a benchmark would make."""
 
     def __init__(self):
         self.total = 0
@@ -100,7 +100,7 @@ def with_progress(figures):
 
 
 def is_counting() -> bool:
-    """Whether calls are counted now and not made."""
+    """Return whether calls are being counted rather than made."""
     return isinstance(_progress, _Counter)
 
 
@@ -111,7 +111,7 @@ def report_progress(units: int = 1) -> None:
 
 
 class Side:
-    """One side of a comparison, in a process of its own, so that its peak memory is its own.
+    """A side of a comparison, in a separate process, so that its peak memory is its own.
 
     Args:
       prepare: importable function of `arguments` that returns a function without arguments, the
@@ -160,7 +160,7 @@ class Side:
         return seconds
 
     def close(self) -> float:
-        """End the process; returns its peak memory in GiB."""
+        """End the process and return its peak memory in GiB."""
         if not is_counting():
             self._process.communicate()
         return self._peak
@@ -174,7 +174,7 @@ class Side:
 
 
 def serve():
-    """Be the process of a side: prepare what stdin brings, then make a call for each line."""
+    """Run the process of a side: prepare the function sent on stdin, then call it for each line."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed goes to stderr
     prepare, arguments = pickle.load(sys.stdin.buffer)

@@ -27,10 +27,10 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     if torch_python:
         sides[TORCH] = measure.Side(prepare_torch, model_dim, python=torch_python)
     samples, name = 256 * FRAMES, f"generation of {FRAMES} frames"
-    found = measure.compare(
+    results = measure.compare(
         name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
     )
-    return found | training.figures(
+    return results | training.figures(
         "", prepare_training, prepare_torch_training, model_dim, batch_sizes, runs, torch_python
     )
 

@@ -49,7 +49,7 @@ def generator(channels, norm=weight_norm):
 
 
 class Discriminators(nn.Module):
-    """Three discriminators, [batch, 1, time] -> the maps of each."""
+    """Three discriminators, from [batch, 1, time] to the feature maps of each."""
 
     def __init__(self):
         super().__init__()

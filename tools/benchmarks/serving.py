@@ -35,15 +35,15 @@ def figures(runs: int, clients: list[int], model_dim: int) -> dict:
     """
     with tempfile.TemporaryDirectory(prefix="tfwave-benchmark-") as folder:
         model = pathlib.Path(folder, "wavegan")
-        found = _export(runs, model, model_dim) | _signature(runs, model, model_dim)
+        results = _export(runs, model, model_dim) | _signature(runs, model, model_dim)
         if measure.is_counting():
             measure.report_progress(runs * (len(_WARM_UPS) + 2 * len(clients)))
-            return found
-        found |= _cold_start(runs, model)
+            return results
+        results |= _cold_start(runs, model)
         with _server(model, "--warmup") as (port, rest_port):
             for count in clients:
-                found |= _load(runs, count, port, rest_port)
-    return found
+                results |= _load(runs, count, port, rest_port)
+    return results
 
 
 def _export(runs, model, model_dim):
@@ -58,20 +58,20 @@ def _export(runs, model, model_dim):
 
 def _signature(runs, model, model_dim):
     """Measure the SavedModel's signature against the model that it was made from."""
-    found = {}
+    results = {}
     for clips in (1, 16):
         sides = {
             PYTHON: measure.Side(prepare_python, model_dim, clips),
             "SavedModel": measure.Side(prepare_signature, str(model), clips),
         }
         name = f"generation, batch {clips}"
-        found |= measure.compare(name, sides, (PYTHON,), runs, ("clips/s", CLIPS))
-    return found
+        results |= measure.compare(name, sides, (PYTHON,), runs, ("clips/s", CLIPS))
+    return results
 
 
 def _cold_start(runs, model):
     """Measure from the start of the server's process to its first answer, and its last part."""
-    found = {}
+    results = {}
     for label, flag in _WARM_UPS.items():
         whole, last = [], []
         for _ in range(runs):
@@ -83,14 +83,14 @@ def _cold_start(runs, model):
             measure.report_progress()
             whole.append(answered - started)
             last.append(answered - ready)
-        found[f"server's start to first answer, {label}"] = measure.summary(whole, "s")
-        found[f"first answer, {label}"] = measure.summary(last, "s")
-    return found
+        results[f"server's start to first answer, {label}"] = measure.summary(whole, "s")
+        results[f"first answer, {label}"] = measure.summary(last, "s")
+    return results
 
 
 def _load(runs, count, port, rest_port):
-    """Time requests for one clip each by so many clients at a time."""
-    found = {}
+    """Time requests for one clip each by a number of concurrent clients."""
+    results = {}
     for way, ports in {"gRPC": (port, None), "REST": (None, rest_port)}.items():
         rates, middle, worst = [], [], []
         for _ in range(runs):
@@ -100,10 +100,10 @@ def _load(runs, count, port, rest_port):
             middle.append(1000 * float(np.percentile(latencies, 50)))
             worst.append(1000 * float(np.percentile(latencies, 99)))
         name = f"clients: {count}, {way}"
-        found[name] = measure.summary(rates, "requests/s")
-        found[f"{name}, latency p50"] = measure.summary(middle, "ms")
-        found[f"{name}, latency p99"] = measure.summary(worst, "ms")
-    return found
+        results[name] = measure.summary(rates, "requests/s")
+        results[f"{name}, latency p50"] = measure.summary(middle, "ms")
+        results[f"{name}, latency p99"] = measure.summary(worst, "ms")
+    return results
 
 
 def _requests(count, port, rest_port):

@@ -19,13 +19,13 @@ def figures(name, prepare, prepare_torch, model_dim, batch_sizes, runs, torch_py
     Returns:
       {name: figure}.
     """
-    found = {}
+    results = {}
     for batch_size in batch_sizes:
         sides = {"tfwave": measure.Side(prepare, model_dim, batch_size)}
         if torch_python:
             sides[TORCH] = measure.Side(prepare_torch, model_dim, batch_size, python=torch_python)
-        found.update(measure.compare(f"{name}step, batch {batch_size}", sides, (TORCH,), runs))
-    return found
+        results.update(measure.compare(f"{name}step, batch {batch_size}", sides, (TORCH,), runs))
+    return results
 
 
 def step_of(model, batch_size, scalar):

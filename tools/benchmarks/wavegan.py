@@ -33,7 +33,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int) -> dict:
 
 
 def _training(runs, batch_size, model_dim, precision):
-    """Seconds of one iteration (five critic updates, one generator update) of each side."""
+    """Time one iteration (five critic updates, one generator update) of each side in seconds."""
     sides = {BASELINE: measure.Side(prepare_tf1_graph, model_dim, batch_size)}
     sides["float32"] = measure.Side(prepare_training, model_dim, batch_size, "float32")
     if precision != "float32":
@@ -73,7 +73,7 @@ def _loading(runs, batch_size):
 
 
 def prepare_training(model_dim, batch_size, precision):
-    """tfwave's update on fixed clips, a fresh batch for each critic update."""
+    """Prepare tfwave's update on fixed clips, a fresh batch for each critic update."""
     import tensorflow as tf
 
     from tfwave.models.wavegan.config import WaveGANConfig
@@ -87,7 +87,7 @@ def prepare_training(model_dim, batch_size, precision):
 
 
 def prepare_tf1_graph(model_dim, batch_size):
-    """The baseline on the same clips."""
+    """Prepare the baseline on the same clips."""
     from benchmarks.wavegan_tf1_graph import training_iteration
 
     iterate = training_iteration(model_dim, batch_size)
@@ -96,7 +96,7 @@ def prepare_tf1_graph(model_dim, batch_size):
 
 
 def prepare_generation(model_dim, precision):
-    """64 clips from latents."""
+    """Prepare 64 clips from latents."""
     from tfwave.models.wavegan.config import WaveGANConfig
     from tfwave.models.wavegan.wavegan import WaveGAN
 
@@ -106,7 +106,7 @@ def prepare_generation(model_dim, precision):
 
 
 def prepare_loading(batch_size):
-    """50 elements of five batches, from a store of 2,000 one-second files."""
+    """Prepare 50 elements of five batches, from a store of 2,000 one-second files."""
     from tfwave.data.corpus import Split
     from tfwave.data.slices import SliceConfig
     from tfwave.data.store import build_store

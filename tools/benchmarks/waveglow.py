@@ -13,7 +13,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     Args:
       runs: counted runs of each side.
       batch_sizes: segments in a batch of training.
-      model_dim: channels of the couplings; 512 in the paper, 256 in the code of today.
+      model_dim: channels of the couplings; 512 in the paper, 256 in the authors' current code.
       torch_python: interpreter of PyTorch's sides, or None to do without.
 
     Returns:
@@ -27,10 +27,10 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     if torch_python:
         sides[TORCH] = measure.Side(prepare_torch, model_dim, python=torch_python)
     samples, name = 256 * FRAMES, f"{model_dim} channels, generation of {FRAMES} frames"
-    found = measure.compare(
+    results = measure.compare(
         name, sides, (PLAIN, TORCH), runs, ("kHz", samples / 1000), samples / 22050
     )
-    return found | training.figures(
+    return results | training.figures(
         f"{model_dim} channels, ",
         prepare_training,
         prepare_torch_training,

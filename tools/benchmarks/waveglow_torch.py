@@ -11,7 +11,7 @@ _GROUP, _FLOWS, _LAYERS, _BANDS, _HOP = 8, 12, 8, 80, 256
 
 
 class Coupling(nn.Module):
-    """Half of the channels and the conditioning -> shift and log scale of the other half."""
+    """A network from half of the channels and conditioning to shift and log scale of the rest."""
 
     def __init__(self, half, channels, norm):
         super().__init__()
@@ -58,7 +58,7 @@ class WaveGlow(nn.Module):
         self.couplings = nn.ModuleList(Coupling(w // 2, channels, norm) for w in self.widths)
 
     def conditioning(self, mel):
-        """[batch, 80, frames] -> [batch, 640, 32 * frames], a band's samples side by side."""
+        """Map [batch, 80, frames] to [batch, 640, 32 * frames], a band's samples side by side."""
         x = self.upsampling(mel)[..., : _HOP * mel.shape[-1]]
         x = x.unflatten(2, (-1, _GROUP)).transpose(2, 3)
         return x.flatten(1, 2)

@@ -14,7 +14,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int) -> dict:
     Args:
       runs: counted runs of each side.
       batch_sizes: clips generated at a time.
-      model_dim: residual channels of the small variant; 64 is the one quoted.
+      model_dim: residual channels of the small variant; 64 is the quoted size.
 
     Returns:
       {name: figure} as `measure.summary` makes them.
@@ -56,16 +56,16 @@ def _generation(runs, variant, clips, model_dim):
     """Measure the samples per second of all clips together, in each precision."""
     from tfwave.models.sampler import BLOCK
 
-    found = {}
+    results = {}
     for precision in ("float32", "mixed_bfloat16"):
         config = variant_config(variant, model_dim)
         side = measure.Side(prepare_generation, config, clips, precision)
         rates = [clips * BLOCK / side.run() for _ in range(runs)]
         name = f"{variant}, {clips} clips, {precision}"
-        found[name] = measure.summary(rates, "samples/s")
-        found[f"{name}, process start to first block"] = measure.summary([side.first], "s")
+        results[name] = measure.summary(rates, "samples/s")
+        results[f"{name}, process start to first block"] = measure.summary([side.first], "s")
         side.close()
-    return found
+    return results
 
 
 def _against_naive(runs, model_dim):
@@ -93,15 +93,15 @@ def _growth(runs, model_dim):
     """Measure the microseconds of a sample as layers grow, and as the receptive field grows."""
     from tfwave.models.sampler import BLOCK
 
-    found = {}
+    results = {}
     for layers, limit in ((10, 512), (20, 512), (30, 512), (40, 512), (30, 1), (30, 32)):
         config = variant_config("small", model_dim, layers, limit)
         side = measure.Side(prepare_generation, config, 1, "float32")
         costs = [1e6 * side.run() / BLOCK for _ in range(runs)]
         side.close()
         name = f"small, {layers} layers, receptive field {config.receptive_field}"
-        found[name] = measure.summary(costs, "us/sample")
-    return found
+        results[name] = measure.summary(costs, "us/sample")
+    return results
 
 
 def _training(runs, model_dim):
@@ -112,14 +112,14 @@ def _training(runs, model_dim):
         "tfwave": measure.Side(prepare_training, config),
     }
     seconds = measure.alternate(sides, runs)
-    found = {}
+    results = {}
     for name, side in sides.items():
-        found[f"training, {name}"] = measure.summary(seconds[name], "s")
-        found[f"training, {name}, peak memory"] = measure.summary([side.close()], "GiB")
+        results[f"training, {name}"] = measure.summary(seconds[name], "s")
+        results[f"training, {name}, peak memory"] = measure.summary([side.close()], "GiB")
     pairs = zip(seconds[PLAIN], seconds["tfwave"], strict=True)
     ratios = [theirs / ours for theirs, ours in pairs]
-    found["training, tfwave, speed-up"] = measure.summary(ratios, "times", PLAIN)
-    return found
+    results["training, tfwave, speed-up"] = measure.summary(ratios, "times", PLAIN)
+    return results
 
 
 def prepare_generation(config, clips, precision):

@@ -24,7 +24,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     Returns:
       {name: figure} as `measure.summary` makes them.
     """
-    found = {}
+    results = {}
     for clips in batch_sizes:
         sides = {"tfwave, dense": measure.Side(prepare_dual_softmax, model_dim, clips)}
         for block in ("16x1", "4x4"):
@@ -32,7 +32,7 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
                 label = f"tfwave, 95 % pruned in {block}" + ", outputs too" * outputs
                 sides[label] = measure.Side(prepare_dual_softmax, model_dim, clips, block, outputs)
         sides[PLAIN] = measure.Side(prepare_plain_dual_softmax, model_dim, clips)
-        found.update(
+        results.update(
             _generation(
                 "dual softmax", "dual_softmax", model_dim, sides, clips, 24000, runs, torch_python
             )
@@ -43,12 +43,12 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
             "tfwave": measure.Side(prepare_mel_conditioned, units, clips),
             PLAIN: measure.Side(prepare_plain_mel_conditioned, units, clips),
         }
-        found.update(
+        results.update(
             _generation(
                 "mel-conditioned", "mel_conditioned", units, sides, clips, 22050, runs, torch_python
             )
         )
-    found.update(
+    results.update(
         measure.compare(
             f"subscale, {SUBSCALE_SAMPLES} samples",
             {"tfwave": measure.Side(prepare_subscale, model_dim)},
@@ -61,8 +61,8 @@ def figures(runs: int, batch_sizes: list[int], model_dim: int, torch_python: str
     for kind in ("dual softmax", "mel-conditioned"):
         name = f"{kind}, step, batch {TRAINING_CLIPS}"
         sides = {"tfwave": measure.Side(prepare_training, kind, model_dim)}
-        found.update(measure.compare(name, sides, (), runs))
-    return found
+        results.update(measure.compare(name, sides, (), runs))
+    return results
 
 
 def _generation(kind, of_torch, units, sides, clips, sample_rate, runs, torch_python):

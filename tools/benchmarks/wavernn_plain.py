@@ -31,7 +31,7 @@ def dual_softmax(cell, uniform):
             u, _, e = gates(products, tf.matmul(x, kernel) + cell.gate_bias)
             return u * h + (1.0 - u) * e
 
-        logits, _ = cell.logits(update(past[:, 0]))  # the coarse half does not see the present
+        logits, _ = cell.logits(update(past[:, 0]))  # the coarse half uses the past only
         coarse = likelihood.sample_softmax(logits, uniform[:, 0])
         h = update(coarse)
         _, logits = cell.logits(h)

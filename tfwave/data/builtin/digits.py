@@ -1,8 +1,8 @@
-"""Built-in spoken digits: ten words spoken by eSpeak NG.
+"""Built-in spoken digits, synthesised by eSpeak NG.
 
-Makes a corpus of the shape of SC09 on any machine without a download: ten words, many voices,
-disjoint between the splits, at most 16384 samples at 16 kHz. It is speech by rule, far more
-regular than recordings; every corpus made here says that it is synthetic.
+Provides a corpus with the structure of SC09 on any machine without a download: ten words, many
+voices, disjoint between the splits, at most 16384 samples at 16 kHz. It is rule-based synthetic
+speech, far more regular than recordings, and is described as synthetic in every report.
 
 Every clip is a pure function of (seed, split, number): its parameters come from a counter-based
 generator.
@@ -69,15 +69,15 @@ VARIANTS = {
     "test": tuple(("Andy Michael f4 grandma john linda norbert paul travis zac").split()),
     "klatt": KLATT_VARIANTS,
 }
-_RECIPE = 1  # Raise when the same seed is to give other clips.
+_RECIPE = 1  # Increase when the same seed should give different clips.
 
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-    """One spoken clip.
+    """A spoken clip.
 
     Attributes:
-      text: what is said.
+      text: spoken word.
       accent: one of ACCENTS.
       variant: an eSpeak voice variant, one of VARIANTS.
       pitch: 0 to 99, eSpeak's scale.
@@ -100,7 +100,7 @@ class Utterance:
 def _clip(synthesizer, item):
     """Return int16 `[frames]` of an Utterance, at most MAX_SAMPLES, with its gain and pause.
 
-    Trailing silence of the engine is kept, what does not fit is cut.
+    The engine's trailing silence is kept; samples beyond the maximum are cut.
     """
     samples = synthesizer.speak(
         item.text, item.accent, item.variant, item.pitch, item.pitch_range, item.rate

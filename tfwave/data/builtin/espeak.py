@@ -1,4 +1,4 @@
-"""The engine of the built-in speech: eSpeak NG through ctypes, in processes of its own.
+"""The speech synthesiser of the built-in corpora: eSpeak NG through ctypes, in separate processes.
 
 The library comes from the PyPI package espeakng-loader. The engine keeps state from one text to the
 next (flutter phase, noise, filters), so it is loaded afresh for each: samples are a pure function
@@ -35,7 +35,7 @@ class Synthesizer:
     """eSpeak NG, usable by one thread of a process at a time. Use as a context manager.
 
     Attributes:
-      options: what the engine is initialised with; a subclass asks for phoneme events here.
+      options: flags that initialise the engine; a subclass requests phoneme events here.
     """
 
     options = 0
@@ -66,7 +66,7 @@ class Synthesizer:
         """Synthesise a text.
 
         Args:
-          text: what is said.
+          text: words to synthesise.
           accent: an eSpeak voice, such as 'en-us'.
           variant: an eSpeak voice variant.
           pitch: 0 to 99, eSpeak's scale.
@@ -133,7 +133,7 @@ def _data_folder(folder):
 
 
 def run_workers(module: str, plans: list, workers: int | None = None) -> Iterator[bytes]:
-    """Yield what several processes of a module answer to each plan, in order.
+    """Yield the answers of several processes of a module to a list of plans, in order.
 
     Each process runs the module as a program, so that neither TensorFlow nor the calling script is
     imported in it. It reads a line for each plan, the fields as Python literals, and answers with
@@ -150,7 +150,7 @@ def run_workers(module: str, plans: list, workers: int | None = None) -> Iterato
     if workers is None:
         workers = min(_WORKERS_MOST, _usable_cores())
     workers = max(1, min(workers, len(plans)))
-    root = pathlib.Path(__file__).resolve().parents[3]  # whose tfwave is this one
+    root = pathlib.Path(__file__).resolve().parents[3]  # the folder of this tfwave
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     with contextlib.ExitStack() as stack:
         pipes = []

@@ -1,8 +1,8 @@
 """Built-in read sentences with speakers and phoneme labels: eSpeak NG and a small word grammar.
 
-Every sentence is a pure function of (seed, split, number). Which split a sentence can be drawn for
-is decided by a hash of its words, so that no sentence is in two splits. It is speech by rule, far
-more regular than recordings; every corpus made here says that it is synthetic.
+Every sentence is a pure function of (seed, split, number). The split of a sentence follows from a
+hash of its words, so that no sentence is in two splits. It is rule-based synthetic speech, far more
+regular than recordings, and is described as synthetic in every report.
 """
 
 import ctypes
@@ -63,7 +63,7 @@ _ALLOPHONES = {
     "O@": "o@",
     "t#": "t",
     "r-": "r",
-    # Sounds of other texts than the built-in ones, by what is nearest.
+    # Sounds that occur only in other texts than the built-in ones, mapped to the nearest phoneme.
     "@-": "@",
     "A~": "A:",
     "aI3": "aI@",
@@ -116,7 +116,7 @@ _GRAMMAR = (
         ).split(", ")
     ),
 )
-_RECIPE = 1  # Raise when the same seed is to give other sentences.
+_RECIPE = 1  # Increase when the same seed should give different sentences.
 _SPLIT_OF_TENTH = ("valid", "test") + ("train",) * 8
 _PHONEME_EVENT = 7
 
@@ -138,10 +138,10 @@ class _Event(ctypes.Structure):
 
 @dataclasses.dataclass(frozen=True)
 class Sentence:
-    """One spoken sentence.
+    """A spoken sentence.
 
     Attributes:
-      text: what is said.
+      text: words of the sentence.
       voice: an eSpeak voice variant, the speaker.
       pitch: 0 to 99, eSpeak's scale; belongs to the speaker.
       rate: words per minute, 80 to 450.
@@ -159,7 +159,7 @@ class SentenceReader(Synthesizer):
     options = 1  # espeakINITIALIZE_PHONEME_EVENTS
 
     def read(self, sentence):
-        """Speak a sentence.
+        """Synthesise a sentence.
 
         Returns:
           (int16 samples [frames] at 22050 Hz, list of (first sample, last sample, phoneme)).
@@ -184,7 +184,7 @@ class SentenceReader(Synthesizer):
 
 
 def phoneme_name(name):
-    """Return the phoneme of an eSpeak event's name, '' for a mark that prolongs the one before."""
+    """Return the phoneme of an eSpeak event's name, '' for a length mark."""
     name = name.lstrip("',%=")
     if name.startswith("_") or not name:
         return SILENCE
@@ -213,7 +213,7 @@ def plan(seed, split, number, voices):
     """
     bits = random_bits(2, seed, SPLITS.index(split), number)
     voice = voices[int(bits[0] % np.uint64(len(voices)))]
-    # A speaker has a pitch of its own, the same in every corpus.
+    # Each speaker has a fixed pitch, the same in every corpus.
     pitch = 25 + hashlib.sha256(voice.encode()).digest()[0] % 50
     rate = 140 + int(bits[1] % np.uint64(50))
     drawn = (_draw_text(seed, split, number, draw) for draw in itertools.count())
@@ -260,7 +260,7 @@ def read_sentences(
       Corpus with speakers, texts and phoneme labels.
 
     Raises:
-      UserError: a value out of range.
+      UserError: a value is out of range.
       OSError: eSpeak NG fails, or cache_dir is not writable.
     """
     sizes = dict(SIZES if sizes is None else sizes)
@@ -318,7 +318,7 @@ def _check(seed, sizes, speakers, sample_rate):
 
 
 def _spoken(plans, names, cache_dir, key, sample_rate, progress):
-    """Return (store, segmentations) of sentences, from the cache where they are there."""
+    """Return (store, segmentations) of sentences, from the cache if present."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
     path = os.path.join(os.path.abspath(cache_dir), f"phonemes-{digest}.json")
     labels = []
@@ -334,7 +334,7 @@ def _spoken(plans, names, cache_dir, key, sample_rate, progress):
         write_json(path, labels)
 
     store = store_of(speak, names, cache_dir, key, sample_rate, "reading sentences", progress)
-    if not os.path.exists(path):  # Someone removed it.
+    if not os.path.exists(path):  # The labels were removed.
         for _ in speak():
             pass
     segments = read_json(path)

@@ -107,7 +107,7 @@ def _digits(key, title, folder, recordings, paths, needs_train=True):
 
 
 def clip_folder(folder: str, paths: list[str]) -> Layout:
-    """Take any folder of audio, of which nothing but its splits is known.
+    """Accept any folder of audio, without metadata other than its splits.
 
     Folders named train and valid or test are its splits; otherwise a tenth of the files is held
     out for each.

@@ -1,4 +1,4 @@
-"""What a layout finds in a folder, before anything is decoded."""
+"""Layouts of folders: their recordings and metadata, before anything is decoded."""
 
 import collections
 import dataclasses
@@ -20,14 +20,14 @@ _PLURALS = {
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """One recording of a folder; a field is None where the folder does not tell.
+    """A recording in a folder; fields that the folder does not provide are None.
 
     Attributes:
       path: the audio file.
       split: 'train', 'valid' or 'test'; '' where splits are still to be held out.
       label: name of its class.
       speaker: name.
-      text: what is said.
+      text: transcript.
       phn: path of its segmentation in TIMIT's form.
       pitch: MIDI note number.
       instrument: name.
@@ -53,12 +53,12 @@ class Recording:
 
 @dataclasses.dataclass(frozen=True)
 class HoldOut:
-    """How files are held out of the training files for the splits that a folder lacks.
+    """Rules for holding out training files for the splits that a folder lacks.
 
     Attributes:
       percent: of the training files, for each missing split; at least one file.
-      transcribed_first: whether files with a text are held out before others, so that what is
-        held out can be scored by it.
+      transcribed_first: whether files with a text are held out before others, so that held-out
+        files can be scored by it.
       readable_only: whether only files that can be decoded are counted.
       repeat: whether the missing splits repeat the training files where these are too few;
         otherwise such a folder is refused.
@@ -101,7 +101,7 @@ class Layout:
         return tuple(sorted({getattr(item, column) for item in self.recordings} - {None}))
 
     def counts(self) -> dict[str, dict | int]:
-        """Count the values of every column that the folder tells of.
+        """Count the values of every column that the folder provides.
 
         Returns:
           Dict from the plural of a column to {name or number: recordings that have it}; from
@@ -134,11 +134,11 @@ def relative(folder: str, path: str) -> str:
 
 
 def split_folders(folder: str, paths: list[str]) -> list[tuple[str, str, str]]:
-    """Find the splits that a folder has of its own: folders named train and valid or test.
+    """Find the splits that a folder itself defines: folders named train and valid or test.
 
     Returns:
       List of (path, split, path relative to the folder of its split) of every file, with split ''
-      where the folder has no splits; of a folder with splits, what lies elsewhere is left out.
+      where the folder has no splits; in a folder with splits, files elsewhere are left out.
     """
     places = [relative(folder, path) for path in paths]
     first = [place.split("/")[0].lower() if "/" in place else "" for place in places]

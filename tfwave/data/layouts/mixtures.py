@@ -1,8 +1,9 @@
-"""The layout of mixtures beside their sources: WSJ0-2mix, LibriMix and their like."""
+"""The layout of mixtures beside their sources: WSJ0-2mix, LibriMix and similar corpora."""
 
 import re
 
 from tfwave.data.layouts.layout import Layout, Recording, relative
+from tfwave.errors import UserError
 
 # Of a folder with several kinds of mixtures the first of these is taken.
 _MIXTURES = ("mix", "mix_clean", "mix_both", "mix_single")
@@ -32,7 +33,7 @@ def mixtures(folder: str, paths: list[str]) -> Layout | None:
     sources is left out.
 
     Raises:
-      ValueError: the folder holds several versions of a corpus, such as two sample rates.
+      UserError: the folder holds several versions of a corpus, such as two sample rates.
     """
     groups = {}  # {folders above: {kind: {file name: path}}}
     for path in paths:
@@ -78,7 +79,7 @@ def _split(above):
 def _check_one_version(folder, groups):
     versions = {"/".join(above[:-1] if _split(above) else above) for above in groups}
     if len(versions) > 1:
-        raise ValueError(
+        raise UserError(
             f"{folder}: holds several sets of mixtures ({', '.join(sorted(versions))}); give the "
             "folder of one of them"
         )

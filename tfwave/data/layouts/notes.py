@@ -1,10 +1,11 @@
-"""The layout of NSynth (arXiv:1704.01279): single notes, described in a file of JSON."""
+"""The layout of NSynth (arXiv:1704.01279): single notes, described in a JSON file."""
 
 import json
 import os
 import re
 
 from tfwave.data.layouts.layout import Layout, Recording
+from tfwave.errors import UserError
 
 # In the order of the numbers in examples.json (documentation of the data set).
 FAMILIES = "bass brass flute guitar keyboard mallet organ reed string synth_lead vocal".split()
@@ -23,7 +24,7 @@ def nsynth(folder: str, paths: list[str]) -> Layout | None:
     that examples.json does not list is left out.
 
     Raises:
-      ValueError: an examples.json cannot be read as NSynth's.
+      UserError: an examples.json cannot be read as NSynth's.
     """
     recordings, notes = [], {}
     for path in paths:
@@ -59,7 +60,7 @@ def _read_notes(listing):
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(f"{listing}: is not JSON ({error})") from None
+        raise UserError(f"{listing}: is not JSON ({error})") from None
     return notes if isinstance(notes, dict) else {}
 
 
@@ -79,7 +80,7 @@ def _recording(path, split, note, listing):
         )
     except (KeyError, TypeError, ValueError, IndexError):
         name = os.path.splitext(os.path.basename(path))[0]
-        raise ValueError(
+        raise UserError(
             f"{listing}: the note {name} lacks NSynth's pitch, velocity, instrument_str, "
             "instrument_family (0 to 10) or its ten qualities"
         ) from None

@@ -1,4 +1,4 @@
-"""Which layout a folder has, and which of its files are held out."""
+"""Recognition of a folder's layout, and the choice of its held-out files."""
 
 import dataclasses
 import hashlib
@@ -12,6 +12,7 @@ from tfwave.data.layouts.layout import SPLITS, Layout, Recording, relative
 from tfwave.data.layouts.mixtures import mixtures
 from tfwave.data.layouts.notes import nsynth
 from tfwave.data.layouts.speech import ljspeech, speech_folder, timit, vctk
+from tfwave.errors import UserError
 
 # Functions of (absolute path of a folder, paths of the audio in it) that return a Layout, or None.
 # The last of each tuple takes any folder.
@@ -27,8 +28,8 @@ LAYOUTS = (
     paired_domains,
     speech_folder,
 )
-# What tables of short clips and tables of speech take a folder for: a model of speech has no use
-# for digits' labels, and a model of clips none for speakers.
+# Layouts for tables of short clips and for tables of speech: a model of speech has no use for
+# digits' labels, and a model of clips none for speakers.
 CLIPS = (sc09, speech_commands, free_spoken_digits, clip_folder)
 SPEECH = (timit, vctk, ljspeech, speech_folder)
 
@@ -36,18 +37,18 @@ SPEECH = (timit, vctk, ljspeech, speech_folder)
 def recognize_layout(
     path: str | os.PathLike, layouts: Iterable[Callable[[str, list[str]], Layout | None]] = LAYOUTS
 ) -> Layout:
-    """Find out what kind of corpus a folder holds, from names alone.
+    """Recognise the layout of a folder from names alone.
 
     Args:
       path: the folder.
-      layouts: layouts to look for, the first that fits is taken: LAYOUTS, CLIPS or SPEECH.
+      layouts: layouts to look for, of which the first that fits is taken: LAYOUTS, CLIPS or SPEECH.
 
     Returns:
       Layout.
 
     Raises:
       OSError: the folder is missing or unreadable.
-      ValueError: there is no audio in it, or a file that describes the audio is broken.
+      UserError: there is no audio in it, or a file that describes the audio is broken.
     """
     folder = os.path.abspath(os.fspath(path))
     paths = require_audio(folder)
@@ -55,7 +56,7 @@ def recognize_layout(
 
 
 def divide_by_speakers(layout: Layout) -> Layout:
-    """Give whole speakers to the splits, a twentieth of them, at least one, to valid and to test.
+    """Divide speakers among the splits: a twentieth, at least one, each to valid and to test.
 
     Recordings without a speaker are left out. A layout of fewer than three speakers stays as it
     is; its title says so.
@@ -80,33 +81,33 @@ def divide_by_speakers(layout: Layout) -> Layout:
 def assign_splits(layout: Layout, numbers: Iterable[int]) -> tuple[dict[str, list[int]], str]:
     """Assign recordings to splits, holding files out for the splits that a layout lacks.
 
-    Which files are held out depends on a hash of their names, so that a file's split hardly
-    depends on the other files; every speaker has as large a share of them.
+    Held-out files are chosen by a hash of their names, so that the split of a file hardly depends
+    on the other files; the same share of every speaker's files is held out.
 
     Args:
       layout: Layout.
-      numbers: of the recordings to assign.
+      numbers: numbers of the recordings to assign.
 
     Returns:
       ({split: numbers of its recordings in ascending order}, a remark for the description of the
       corpus, or '').
 
     Raises:
-      ValueError: there is nothing to train on, or too little to hold anything out.
+      UserError: there is nothing to train on, or too little to hold anything out.
     """
     policy, numbers = layout.hold_out, list(numbers)
     rows = {s: [n for n in numbers if layout.recordings[n].split == s] for s in SPLITS}
     pool = [n for n in numbers if layout.recordings[n].split in ("", "train")]
     missing = [split for split in ("valid", "test") if not rows[split]]
     if not pool:
-        raise ValueError(f"{layout.folder}: there are no training files that can be used")
+        raise UserError(f"{layout.folder}: there are no training files that can be used")
     rows["train"] = pool
     if not missing:
         return rows, ""
     splits = " and ".join(missing)
     if len(pool) <= len(missing):
         if not policy.repeat:
-            raise ValueError(
+            raise UserError(
                 f"{layout.folder}: {len(pool)} files are too few to train on and hold out "
                 f"{len(missing)}"
             )
@@ -123,7 +124,7 @@ def assign_splits(layout: Layout, numbers: Iterable[int]) -> tuple[dict[str, lis
 
 
 def _spread(pool, layout):
-    """Order recordings by a hash of their names, every speaker with as large a share up front."""
+    """Order recordings by a hash of their names, with each speaker's spread evenly."""
     by_speaker = {}
     for number in pool:
         item: Recording = layout.recordings[number]

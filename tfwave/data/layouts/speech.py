@@ -31,8 +31,8 @@ def timit(folder: str, paths: list[str]) -> Layout | None:
     """Recognise TIMIT by its folders: speakers and phonemes.
 
     Its TEST folder gives the core test set and the fifty development speakers where the core
-    speakers are all there, and is wholly test otherwise. The SA sentences, which every speaker
-    reads, are left out.
+    speakers are all there, and is entirely test data otherwise. The SA sentences, which every
+    speaker reads, are left out.
     """
     found, beside = {}, {}
     for path in paths:
@@ -80,7 +80,7 @@ def vctk(folder: str, paths: list[str]) -> Layout | None:
 
 
 def _vctk_text(path):
-    """Read what is said in wav48/SPEAKER/NAME.wav from txt/SPEAKER/NAME.txt, None without it."""
+    """Read the transcript of wav48/SPEAKER/NAME.wav, txt/SPEAKER/NAME.txt; None without it."""
     speaker, name = os.path.split(path)
     waveforms, speaker = os.path.split(speaker)
     name = re.sub(r"(_mic[0-9])?\.[^.]+$", ".txt", name)
@@ -96,9 +96,9 @@ def _vctk_text(path):
 
 
 def ljspeech(folder: str, paths: list[str]) -> Layout | None:
-    """Recognise LJSpeech by metadata.csv: what lies beside it or in wavs/, with texts.
+    """Recognise LJSpeech by metadata.csv: recordings beside it or in wavs/, with texts.
 
-    Of what is held out, recordings with a transcript come first.
+    Recordings with a transcript are held out first.
     """
     listing = os.path.join(folder, "metadata.csv")
     if not os.path.isfile(listing):
@@ -119,17 +119,17 @@ def ljspeech(folder: str, paths: list[str]) -> Layout | None:
 
 
 def _text(columns):
-    """Return the last column that holds a word: the normalised text stands behind the text."""
+    """Return the last column that holds a word: the normalised text follows the text."""
     words = [column.strip() for column in columns if any(map(str.isalnum, column))]
     return words[-1] if words else None
 
 
 def speech_folder(folder: str, paths: list[str]) -> Layout:
-    """Take any folder of audio; folders in it are speakers where every file lies in one of them.
+    """Accept any folder of audio; its subfolders are speakers if every file lies in one of them.
 
     Folders named train and valid or test are its splits; a twentieth of the training files is
-    held out for a missing one, spread over the speakers. The folders inside of train and test
-    are as well domains: names do not tell speakers from other domains.
+    held out for a missing one, spread over the speakers. The folders inside train and test are
+    domains as well: names do not distinguish speakers from other domains.
     """
     found = split_folders(folder, paths)
     names = [place.split("/")[0] if "/" in place else None for *_, place in found]

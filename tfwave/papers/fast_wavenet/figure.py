@@ -23,12 +23,12 @@ from tfwave.repro.speed import SpeedExperiment
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """What is measured.
+    """Sizes of the measurement.
 
     Attributes:
       name: of the preset.
       layers: numbers of layers; layer i has dilation 2**i.
-      channels: residual channels; the gates have twice, the skips as many.
+      channels: residual channels; the gates have twice as many, the skips the same number.
       runs: counted runs of each side.
     """
 
@@ -46,7 +46,7 @@ PRESETS = {
 
 
 class FigureExperiment(SpeedExperiment):
-    """Rows are numbers of layers, timed with and without queues."""
+    """An experiment whose rows are numbers of layers, timed with and without queues."""
 
     def folder_settings(self) -> dict:
         return {**super().folder_settings(), "seed": self.options.seed}
@@ -107,7 +107,7 @@ class FigureExperiment(SpeedExperiment):
 
 
 def seconds_per_sample(make, samples: int, runs: int) -> dict[str, float]:
-    """Time a function of so many samples after a first call: {median, min, max} in seconds."""
+    """Time a function of a number of samples after a warm-up: {median, min, max} in seconds."""
     make()  # traces and compiles
     seconds = []
     for _ in range(runs):
@@ -118,5 +118,5 @@ def seconds_per_sample(make, samples: int, runs: int) -> dict[str, float]:
 
 
 def microseconds(side: dict[str, float]) -> dict[str, float]:
-    """Return the score of what `seconds_per_sample` measured."""
+    """Convert a result of `seconds_per_sample` to a score."""
     return {"mean": 1e6 * side["median"], "pm": 1e6 * (side["max"] - side["min"]) / 2}

@@ -1,4 +1,4 @@
-"""Tables 1 to 4 of MelGAN (arXiv:1910.06711): sizes and speeds, and scores of listeners.
+"""Tables 1 to 4 of MelGAN (arXiv:1910.06711): sizes and speeds, and listening scores.
 
 The ablation was trained for 400,000 iterations (section 3.1), the other MelGANs to convergence.
 """

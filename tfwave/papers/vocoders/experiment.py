@@ -26,7 +26,7 @@ _RECORDINGS = "original"  # the row of recordings
 
 
 class VocoderExperiment(SpeechExperiment):
-    """Rows turn the mel spectrograms of held-out recordings back into waveforms."""
+    """An experiment whose rows turn held-out mel spectrograms back into waveforms."""
 
     def config(self, row: Row):
         """Return the configuration of a row's model."""

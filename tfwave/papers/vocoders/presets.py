@@ -18,19 +18,19 @@ from tfwave.repro.table import SMOKE
 
 @dataclasses.dataclass(frozen=True)
 class VocoderPreset:
-    """Sizes of everything.
+    """Sizes of models, training and evaluation.
 
     Attributes:
       name: of the preset.
       configs: (system, model configuration) of every model.
       training: (system, steps, batch_size) of the models that are not trained like the others.
-      slice_len: samples that a model of samples after samples predicts of a training slice.
-      mel: front end of Griffin-Lim, and the sample rate of everything.
+      slice_len: samples of a training slice that an autoregressive model predicts.
+      mel: front end of Griffin-Lim, which also sets the sample rate of all rows.
       sentences: sizes of the splits without --data_dir.
       speakers: voices of those sentences.
       clips: to listen to, of each row.
-      clip_seconds: most that is heard of a recording.
-      measured: recordings that the measures are means over.
+      clip_seconds: longest clip of a recording.
+      measured: number of recordings over which measures are averaged.
     """
 
     name: str
@@ -53,7 +53,7 @@ class VocoderPreset:
 
     @property
     def sample_rate(self):
-        """Hz."""
+        """Return the sample rate in Hz."""
         return self.mel.sample_rate
 
     def of(self, system):
@@ -65,7 +65,7 @@ class VocoderPreset:
 
 
 def wavenet_config(**changes):
-    """The WaveNet of Shen et al. (2018) in the sizes of r9y9: 24.7 M parameters.
+    """Return the WaveNet of Shen et al. (2018) in the sizes of r9y9: 24.7 M parameters.
 
     Args:
       **changes: fields of `WaveNetConfig` that differ.
@@ -108,8 +108,8 @@ _PAPER = VocoderPreset(
 _MELGAN = MelGANConfig(
     channels=8, discriminator_channels=8, discriminator_max_channels=64, learning_rate=1e-3
 )
-# Spectra teach more than discriminators in the minutes that the preset has, and the loud parts of
-# them more than all.
+# In the minutes of this preset, losses on spectra are more effective than discriminators, those on
+# the loud parts of spectra most of all.
 _SPECTRA_FIRST = dataclasses.replace(
     _MELGAN,
     stft_loss=100.0,
@@ -211,7 +211,7 @@ def vocoder_presets(
     Args:
       *systems: the vocoders that it trains.
       speakers: voices of the built-in sentences.
-      ablation: whether it is the table of MelGAN's ablation.
+      ablation: whether the table is MelGAN's ablation.
     """
     presets = {}
     for preset in (_PAPER, _QUICK, _SMOKE):

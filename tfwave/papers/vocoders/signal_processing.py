@@ -1,4 +1,4 @@
-"""Vocoders of signal processing, to which the trained ones are compared."""
+"""Signal-processing vocoders, with which the trained ones are compared."""
 
 import numpy as np
 
@@ -15,15 +15,15 @@ def resynthesize(row: Row, waveform: np.ndarray, mel: MelConfig, seed: int) -> n
       row: `Row` whose changes are the arguments of the method; its key starts with "original",
         "griffin_lim" or "world".
       waveform: float32 [time], a recording.
-      mel: MelConfig of the features that Griffin-Lim is given.
-      seed: of its initial phases.
+      mel: MelConfig of Griffin-Lim's input.
+      seed: seed of its initial phases.
 
     Returns:
       float32 [time'].
 
     Raises:
       MissingPackage: WORLD's package is not installed.
-      ValueError: another key.
+      ValueError: the row has another key.
     """
     if row.key.startswith("original"):
         return waveform

@@ -1,7 +1,7 @@
 """Sizes and speeds of vocoders: Table 1 of MelGAN, the text of WaveGlow's paper.
 
-Sources: arXiv:1910.06711, arXiv:1811.00002 section 3.5. Speeds do not depend on what a model has
-learnt, so the models have their initial weights.
+Sources: arXiv:1910.06711, arXiv:1811.00002 section 3.5. Speeds do not depend on the values of
+weights, so the models have their initial ones.
 """
 
 import dataclasses
@@ -61,13 +61,13 @@ def folded_count(model: keras.Model) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """How much is measured.
+    """Sizes of the measurement.
 
     Attributes:
       name: of the preset.
       seconds: (system, seconds of audio that are generated at a time).
       runs: counted runs.
-      small: whether models are tiny, to see that everything runs.
+      small: whether models are tiny, for a test run.
     """
 
     name: str = "paper"
@@ -135,7 +135,7 @@ def timed_vocoders(small: bool, channels: int = 256) -> dict[str, TimedVocoder]:
 
 
 class VocoderSpeed(SpeedExperiment):
-    """Rows are vocoders that are built and timed at batch 1.
+    """An experiment whose rows are vocoders, timed at batch size 1.
 
     Args:
       *arguments: of `Experiment`.

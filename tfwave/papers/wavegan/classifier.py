@@ -1,4 +1,4 @@
-"""The classifier behind the inception score: the authors', a given one, or one trained here."""
+"""The classifier of the inception score: the authors', a given one, or one trained here."""
 
 import dataclasses
 import hashlib
@@ -21,13 +21,13 @@ from tfwave.training.load import load_model
 
 @dataclasses.dataclass(frozen=True)
 class Scorer:
-    """A digit classifier and what a report says about it.
+    """A digit classifier with the facts that reports print about it.
 
     Attributes:
       classifier: `DigitClassifier`.
       origin: "trained here", "given" or "released by the authors".
       fingerprint: 16 hexadecimal digits that identify its weights.
-      accuracy: share of the real test clips it names correctly, None without labels.
+      accuracy: share of the real test clips classified correctly, None without labels.
     """
 
     classifier: DigitClassifier
@@ -37,13 +37,13 @@ class Scorer:
 
     @property
     def about(self):
-        """The classifier in a few words."""
+        """Return the classifier in a few words."""
         if self.accuracy is None:
             return self.origin
         return f"{self.origin}, names {100 * self.accuracy:.1f} % of the real test digits correctly"
 
     def as_json(self):
-        """Return what result files keep."""
+        """Return the entries of result files."""
         return {
             "origin": self.origin,
             "fingerprint": self.fingerprint,

@@ -24,6 +24,7 @@ from tfwave import files
 from tfwave.data.corpus import Corpus, Split
 from tfwave.data.slices import SliceConfig
 from tfwave.data.windows import WindowConfig, Windows, evaluation_batches, training_batches
+from tfwave.errors import UserError
 from tfwave.metrics.inception_score import log_softmax
 from tfwave.models.digit_classifier.config import DigitClassifierConfig
 from tfwave.models.digit_classifier.digit_classifier import DigitClassifier
@@ -32,7 +33,7 @@ from tfwave.training.config import TrainingConfig
 from tfwave.training.loop import Score, train
 
 _ACCURACY = "accuracy.json"
-# By what the best weights are kept, see `DigitClassifierConfig.keep_best`. The log-likelihood is
+# Criteria for the best weights, see `DigitClassifierConfig.keep_best`. The log-likelihood is
 # the negative cross-entropy.
 _SCORES = {
     "accuracy": Score("held_out_accuracy"),
@@ -72,12 +73,12 @@ def train_classifier(
       Interrupted: Ctrl-C or SIGTERM; the state was saved and the same call continues.
       NonFiniteError: the loss or a weight is not finite.
       OSError: the folder cannot be used, a checkpoint cannot be written or read.
-      ValueError: the corpus is not labelled or has another sample rate than the classifier.
+      UserError: the corpus is not labelled or has another sample rate than the classifier.
     """
     config = config or DigitClassifierConfig()
     _check_corpus(corpus, config)
     if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+        raise UserError(f"steps must be at least 1, got {steps}")
     description = _describe(corpus, config, steps, seed, validate_every)
     folder = _folder(directory, description)
     path = os.path.join(folder, _ACCURACY)
@@ -145,7 +146,7 @@ def permutation(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def _clips(split, config):
-    """The beginnings of clips with their labels."""
+    """Return the beginnings of clips with their labels."""
     return Windows(
         split,
         WindowConfig(config.slice_len, context=0, columns=("waveform", "label")),
@@ -210,18 +211,18 @@ def _check_corpus(corpus, config):
     for name in ("train", "valid"):
         split = corpus.splits.get(name)
         if split is None or not len(split) or split.label is None:
-            raise ValueError(
+            raise UserError(
                 f"{corpus.name}: the digit classifier needs labelled clips, and the split "
                 f"'{name}' has none"
             )
     if corpus.sample_rate != config.sample_rate:
-        raise ValueError(
+        raise UserError(
             f"{corpus.name}: sample_rate is {corpus.sample_rate}, the digit classifier needs "
             f"{config.sample_rate}"
         )
     highest = max(int(np.max(corpus.splits[name].label)) for name in ("train", "valid"))
     if highest >= config.classes:
-        raise ValueError(
+        raise UserError(
             f"{corpus.name}: has label {highest}, the digit classifier only {config.classes} "
             "classes"
         )

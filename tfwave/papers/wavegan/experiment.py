@@ -35,11 +35,11 @@ _TRAIN, _TEST = "real_train", "real_test"
 
 
 class WaveGANExperiment(TrainedExperiment):
-    """Rows are models that generate clips from latents, and recordings.
+    """An experiment whose rows are generators of clips from latents, and recordings.
 
     `options.extra` may have "classifier", the path of a trained one, "parametric_dir", recordings
-    of the row Parametric, and "griffin_lim", the window of SpecGAN's phase reconstruction. What
-    takes long is computed when a row first needs it.
+    of the row Parametric, and "griffin_lim", the window of SpecGAN's phase reconstruction.
+    Expensive references are computed when a row first needs them.
     """
 
     @property
@@ -79,14 +79,14 @@ class WaveGANExperiment(TrainedExperiment):
         return slices
 
     def needs(self, row: Row) -> tuple[Row, ...]:
-        # All ratios are relative to the real test set; the training set is the other yardstick.
+        # All ratios are relative to the real test set; the training set is the other reference.
         keys = {_TEST: (), _TRAIN: (_TEST,)}.get(row.key, (_TEST, _TRAIN))
         rows = {each.key: each for each in self.table.rows}
         return tuple(rows[key] for key in keys)
 
     @functools.cached_property
     def scorer(self) -> Scorer:
-        """The classifier behind the inception score."""
+        """Return the classifier behind the inception score."""
         options = self.options
         path = options.extra.get("classifier", "")
         scorer = open_classifier(path, options.cache_dir, self.corpus, self.preset, options.seed)
@@ -95,7 +95,7 @@ class WaveGANExperiment(TrainedExperiment):
 
     @functools.cached_property
     def parametric(self) -> Split:
-        """The recordings of the row Parametric."""
+        """Return the recordings of the row Parametric."""
         options, folder = self.options, self.options.extra.get("parametric_dir", "")
         if not folder:
             count = self.preset.parametric_clips
@@ -105,7 +105,7 @@ class WaveGANExperiment(TrainedExperiment):
 
     @functools.cached_property
     def reference_scores(self) -> scoring.ReferenceScores:
-        """Everything that clips are measured against."""
+        """Return the references that clips are scored against."""
         preset, cache, train = self.preset, self.options.cache_dir, self.corpus.splits["train"]
         clips = scoring.recorded(train, self.slices)
         progress = functools.partial(
@@ -116,7 +116,7 @@ class WaveGANExperiment(TrainedExperiment):
             disable=None,
         )
         key = key_of(train.fingerprint, dataclasses.asdict(self.slices))
-        # The plain WaveGAN row makes the artifacts that the noise column looks for.
+        # The noise column measures the artifacts of the plain WaveGAN row.
         plain = WaveGANConfig(model_dim=preset.model_dim)
         return scoring.ReferenceScores(
             logits=scoring.logits_function(self.scorer.classifier),
@@ -128,7 +128,7 @@ class WaveGANExperiment(TrainedExperiment):
 
     @functools.cached_property
     def moments(self) -> tuple:
-        """Mean and standard deviation per bin of SpecGAN's representation."""
+        """Return mean and standard deviation per bin of SpecGAN's representation."""
         clips = scoring.recorded(self.corpus.splits["train"], self.slices)
         return compute_moments(
             block[:, :, None].astype("float32") / 32768.0 for block in clips.blocks()
@@ -301,7 +301,7 @@ class WaveGANExperiment(TrainedExperiment):
 
 
 def _clip_facts(details):
-    """Return what a reader checks first: loudness, and whether classes are missing."""
+    """Return the facts to check first: loudness, and whether classes are missing."""
     share = details["share_of_classes"]
     facts = {
         "RMS of the clips": float(details["rms"]),

@@ -1,4 +1,4 @@
-"""The words around Table 1 that depend on preset, corpus and classifier."""
+"""The text around Table 1 that depends on preset, corpus and classifier."""
 
 import dataclasses
 
@@ -11,13 +11,13 @@ _SC09_CLIPS = 18_620
 def complete(
     header: ReportHeader, settings: dict, about_preset: tuple[str, ...], classifier: dict | None
 ) -> ReportHeader:
-    """Return a header with the sentences and facts of this table alone.
+    """Return a header with the sentences and facts specific to this table.
 
     Args:
       header: of a table of trained models.
       settings: of the result folder.
       about_preset: how the preset differs from the published sizes.
-      classifier: what a finished row says of the classifier; None without one.
+      classifier: entry on the classifier in a finished row; None without one.
     """
     corpus, facts, warnings = settings["corpus"], header.facts, list(about_preset)
     if corpus["synthetic"] or corpus["clips"]["train"] != _SC09_CLIPS:

@@ -7,7 +7,7 @@ from tfwave.repro.rows import Row
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Sizes of everything; the defaults are the published configuration.
+    """Sizes of models, training and evaluation; the defaults are the published configuration.
 
     Steps are generator iterations, each of which contains `critic_updates` critic updates.
     """
@@ -57,7 +57,7 @@ PRESETS = {
         wavegan_steps=120,
         specgan_steps=120,
         learning_rate_scale=10.0,  # else so few steps would hardly move the weights
-        resize_learning_rate_scale=3.0,  # at 10 these generators fall silent
+        resize_learning_rate_scale=3.0,  # at 10 these generators collapse to silence
         log_every=2,
         media_every=120,
         checkpoint_every=60,

@@ -27,7 +27,7 @@ RATIOS = ("d_self", "d_train", "noise")
 
 @dataclasses.dataclass(frozen=True)
 class Clips:
-    """A set of clips in blocks, so that 50,000 of them never are in memory together.
+    """A set of clips in blocks, so that 50,000 of them are never in memory at once.
 
     Attributes:
       count: number of clips.
@@ -42,7 +42,7 @@ class Clips:
 
 @dataclasses.dataclass(frozen=True)
 class ReferenceScores:
-    """What clips are measured against.
+    """References that clips are scored against.
 
     Attributes:
       logits: function of float32 [n, time] giving float32 [n, classes].
@@ -84,7 +84,7 @@ def recorded(split, slices):
 
 
 def generated(model, count, seed):
-    """Return the clips that a model makes from the first `count` latents of a seed.
+    """Return the clips that a model generates from the first `count` latents of a seed.
 
     Args:
       model: WaveGAN or SpecGAN.
@@ -92,7 +92,7 @@ def generated(model, count, seed):
       seed: of the latents.
 
     Returns:
-      `Clips`; they are made anew each time they are read.
+      `Clips`; they are generated anew each time they are read.
     """
 
     def blocks():
@@ -139,7 +139,8 @@ def score(clips, references, keep):
 
     Returns:
       (measured, details): `measured` maps inception_score, d_self, d_train and noise to
-      {mean, pm or absolute values, n}; `details` has the kept clips, their verdicts and more.
+      {mean, pm or absolute values, n}; `details` has the kept clips, their predicted classes and
+      more.
     """
     logits, near, kept, squares = [], [], [], 0.0
     for block in clips.blocks():

@@ -21,14 +21,14 @@ from tfwave.training.loop import TrainingResult
 
 
 class WaveNetExperiment(LikelihoodExperiment):
-    """Rows are WaveNets on all mel bands or on their envelope, and recordings."""
+    """An experiment whose rows are WaveNets on mel bands or their envelope, and recordings."""
 
     column = "bits_per_sample"
     clip_seed = SEEDS["samples"]
 
     @property
     def config(self) -> WaveNetConfig:
-        """The configuration of the model of every row."""
+        """Return the configuration of the model of every row."""
         return self.preset.model(len(self.corpus.speakers))
 
     def train(self, row: Row, results: Results) -> tuple[keras.Model, TrainingResult] | None:

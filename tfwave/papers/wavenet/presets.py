@@ -16,7 +16,7 @@ from tfwave.repro.table import SMOKE
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Sizes of everything; the defaults are those of ibab/tensorflow-wavenet.
+    """Sizes of models, training and evaluation; the defaults are those of ibab/tensorflow-wavenet.
 
     Sample rate and speech of the paper's text-to-speech systems: 16 kHz, one speaker.
     """
@@ -56,7 +56,8 @@ class Preset:
         """Return the configuration of the model.
 
         Args:
-          speakers: how many the corpus tells apart; with one, the model knows none.
+          speakers: number of speakers in the corpus; with one, the model is not conditioned on
+            them.
         """
         return WaveNetConfig(
             dilations=self.dilations,
@@ -104,7 +105,7 @@ PRESETS = {
         clip_seconds=0.1,
     ),
 }
-# Of two models that are to be ready in the minutes of one.
+# For two models trained in the minutes of one.
 PAIR_PRESETS = {
     **PRESETS,
     "quick": dataclasses.replace(PRESETS["quick"], steps=100, score_every=50, media_every=100),

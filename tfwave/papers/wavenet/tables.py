@@ -1,7 +1,7 @@
 """Tables of WaveNet (arXiv:1609.03499): 1 and 2, the phone error rate, the numbers in the text.
 
 Of Table 1 likelihood and clips are reproduced, of Table 2 the pair of the two WaveNets: both are
-trained on the same recordings, judged by likelihood, and heard side by side.
+trained on the same recordings, scored by likelihood, and paired for listening.
 """
 
 from tfwave.repro import published

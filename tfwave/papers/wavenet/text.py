@@ -25,7 +25,7 @@ _LANGUAGES = {"english": "mos_north_american_english", "mandarin": "mos_mandarin
 
 
 class TextExperiment(Experiment):
-    """Rows are single numbers.
+    """An experiment whose rows are single numbers.
 
     `options.extra` has a folder, or "", for each name of CORPORA, and "table1_dir": a result folder
     of Table 1 whose ratings.json is read.

@@ -1,7 +1,7 @@
 """The phone error rate of WaveNet (arXiv:1609.03499 section 3.4): train, recognise, report.
 
 TIMIT is trained on 48 phones and scored on 39, as usual since Lee and Hon (1989); the paper does
-not say which it took. Other corpora are scored on the phonemes they are labelled with; recordings
+not state its choice. Other corpora are scored on the phonemes they are labelled with; recordings
 with transcripts alone are labelled by eSpeak NG and time warping (`tfwave.data.alignment`). A
 held-out silence counts like any other phoneme, as in TIMIT's 39.
 """
@@ -27,12 +27,12 @@ from tfwave.repro.table import SMOKE
 from tfwave.repro.trained import SpeechExperiment
 from tfwave.training.loop import Score
 
-_SHORTEST = 3  # frames of a phone that counts as heard, 30 ms
+_SHORTEST = 3  # frames of the shortest phone that counts, 30 ms
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Sizes of everything; the paper gives the frame length only."""
+    """Sizes of model and training; the paper gives the frame length only."""
 
     name: str = "paper"
     dilations: tuple = STACK * 3
@@ -45,7 +45,7 @@ class Preset:
     log_every: int = 20  # steps
     score_every: int = 2_000
     checkpoint_every: int = 2_000
-    media_every: int = 0  # nothing to hear
+    media_every: int = 0  # the recogniser generates no audio
     sample_rate: int = 16000  # Hz
     sentences: tuple = (("train", 3_000), ("valid", 100), ("test", 192))  # without --data_dir
     speakers: int = 4  # of those sentences
@@ -89,10 +89,10 @@ PRESETS = {
 
 
 class TimitExperiment(SpeechExperiment):
-    """The one row, trained on the phonemes of the corpus, or on those of its transcripts.
+    """An experiment with one row, trained on the phonemes of the corpus or of its transcripts.
 
     Attributes:
-      labels: where the phoneme labels are from, in words.
+      labels: source of the phoneme labels, in words.
     """
 
     labels = "of the corpus"
@@ -123,7 +123,7 @@ class TimitExperiment(SpeechExperiment):
 
     @property
     def config(self) -> WaveNetRecognizerConfig:
-        """The configuration of the recogniser."""
+        """Return the configuration of the recogniser."""
         return self.preset.model(len(self._trained_phones))
 
     def model(self, row: Row) -> keras.Model:

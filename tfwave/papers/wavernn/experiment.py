@@ -24,7 +24,7 @@ _WAVENET_SLICE = 10  # training sequences in one of WaveNet, which needs its con
 
 
 class WaveRNNExperiment(LikelihoodExperiment):
-    """Rows are models of 16-bit samples that are conditioned on mel features, and recordings."""
+    """An experiment whose rows are mel-conditioned models of 16-bit samples, and recordings."""
 
     column = "nll"
     clip_seed = SEEDS["16-bit samples"]
@@ -59,7 +59,7 @@ class WaveRNNExperiment(LikelihoodExperiment):
         preset, size = self.preset, self.preset.batch_size
         if row.system == "wavenet":  # its slices are longer
             size = max(1, size // _WAVENET_SLICE)
-        # The best weights are looked for among those that are pruned.
+        # The best weights are chosen among those after pruning.
         pruned = getattr(configuration(row, preset), "pruning", None)
         end = pruned.start + pruned.steps + pruned.every if pruned else 0
         return Schedule(preset.steps, size, max(preset.score_every, end))

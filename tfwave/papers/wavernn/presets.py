@@ -26,11 +26,11 @@ _LEVELS = 2**16
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Sizes of everything; the defaults are the paper's, and ours where it has none.
+    """Sizes of models and training; the defaults are the paper's, and our own where it has none.
 
     Attributes:
       name: of the preset.
-      shrink: what all widths of the paper are divided by.
+      shrink: divisor of all widths of the paper.
       dilations: of WaveNet's layers.
       ahead: dilations of subscale's network that looks ahead.
       future: steps from the start of a sub-tensor to that of the next.
@@ -165,7 +165,7 @@ def configuration(row: Row, preset: Preset = PRESETS["paper"]) -> Any:
 def pruning(
     sparsity: float | None, steps: int = _STEPS, block: str = "4x4"
 ) -> PruningConfig | None:
-    """Return the paper's schedule, squeezed into fewer steps where there are fewer."""
+    """Return the paper's schedule, compressed into fewer steps where there are fewer."""
     if not sparsity:
         return None
     share, paper = steps / _STEPS, PruningConfig(sparsity)

@@ -1,8 +1,8 @@
 """Speeds of WaveRNN (arXiv:1802.08435): Tables 2 and 4, and the speeds in its text.
 
-Speeds do not depend on what a model has learnt: weights are initial, and pruned as if training had
-come to its end. Products are those of `block_sparsity.product`, one after the other inside one
-compiled loop, as generation makes them.
+Speeds do not depend on the values of weights, which are initial, and pruned as at the end of
+training. Products are those of `block_sparsity.product`, one after the other inside one compiled
+loop, as generation makes them.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ _RATE = sizes_of.SAMPLE_RATE / 1000  # kHz
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """How much is measured.
+    """Sizes of the measurement.
 
     Attributes:
       name: of the preset.
@@ -52,12 +52,12 @@ class Preset:
 
     @property
     def shrink(self) -> int:
-        """The number that widths are divided by."""
+        """Return the divisor of widths."""
         return sizes_of.PRESETS[self.sizes].shrink
 
     @property
     def samples(self) -> int:
-        """Samples in a run of WaveRNN."""
+        """Return the samples in a run of WaveRNN."""
         return self.blocks * BLOCK
 
 
@@ -144,10 +144,10 @@ def generation_seconds(
     Args:
       model: with `generate`.
       features_config: the configuration with its hop_length, frame_padding and channels.
-      samples: of a run.
+      samples: samples in a run.
       runs: counted runs.
-      clips: that are generated at a time.
-      **kwargs: of `generate`.
+      clips: clips that are generated at a time.
+      **kwargs: arguments of `generate`.
     """
     frames = -(-samples // features_config.hop_length) + 2 * features_config.frame_padding + 1
     features = tf.random.stateless_normal([clips, frames, features_config.channels], [0, 0])
@@ -158,7 +158,7 @@ def generation_seconds(
 
 
 class MobileSpeed(SpeedExperiment):
-    """Table 2: runs Sparse WaveRNN Mobile, and times its products."""
+    """Table 2: the speed of Sparse WaveRNN Mobile, and of its products."""
 
     def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
         preset, block = self.preset, dict(row.changes)["block"]
@@ -197,7 +197,7 @@ class MobileSpeed(SpeedExperiment):
 
 
 class ProductSpeed(SpeedExperiment):
-    """Table 4: times products of a vector and a square matrix."""
+    """Table 4: the speed of products of a vector and a square matrix."""
 
     def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
         changes = dict(row.changes)
@@ -216,7 +216,7 @@ class ProductSpeed(SpeedExperiment):
 
 
 class GenerationSpeed(SpeedExperiment):
-    """The speeds in the text: runs the models."""
+    """The speeds in the text, measured by running the models."""
 
     def measure(self, row: Row, model: keras.Model | None, results: Results) -> Measured:
         preset = self.preset

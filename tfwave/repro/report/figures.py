@@ -1,6 +1,6 @@
 """Figures of a report: spectrograms, training curves and scores, as PNG and PDF.
 
-All figures are `matplotlib.figure.Figure` objects; nothing here touches pyplot.
+All figures are `matplotlib.figure.Figure` objects; pyplot is not used.
 """
 
 import io
@@ -99,9 +99,9 @@ def clips_figure(real, generated, sample_rate, title, captions):
 
     Args:
       real: list of float arrays [time].
-      generated: list of float arrays [time], as many.
+      generated: list of float arrays [time], of the same length.
       sample_rate: in Hz.
-      title: what the two lines of pictures are.
+      title: title of the two rows of pictures.
       captions: one line of text above every generated clip.
 
     Returns:
@@ -254,7 +254,7 @@ def scores_figure(views, columns, dark=False):
 
 
 def _dress(axis, title, ink=_INK, faint="#c9ced3"):
-    """Give an axis a quiet frame and a title."""
+    """Style the frame of an axis and set its title."""
     axis.set_title(title, fontsize=9.5, color=ink, loc="left")
     axis.set_facecolor("none")
     for side in ("top", "right"):

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: sound, pictures and style are inside."""
+"""The report as one self-contained HTML file with embedded sound, pictures and styles."""
 
 import base64
 import pathlib
@@ -20,7 +20,7 @@ def render(report, results, clips_shown):
 
     Args:
       report: `report.Report`.
-      results: `runner.Results` with the clips and curves.
+      results: `results.Results` with the clips and curves.
       clips_shown: players per row.
 
     Returns:
@@ -68,7 +68,7 @@ def real_counterpart(clip, index, reference):
 
 
 def _card(row, report, reference, results, clips_shown):
-    """Collect what the page shows of one row beside its numbers."""
+    """Collect the parts of the page that show one row, except its numbers."""
     card = {"view": row, "clips": [], "panels": [], "facts": []}
     if not row.done:
         return card

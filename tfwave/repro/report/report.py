@@ -17,7 +17,7 @@ _CLIPS_SHOWN = 4
 
 @dataclasses.dataclass(frozen=True)
 class ReportHeader:
-    """The words around a table.
+    """The title, facts and notes of a table.
 
     Attributes:
       title: one line that names the table, the preset and the corpus.
@@ -26,7 +26,7 @@ class ReportHeader:
       notes: sentences below the tables: how everything was measured.
       reference: key of the row of recordings whose clips stand beside those of the others.
       reference_label: its name beside a clip.
-      counts: what the counts under the rows' names count, for the line of each row in table.md.
+      counts: meaning of the counts under the rows' names, for the line of each row in table.md.
       about_scores: sentences above the scores, beside what the arrows mean.
       about_clips: sentences above the clips.
     """
@@ -44,7 +44,7 @@ class ReportHeader:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A table with everything that is printed.
+    """A table with all of its printed text.
 
     Attributes:
       paper: published `Paper`.
@@ -62,23 +62,23 @@ class Report:
 
     @property
     def tables(self) -> tuple[published.Table, ...]:
-        """All published tables that are printed."""
+        """Return the published tables that are printed."""
         found = (table for _, table in (*self.measured, *self.judged) if table)
         return tuple({table.id: table for table in found}.values())
 
     @property
     def columns(self) -> tuple[published.Column, ...]:
-        """The columns that are measured."""
+        """Return the columns that are measured."""
         return tuple(column for column, _ in self.measured)
 
     @property
     def human_columns(self) -> tuple[published.Column, ...]:
-        """The columns that listeners judge."""
+        """Return the columns that listeners judge."""
         return tuple(column for column, _ in self.judged)
 
     @property
     def own_columns(self) -> frozenset:
-        """Keys of the measured columns for which the paper has a value in no row."""
+        """Return the keys of the measured columns for which the paper has a value in no row."""
         return frozenset(
             column.key
             for i, column in enumerate(self.columns)
@@ -87,12 +87,12 @@ class Report:
 
     @property
     def human_views(self):
-        """The rows for which the paper or the ratings file has a listeners' value."""
+        """Return the rows for which the paper or the ratings file has a listeners' value."""
         return tuple(v for v in self.views if any(any(cell.values) for cell in v.human))
 
     @property
     def progress(self):
-        """How many rows are done, in words."""
+        """Return the number of finished rows in words."""
         done = sum(v.done for v in self.views)
         return f"{done} of {len(self.views)} rows"
 
@@ -111,8 +111,8 @@ def build(
 
     Args:
       paper: with the published tables.
-      header: the words around the table.
-      columns: what is measured: ids of published tables, and columns that no paper printed.
+      header: `ReportHeader` of the table.
+      columns: measured columns: ids of published tables, and columns that no paper printed.
       listeners: ids of published tables whose columns listeners judge.
       rows: row definitions in order.
       results: the result folder.
@@ -152,7 +152,7 @@ def write(report: Report, results: runner.Results, with_page: bool = True) -> No
 
 
 def as_json(report: Report, results: runner.Results) -> dict:
-    """Return everything a program may want from the table: every number with its circumstances."""
+    """Return the table for programs: every number with its configuration and provenance."""
     return {
         "title": report.header.title,
         "paper": {k: v for k, v in dataclasses.asdict(report.paper).items() if k != "tables"},
@@ -228,7 +228,7 @@ def markdown(report: Report) -> str:
 def _markdown_table(columns, rows, own=()):
     """Return the lines of a table with paper, reproduced and difference per column.
 
-    Those whose keys are in `own` have what was reproduced alone.
+    Columns whose keys are in `own` show reproduced values only.
     """
     head = ["System"]
     for column in columns:
@@ -258,7 +258,7 @@ def _escape(text):
 def terminal(report: Report) -> str:
     """Return the tables as plain text for a terminal, as wide as their contents.
 
-    A column for which nothing is published shows what was reproduced alone.
+    A column without published values shows reproduced values only.
     """
     measured = [(v.row.label, v.cells, v.status) for v in report.views]
     lines = [report.header.title, "", *_grid(report.columns, measured, report.own_columns)]

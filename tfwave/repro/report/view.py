@@ -1,4 +1,4 @@
-"""The cells of a report, before they are Markdown, HTML or JSON: published beside reproduced."""
+"""The cells of a report, independent of its format: published beside reproduced values."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ NOT_RUN = "not run"
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One published value, the reproduced one and their difference, as text.
+    """A published value, the reproduced one and their difference, as text.
 
     Attributes:
       column: the `Column`.
@@ -31,13 +31,13 @@ class Cell:
 
     @property
     def missing(self) -> bool:
-        """Whether there is no reproduced value."""
+        """Return whether there is no reproduced value."""
         return self.values[1] is None
 
 
 @dataclasses.dataclass(frozen=True)
 class RowView:
-    """One row: the definition, its result (None when not run), its cells and its status."""
+    """A row: its definition, its result (None when not run), its cells and its status."""
 
     row: Row
     result: dict | None
@@ -47,12 +47,12 @@ class RowView:
 
     @property
     def done(self) -> bool:
-        """Whether the row is finished."""
+        """Return whether the row is finished."""
         return self.result is not None
 
     @property
     def counts(self) -> str:
-        """The counts behind the scores, in words."""
+        """Return the counts behind the scores, in words."""
         return self.result["counts"] if self.done else ""
 
 
