@@ -265,7 +265,11 @@ def conditions(model, description):
             raise UserError(f"--prime: {_PRIME.value} holds no samples")
         kwargs["prime"] = prime[np.newaxis]
     if bool(_MEL.value) != (model.kind == "mel"):
-        wants = "takes none" if _MEL.value else "is conditioned on a mel spectrogram; give one"
+        wants = (
+            "takes none"
+            if _MEL.value
+            else "is conditioned on a mel spectrogram; give one, or use tools/copy_synthesis.py"
+        )
         raise UserError(f"--mel: this model {wants}")
     if _MEL.value:
         kwargs["mel"] = read_mel(_MEL.value, model.mel)

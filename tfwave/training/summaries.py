@@ -151,7 +151,7 @@ def _layout(curves, names):
     lines = layout_pb2.MultilineChartContent  # pyright: ignore[reportAttributeAccessIssue]
     layout = [
         layout_pb2.Chart(  # pyright: ignore[reportAttributeAccessIssue]
-            title=title, multiline=lines(tag=[f"^scalars/{re.escape(name)}$" for name in tags])
+            title=title, multiline=lines(tag=[f"^scalars/({'|'.join(map(re.escape, tags))})$"])
         )
         for title, tags in charts(curves, [*names, *(n for n in later if _is_score(n))]).items()
     ]

@@ -57,8 +57,8 @@ class MelGAN(System):
     networks = ("generator", "discriminator")
     kind = "mel"
     curves = (
-        Curve("D_loss", "Losses", shown=True),
-        Curve("G_loss", "Losses", shown=True),
+        Curve("D_loss", "Losses of discriminator and generator", shown=True),
+        Curve("G_loss", "Losses of discriminator and generator", shown=True),
         Curve("G_adversarial", "Parts of the generator's loss"),
         Curve("feature_matching", "Parts of the generator's loss"),
         Curve("stft_loss", "Multi-resolution STFT loss"),

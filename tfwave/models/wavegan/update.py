@@ -36,8 +36,8 @@ class AdversarialSystem(System):
     network_classes: ClassVar[tuple[type, type]]
     kind = "latents"
     curves = (
-        Curve("D_loss", "Losses", shown=True),
-        Curve("G_loss", "Losses", shown=True),
+        Curve("D_loss", "Losses of discriminator and generator", shown=True),
+        Curve("G_loss", "Losses of discriminator and generator", shown=True),
         Curve("gradient_penalty", "Gradient penalty"),
         Curve("D_grad_norm", "Gradient norms"),
         Curve("G_grad_norm", "Gradient norms"),
