@@ -152,7 +152,7 @@ def generation_seconds(
     frames = -(-samples // features_config.hop_length) + 2 * features_config.frame_padding + 1
     features = tf.random.stateless_normal([clips, frames, features_config.channels], [0, 0])
     _, _, seconds = timed(
-        lambda: model.generate(samples, features=features, **kwargs).numpy(), runs
+        lambda: model.generate(samples=samples, features=features, **kwargs).numpy(), runs
     )
     return seconds
 
