@@ -15,9 +15,9 @@ from tfwave.data.layouts.recognize import CLIPS
 from tfwave.data.slices import SliceConfig
 from tfwave.data.store import build_store
 from tfwave.data.windows import WindowConfig, Windows, training_batches
+from tfwave.models.legacy import system_class
 from tfwave.models.wavegan.config import SpecGANConfig, WaveGANConfig
-from tfwave.models.wavegan.specgan import SpecGAN, compute_moments
-from tfwave.models.wavegan.wavegan import WaveGAN
+from tfwave.models.wavegan.specgan import compute_moments
 from tfwave.papers.wavegan import notes, scoring
 from tfwave.papers.wavegan.classifier import Scorer, open_classifier
 from tfwave.papers.wavegan.clips import describe_clips, save_examples
@@ -30,7 +30,6 @@ from tfwave.repro.trained import Schedule, TrainedExperiment
 from tfwave.training.distribution import is_chief
 from tfwave.training.loop import Score, TrainingResult
 
-_SYSTEMS = {"wavegan": (WaveGAN, WaveGANConfig), "specgan": (SpecGAN, SpecGANConfig)}
 _TRAIN, _TEST = "real_train", "real_test"
 
 
@@ -145,7 +144,7 @@ class WaveGANExperiment(TrainedExperiment):
         }
         if row.system == "specgan":
             common["griffin_lim_window"] = self._griffin_lim
-        return _SYSTEMS[row.system][1](**common, **dict(row.changes))
+        return system_class(row.system).config_class(**common, **dict(row.changes))
 
     def seeds(self) -> dict[str, int]:
         """Return the seed of every kind of draw."""
@@ -190,7 +189,7 @@ class WaveGANExperiment(TrainedExperiment):
         }
 
     def model(self, row: Row) -> keras.Model:
-        model = _SYSTEMS[row.system][0](self.config(row), self.options.seed)
+        model = system_class(row.system)(self.config(row), self.options.seed)
         if row.system == "specgan":
             model.set_moments(*self.moments)
         return model

@@ -255,7 +255,8 @@ def scores_figure(views, columns, dark=False):
 
 def _dress(axis, title, ink=_INK, faint="#c9ced3"):
     """Style the frame of an axis and set its title."""
-    axis.set_title(title, fontsize=9.5, color=ink, loc="left")
+    # A long title in full size would run into that of the next panel.
+    axis.set_title(title, fontsize=9.5 if len(title) <= 30 else 8, color=ink, loc="left")
     axis.set_facecolor("none")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
